@@ -1,0 +1,1 @@
+"""A published model in, predictions out: ONNX sessions, cache, pre- and post-processing. No torch in here."""

@@ -1,0 +1,94 @@
+"""What a trainer is: one class a project type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from datasets.snapshot import Dataset, Snapshot
+from inference.protocol import ModelCard
+
+
+class TrainerParams(BaseModel):
+    """Hyper-parameters that every trainer has; each adds its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    epochs: int = Field(default=30, ge=1, le=1000, description="Passes over the training images.")
+    train_split: float = Field(default=0.8, ge=0.5, le=0.95, description="Fraction of the images to train on.")
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of the split and of the training.")
+
+
+class Report(Protocol):
+    """How a running training speaks to the platform."""
+
+    def log(self, line: str) -> None:
+        """Add a line to the job's log."""
+        ...
+
+    def progress(self, epoch: float, epochs: int, metrics: dict[str, float] | None = None) -> None:
+        """Tell how far it is; may be called several times an epoch.
+
+        Args:
+            epoch: finished epochs, with a fraction inside an epoch; never falls.
+            metrics: given once an epoch, at its end: name to value (losses, accuracy, mAP as fractions 0 to 1).
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where one training may write, and what it may read besides its dataset.
+
+    Attributes:
+        folder: the job's own, empty at the start, deleted after it.
+        weights_path: folder with pretrained weights; may not exist.
+        download_weights: weights that are missing may be fetched from the network.
+        yolo_model: ultralytics architecture for detection, such as `yolo26n`.
+    """
+
+    folder: Path
+    weights_path: Path
+    download_weights: bool
+    yolo_model: str
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a training leaves in its workspace.
+
+    Attributes:
+        onnx_path: the one file that is served.
+        weights_path: native weights, for download and resuming.
+        artifacts: pictures (PNG, JPEG) and tables for a person.
+    """
+
+    onnx_path: Path
+    weights_path: Path
+    card: ModelCard
+    artifacts: tuple[Path, ...]
+
+
+class TrainingFailed(Exception):
+    """The training cannot succeed; the message tells a person who is no engineer why and what to do."""
+
+
+class Trainer(Protocol):
+    """Fits models of one project type. Importing its module imports neither torch nor ultralytics."""
+
+    Params: type[TrainerParams]
+
+    def check(self, snapshot: Snapshot) -> list[str]:
+        """What is missing before training may start, one sentence each; empty when nothing is."""
+        ...
+
+    def fit(self, dataset: Dataset, params: Any, workspace: Workspace, report: Report) -> TrainedModel:
+        """Train, export to ONNX, score the export on `dataset.val` against the native model.
+
+        Raises:
+            TrainingFailed: with a reason for a person.
+        """
+        ...

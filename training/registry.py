@@ -1,0 +1,12 @@
+"""Which trainer serves which project type. A new type is one line here."""
+
+from __future__ import annotations
+
+from training.classification import ClassificationTrainer
+from training.detection import DetectionTrainer
+from training.protocol import Trainer
+
+TRAINERS: dict[str, Trainer] = {
+    "classification": ClassificationTrainer(),
+    "detection": DetectionTrainer(),
+}

@@ -1,0 +1,193 @@
+"""Settings, domain errors and small pure helpers; imports nothing of the project."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+MEBIBYTE = 1024 * 1024
+
+
+def _setting(env: str, default: Any, help: str, unit: str = "") -> Any:
+    return field(default=default, metadata={"env": env, "help": help, "unit": unit})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything an operator can set, read from the environment in one place.
+
+    Each field carries the name of its environment variable, a sentence and a unit; the table in docs/settings.md is
+    held against this class by a test.
+    """
+
+    data_dir: Path = _setting("DIYML_DATA_DIR", Path("data"), "Folder for the embedded database, caches and logs.")
+    host: str = _setting("DIYML_HOST", "127.0.0.1", "Address the web server listens on; 0.0.0.0 is every network.")
+    port: int = _setting("DIYML_PORT", 7001, "Port the web server listens on.")
+    web_workers: int = _setting("DIYML_WEB_WORKERS", 2, "Web server processes.", "processes")
+    web_threads: int = _setting("DIYML_WEB_THREADS", 8, "Requests one web process works on at a time.", "threads")
+    mongo_uri: str = _setting("MONGO_URI", "", "MongoDB to use; empty starts the embedded one.")
+    database: str = _setting("DIYML_DATABASE", "diyml", "Name of the database in MongoDB.")
+    broker_url: str = _setting("CELERY_BROKER_URL", "", "Celery broker (amqp://...); empty uses the MongoDB.")
+    token_days: int = _setting("DIYML_TOKEN_DAYS", 90, "How long an API token is valid.", "days")
+    bcrypt_rounds: int = _setting("DIYML_BCRYPT_ROUNDS", 12, "Cost of a password hash, as a power of two.", "rounds")
+    login_attempts: int = _setting(
+        "DIYML_LOGIN_ATTEMPTS", 10, "Failed logins of one name from one address in a window before 429.", "attempts"
+    )
+    login_attempts_per_address: int = _setting(
+        "DIYML_LOGIN_ATTEMPTS_PER_ADDRESS", 100, "Failed logins from one address in a window before 429.", "attempts"
+    )
+    login_window_seconds: int = _setting("DIYML_LOGIN_WINDOW_SECONDS", 60, "Length of that window.", "s")
+    trusted_proxies: int = _setting(
+        "DIYML_TRUSTED_PROXIES", 0, "Reverse proxies in front whose X-Forwarded-For is believed.", "proxies"
+    )
+    open_listing: bool = _setting(
+        "DIYML_OPEN_LISTING", True, "Anybody may list a user's projects (name, type, classes, state) without a token."
+    )
+    max_request_bytes: int = _setting("DIYML_MAX_REQUEST_BYTES", 64 * MEBIBYTE, "Largest request body.", "bytes")
+    max_image_pixels: int = _setting("DIYML_MAX_IMAGE_PIXELS", 50_000_000, "Largest image.", "pixels")
+    inference_minutes: int = _setting("DIYML_INFERENCE_MINUTES", 60, "How long an inference result is kept.", "min")
+    inference_queue: int = _setting(
+        "DIYML_INFERENCE_QUEUE", 32, "Inferences one web process lets wait before it answers 503.", "requests"
+    )
+    model_cache_bytes: int = _setting(
+        "DIYML_MODEL_CACHE_BYTES", 512 * MEBIBYTE, "Models one web process keeps loaded.", "bytes"
+    )
+    lease_seconds: int = _setting(
+        "DIYML_LEASE_SECONDS", 60, "A running job without a heartbeat for this long is taken from its worker.", "s"
+    )
+    heartbeat_seconds: float = _setting(
+        "DIYML_HEARTBEAT_SECONDS", 1.0, "How often a worker reports and looks for a cancel.", "s"
+    )
+    max_attempts: int = _setting("DIYML_MAX_ATTEMPTS", 3, "Times a job is tried before it fails.", "attempts")
+    job_hours: float = _setting("DIYML_JOB_HOURS", 24.0, "Longest time one training may take.", "h")
+    yolo_model: str = _setting("DIYML_YOLO_MODEL", "yolo26n", "Ultralytics model that detection trains.")
+    weights_dir: str = _setting("DIYML_WEIGHTS_DIR", "", "Folder with pretrained weights; empty: <data>/weights.")
+    download_weights: bool = _setting(
+        "DIYML_DOWNLOAD_WEIGHTS", False, "Download pretrained weights that the folder does not hold."
+    )
+    dataset_cache_bytes: int = _setting(
+        "DIYML_DATASET_CACHE_BYTES", 20 * 1024 * MEBIBYTE, "Disk a worker's dataset cache may take.", "bytes"
+    )
+    log_level: str = _setting("DIYML_LOG_LEVEL", "INFO", "Least severe message that is logged.")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings.
+
+        Raises:
+            SettingsError: a variable holds no value of its type.
+        """
+        source = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for item in dataclasses.fields(cls):
+            text = source.get(item.metadata["env"], "")
+            if text != "":
+                values[item.name] = _parse_setting(item.metadata["env"], text, type(item.default))
+        return cls(**values)
+
+    def to_environment(self) -> dict[str, str]:
+        """Every setting as environment variables, for a child process."""
+        return {item.metadata["env"]: str(getattr(self, item.name)) for item in dataclasses.fields(self)}
+
+    @property
+    def weights_path(self) -> Path:
+        """Folder in which pretrained weights are looked for."""
+        return Path(self.weights_dir) if self.weights_dir else self.data_dir / "weights"
+
+
+class SettingsError(ValueError):
+    """An environment variable does not hold what its setting needs; the message is for the operator."""
+
+
+_BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+def _parse_setting(env: str, text: str, kind: type) -> Any:
+    try:
+        if kind is bool:
+            return _BOOLEANS[text.strip().lower()]
+        return Path(text).absolute() if issubclass(kind, Path) else kind(text)
+    except (KeyError, ValueError):
+        wanted = "true or false" if kind is bool else f"a value of type {kind.__name__}"
+        raise SettingsError(f"{env} must be {wanted}, got {text!r}") from None
+
+
+class DomainError(Exception):
+    """Something a caller can be told: `code` is stable, `errors` names each bad field."""
+
+    code = "error"
+
+    def __init__(self, detail: str, errors: list[dict[str, str]] | None = None, retry_after_seconds: int = 0):
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors or []
+        self.retry_after_seconds = retry_after_seconds
+
+
+class InvalidInput(DomainError):
+    """A parameter is missing, malformed or out of its range."""
+
+    code = "invalid_input"
+
+
+class Unauthenticated(DomainError):
+    """No token, an unknown, expired or revoked one, or a wrong password."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(DomainError):
+    """The caller is known and may not."""
+
+    code = "forbidden"
+
+
+class NotFound(DomainError):
+    """There is no such thing, or the caller may not know that there is."""
+
+    code = "not_found"
+
+
+class Conflict(DomainError):
+    """The state of things does not allow it: a name is taken, a training runs."""
+
+    code = "conflict"
+
+
+class TooLarge(DomainError):
+    """More than the configured bound."""
+
+    code = "too_large"
+
+
+class TooManyRequests(DomainError):
+    """The caller asks more often than it may; come back after `retry_after_seconds`."""
+
+    code = "too_many_requests"
+
+
+class Unavailable(DomainError):
+    """A part of the platform does not answer or is full; come back after `retry_after_seconds`."""
+
+    code = "unavailable"
+
+
+def utc_now() -> datetime:
+    """The time now, aware, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """`1 image`, `3 images`, `0 classes`."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def some_of(names: list[str], most: int = 5) -> str:
+    """The first names, quoted, and how many more there are: `'a', 'b' and 7 more`."""
+    shown = ", ".join(f"'{name}'" for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
