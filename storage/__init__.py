@@ -1,0 +1,1 @@
+"""MongoDB metadata and GridFS files: the truth and its rules, one module a collection."""

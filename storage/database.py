@@ -1,0 +1,76 @@
+"""The connection to MongoDB, and how its errors look from outside."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from pymongo import MongoClient
+from pymongo.collection import Collection as MongoCollection
+from pymongo.database import Database
+from pymongo.errors import ConnectionFailure, DocumentTooLarge, ExecutionTimeout, NetworkTimeout, WTimeoutError
+
+from utils import InvalidInput, Settings, Unavailable
+
+RETRY_AFTER_SECONDS = 2
+_OPERATION_TIMEOUT_MS = 4000
+_UNREACHABLE = (ConnectionFailure, ExecutionTimeout, NetworkTimeout, WTimeoutError)
+
+Document = dict[str, Any]
+T = TypeVar("T", bound=type)
+
+
+def connect(settings: Settings) -> Database[Document]:
+    """Connect lazily; the first operation reaches the server.
+
+    Every write is acknowledged by a majority and journaled: what a caller was told is stored survives a kill.
+    """
+    client: MongoClient[Document] = MongoClient(
+        settings.mongo_uri,
+        tz_aware=True,
+        w="majority",
+        journal=True,
+        timeoutMS=_OPERATION_TIMEOUT_MS,
+        appname="diyml",
+    )
+    return client.get_database(settings.database)
+
+
+def shielded(cls: T) -> T:
+    """Class decorator: a database that does not answer leaves public methods as `Unavailable`, never as pymongo's."""
+    for name, member in list(vars(cls).items()):
+        if callable(member) and not name.startswith("_") and not isinstance(member, (staticmethod, classmethod)):
+            setattr(cls, name, _shield(member))
+    return cls
+
+
+def _shield(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with _translated():
+            result = method(*args, **kwargs)
+        return _shielded_rows(result) if isinstance(result, Iterator) else result
+
+    return call
+
+
+def _shielded_rows(rows: Iterator[Any]) -> Iterator[Any]:
+    with _translated():
+        yield from rows
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except _UNREACHABLE as error:
+        raise Unavailable(
+            "the database does not answer: try again in a moment", retry_after_seconds=RETRY_AFTER_SECONDS
+        ) from error
+    except DocumentTooLarge as error:
+        raise InvalidInput("too much for one record: send fewer or shorter values") from error
+
+
+__all__ = ["Database", "Document", "MongoCollection", "connect", "shielded"]

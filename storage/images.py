@@ -1,0 +1,146 @@
+"""The `images` collection: every image of a project with its annotations; the pixels lie in GridFS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from storage.database import Database, Document, shielded
+from storage.files import Files, StoredFile
+from utils import NotFound, utc_now
+
+
+@dataclass(frozen=True)
+class StoredAnnotation:
+    """One label.
+
+    Attributes:
+        class_id: stable id of the class in its project.
+        box: x_center, y_center, width, height, fractions of the EXIF-turned image; None for the whole image.
+        by_name: the client named the class instead of giving its index, and reads it back so.
+    """
+
+    class_id: int
+    box: tuple[float, float, float, float] | None = None
+    by_name: bool = False
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image; `width` and `height` in pixels after the EXIF turn, `size` in bytes."""
+
+    id: ObjectId
+    project_id: ObjectId
+    name: str
+    file_id: ObjectId
+    sha256: str
+    size: int
+    format: str
+    width: int
+    height: int
+    annotations: tuple[StoredAnnotation, ...]
+
+
+def _image(row: Document) -> StoredImage:
+    annotations = tuple(
+        StoredAnnotation(item["class_id"], tuple(item["box"]) if item["box"] else None, item["by_name"])
+        for item in row["annotations"]
+    )
+    fields = ("project_id", "name", "file_id", "sha256", "size", "format", "width", "height")
+    return StoredImage(id=row["_id"], annotations=annotations, **{name: row[name] for name in fields})
+
+
+@shielded
+class Images:
+    """Images by name in their project."""
+
+    def __init__(self, database: Database[Document], files: Files):
+        self._images = database["images"]
+        self._files = files
+
+    def create_indexes(self) -> None:
+        self._images.create_index([("project_id", 1), ("name", 1)], unique=True)
+        self._images.create_index("file_id")
+
+    def place(
+        self,
+        project_id: ObjectId,
+        name: str,
+        file: StoredFile,
+        header: dict[str, Any],
+        annotations: tuple[StoredAnnotation, ...],
+    ) -> None:
+        """Make a stored file the image of this name; one that was there is replaced in the same step.
+
+        Args:
+            header: `format`, `width` and `height` as read from the file.
+        """
+        fields = {
+            "file_id": file.id,
+            "sha256": file.sha256,
+            "size": file.size,
+            "annotations": [vars(annotation) for annotation in annotations],
+            "updated_at": utc_now(),
+            **header,
+        }
+        before = self._upsert({"project_id": project_id, "name": name}, fields)
+        if before:
+            self._files.delete(before["file_id"])
+
+    def _upsert(self, key: Document, fields: Document) -> Document | None:
+        while True:
+            try:
+                return self._images.find_one_and_update(
+                    key, {"$set": fields}, upsert=True, return_document=ReturnDocument.BEFORE
+                )
+            except DuplicateKeyError:
+                continue  # two first placings at once: the other one made the document, replace it
+
+    def get(self, project_id: ObjectId, name: str) -> StoredImage:
+        """The image of this name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        row = self._images.find_one({"project_id": project_id, "name": name})
+        if row is None:
+            raise NotFound(f"there is no data point '{name}' in this project")
+        return _image(row)
+
+    def list_all(self, project_id: ObjectId) -> Iterator[StoredImage]:
+        """All images of a project, by name."""
+        return map(_image, self._images.find({"project_id": project_id}).sort("name", 1))
+
+    def ids(self, project_id: ObjectId) -> list[ObjectId]:
+        """Ids of all images of a project."""
+        return [row["_id"] for row in self._images.find({"project_id": project_id}, {"_id": 1})]
+
+    def delete(self, project_id: ObjectId, name: str) -> None:
+        """Delete an image, then its file.
+
+        Raises:
+            NotFound: there is none.
+        """
+        row = self._images.find_one_and_delete({"project_id": project_id, "name": name})
+        if row is None:
+            raise NotFound(f"there is no data point '{name}' in this project")
+        self._files.delete(row["file_id"])
+
+    def delete_all(self, project_id: ObjectId) -> None:
+        """Delete every image of a project, then their files."""
+        file_ids = [row["file_id"] for row in self._images.find({"project_id": project_id}, {"file_id": 1})]
+        self._images.delete_many({"project_id": project_id})
+        self._files.delete(*file_ids)
+
+    def project_ids(self) -> list[ObjectId]:
+        """Ids of all projects that have images, whether or not they still exist."""
+        return self._images.distinct("project_id")
+
+    def referenced(self, file_ids: list[ObjectId]) -> set[ObjectId]:
+        """Those of the files that an image refers to."""
+        return {row["file_id"] for row in self._images.find({"file_id": {"$in": file_ids}}, {"file_id": 1})}

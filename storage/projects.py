@@ -1,0 +1,207 @@
+"""The `projects` collection: owner, unique name, type, classes, current model, published or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from storage.database import Database, Document, shielded
+from storage.users import User
+from utils import Conflict, Forbidden, NotFound, utc_now
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project.
+
+    Attributes:
+        class_ids: stable ids of `classes`, in the same order; annotations refer to these, not to positions.
+        retired: ids and names of classes that left the list. A name that comes back gets its id back, and with it
+            its annotations.
+    """
+
+    id: ObjectId
+    owner_id: ObjectId
+    name: str
+    type: str
+    classes: tuple[str, ...] = ()
+    class_ids: tuple[int, ...] = ()
+    retired: dict[int, str] = field(default_factory=dict)
+    classes_revision: int = 0
+    model_id: ObjectId | None = None
+    model_version: int = 0
+    is_published: bool = False
+
+    def class_name(self, class_id: int) -> str:
+        """Name of a class, current or retired."""
+        return dict(zip(self.class_ids, self.classes, strict=True)).get(class_id) or self.retired[class_id]
+
+
+def _project(row: Document) -> Project:
+    return Project(
+        id=row["_id"],
+        owner_id=row["owner_id"],
+        name=row["name"],
+        type=row["type"],
+        classes=tuple(item["name"] for item in row["classes"]),
+        class_ids=tuple(item["id"] for item in row["classes"]),
+        retired={item["id"]: item["name"] for item in row["retired"]},
+        classes_revision=row["classes_revision"],
+        model_id=row["model_id"],
+        model_version=row["model_version"],
+        is_published=row["is_published"],
+    )
+
+
+@shielded
+class Projects:
+    """Projects by name; names are unique over all users, because others infer by name."""
+
+    def __init__(self, database: Database[Document]):
+        self._projects = database["projects"]
+
+    def create_indexes(self) -> None:
+        self._projects.create_index("name", unique=True)
+        self._projects.create_index("owner_id")
+
+    def create(self, owner: User, name: str, type: str) -> Project:
+        """Create an empty, unpublished project.
+
+        Raises:
+            Conflict: the name is taken, by anybody.
+        """
+        row: dict[str, Any] = {
+            "owner_id": owner.id,
+            "name": name,
+            "type": type,
+            "classes": [],
+            "retired": [],
+            "classes_revision": 0,
+            "model_id": None,
+            "model_version": 0,
+            "is_published": False,
+            "created_at": utc_now(),
+        }
+        try:
+            self._projects.insert_one(row)
+        except DuplicateKeyError:
+            raise Conflict(f"the project name '{name}' is taken: choose another") from None
+        return _project(row)
+
+    def owned(self, name: str, user: User, private: bool = False) -> Project:
+        """The project of this name, if the user owns it. The one place that decides on ownership.
+
+        Args:
+            private: somebody else's project is answered as if it did not exist.
+
+        Raises:
+            NotFound: there is no project of this name.
+            Forbidden: it is another user's.
+        """
+        row = self._projects.find_one({"name": name})
+        if row and row["owner_id"] == user.id:
+            return _project(row)
+        if row and not private:
+            raise Forbidden(f"the project '{name}' belongs to another user")
+        raise NotFound(f"there is no project '{name}'")
+
+    def published(self, name: str) -> Project:
+        """The published project of this name.
+
+        Raises:
+            NotFound: no such project, or not published; not told apart.
+        """
+        row = self._projects.find_one({"name": name, "is_published": True})
+        if row is None:
+            raise NotFound(f"there is no published project '{name}'")
+        return _project(row)
+
+    def get(self, project_id: ObjectId) -> Project | None:
+        """The project of this id, or None."""
+        row = self._projects.find_one({"_id": project_id})
+        return _project(row) if row else None
+
+    def list_owned(self, owner: User, published_only: bool = False) -> list[Project]:
+        """The user's projects, oldest first."""
+        query: Document = {"owner_id": owner.id}
+        if published_only:
+            query["is_published"] = True
+        return [_project(row) for row in self._projects.find(query).sort("_id", 1)]
+
+    def set_classes(self, project: Project, names: tuple[str, ...]) -> Project:
+        """Replace the class list; classes are told apart by name.
+
+        A name that stays or comes back keeps its id, so annotations keep their meaning whatever the new order. A
+        name that goes is kept as retired, with the annotations that refer to it; training then asks for it back.
+
+        Raises:
+            NotFound: the project was deleted meanwhile.
+        """
+        while True:
+            row = self._projects.find_one_and_update(
+                {"_id": project.id, "classes_revision": project.classes_revision},
+                {"$set": _class_fields(project, names), "$inc": {"classes_revision": 1}},
+                return_document=ReturnDocument.AFTER,
+            )
+            if row:
+                return _project(row)
+            current = self.get(project.id)
+            if current is None:
+                raise NotFound(f"there is no project '{project.name}'")
+            project = current  # somebody else changed the list in between: decide again on what is there now
+
+    def publish(self, project: Project, published: bool) -> None:
+        """Publish or withdraw; doing it twice is no error.
+
+        Raises:
+            Conflict: nothing is trained yet.
+            NotFound: the project was deleted meanwhile.
+        """
+        query: Document = {"_id": project.id}
+        if published:
+            query["model_id"] = {"$ne": None}
+        if self._projects.update_one(query, {"$set": {"is_published": published}}).matched_count:
+            return
+        if self.get(project.id) is None:
+            raise NotFound(f"there is no project '{project.name}'")
+        raise Conflict(f"the project '{project.name}' has no trained model yet: train it, then publish it")
+
+    def serve(self, project_id: ObjectId, model_id: ObjectId, version: int) -> bool:
+        """Let a model answer for the project, unless a newer one does; false when nothing was changed."""
+        return bool(
+            self._projects.update_one(
+                {"_id": project_id, "model_version": {"$lt": version}},
+                {"$set": {"model_id": model_id, "model_version": version}},
+            ).modified_count
+        )
+
+    def delete(self, project_id: ObjectId) -> None:
+        """Delete the project itself; from here on nothing in it counts."""
+        self._projects.delete_one({"_id": project_id})
+
+    def existing(self, project_ids: list[ObjectId]) -> set[ObjectId]:
+        """Those of the ids that are projects."""
+        return {row["_id"] for row in self._projects.find({"_id": {"$in": project_ids}}, {"_id": 1})}
+
+    def owners(self) -> Iterator[tuple[ObjectId, ObjectId]]:
+        """Project id and owner id of every project."""
+        return ((row["_id"], row["owner_id"]) for row in self._projects.find({}, {"owner_id": 1}))
+
+
+def _class_fields(project: Project, names: tuple[str, ...]) -> Document:
+    known = dict(zip(project.classes, project.class_ids, strict=True))
+    known.update({name: class_id for class_id, name in project.retired.items()})
+    unused = max(known.values(), default=-1) + 1
+    classes = []
+    for name in names:
+        if name not in known:
+            known[name], unused = unused, unused + 1
+        classes.append({"id": known[name], "name": name})
+    kept = {item["id"] for item in classes}
+    retired = [{"id": class_id, "name": name} for name, class_id in known.items() if class_id not in kept]
+    return {"classes": classes, "retired": retired}

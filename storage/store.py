@@ -1,0 +1,85 @@
+"""The whole store: every collection over one connection, and the deletions that cross them."""
+
+from __future__ import annotations
+
+from bson import ObjectId
+from pymongo import timeout
+from pymongo.errors import PyMongoError
+
+from storage.database import connect, shielded
+from storage.files import Files
+from storage.images import Images
+from storage.inferences import Inferences
+from storage.jobs import Jobs
+from storage.models import Models
+from storage.projects import Projects
+from storage.throttles import Throttles
+from storage.tokens import Tokens
+from storage.users import Users
+from utils import Settings
+
+
+@shielded
+class Store:
+    """Entry to all collections; making one does no IO."""
+
+    def __init__(self, settings: Settings):
+        self.database = connect(settings)
+        self.image_files = Files(self.database, "images_bytes")
+        self.artifacts = Files(self.database, "artifacts")
+        self.users = Users(self.database, settings.bcrypt_rounds)
+        self.tokens = Tokens(self.database, settings.token_days)
+        self.throttles = Throttles(self.database, settings.login_window_seconds)
+        self.projects = Projects(self.database)
+        self.images = Images(self.database, self.image_files)
+        self.jobs = Jobs(self.database, settings.lease_seconds, settings.max_attempts)
+        self.models = Models(self.database, self.artifacts)
+        self.inferences = Inferences(self.database, settings.inference_minutes)
+
+    def prepare(self) -> None:
+        """Make the indexes that are missing; the rules of uniqueness hang on them."""
+        collections = (
+            self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.models, self.inferences
+        )  # fmt: skip
+        with timeout(None):
+            for collection in collections:
+                collection.create_indexes()
+
+    def answers(self) -> bool:
+        """Whether the database answers now."""
+        try:
+            self.database.client.admin.command("ping")
+        except PyMongoError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.database.client.close()
+
+    def delete_project(self, project_id: ObjectId) -> None:
+        """Delete a project with everything in it; its training is cancelled first.
+
+        The project document goes before its contents: what an interruption leaves behind belongs to nobody, and the
+        sweeper removes it.
+        """
+        self.jobs.cancel_all(project_id)
+        self.projects.delete(project_id)
+        self.delete_contents(project_id)
+
+    def delete_contents(self, project_id: ObjectId) -> None:
+        """Delete what belonged to a project that is gone; jobs still ending in a worker stay for the sweeper."""
+        self.jobs.cancel_all(project_id)
+        self.images.delete_all(project_id)
+        self.models.delete_all(project_id)
+        self.inferences.delete_project(project_id)
+        self.jobs.delete_ended(project_id)
+
+    def delete_user(self, user_id: ObjectId) -> None:
+        """Delete an account with all its projects, tokens and results."""
+        self.users.delete(user_id)
+        self.tokens.revoke_all(user_id)
+        for project_id, owner_id in self.projects.owners():
+            if owner_id == user_id:
+                self.delete_project(project_id)
+        self.inferences.delete_user(user_id)

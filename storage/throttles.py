@@ -1,0 +1,56 @@
+"""The `throttles` collection: how often something was tried in a window, shared by all web processes."""
+
+from __future__ import annotations
+
+import math
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from storage.database import Database, Document, shielded
+from utils import TooManyRequests
+
+
+@shielded
+class Throttles:
+    """Fixed-window counters, by the database server's clock."""
+
+    def __init__(self, database: Database[Document], window_seconds: int):
+        self._throttles = database["throttles"]
+        self._window_ms = window_seconds * 1000
+
+    def create_indexes(self) -> None:
+        self._throttles.create_index("expires_at", expireAfterSeconds=0)
+
+    def charge(self, key: str, limit: int) -> None:
+        """Count one try, before it is known how it ends, so that parallel tries cannot pass the limit together.
+
+        Raises:
+            TooManyRequests: the limit of this window is used up.
+        """
+        row = self._count(key)
+        if row["count"] > limit:
+            left = (row["expires_at"] - row["now"]).total_seconds()
+            raise TooManyRequests(
+                f"too many failed attempts: wait {math.ceil(left)} s and try again",
+                retry_after_seconds=max(1, math.ceil(left)),
+            )
+
+    def refund(self, key: str) -> None:
+        """Take one try back, because it succeeded."""
+        self._throttles.update_one({"_id": key, "count": {"$gt": 0}}, {"$inc": {"count": -1}})
+
+    def _count(self, key: str) -> Document:
+        running = {"$gt": ["$expires_at", "$$NOW"]}
+        update = {
+            "count": {"$cond": [running, {"$add": ["$count", 1]}, 1]},
+            "expires_at": {"$cond": [running, "$expires_at", {"$add": ["$$NOW", self._window_ms]}]},
+            "now": "$$NOW",
+        }
+        while True:
+            try:
+                return self._throttles.find_one_and_update(
+                    {"_id": key}, [{"$set": update}], upsert=True, return_document=ReturnDocument.AFTER
+                )
+            except DuplicateKeyError:
+                continue  # two first tries at once: the other one made the counter, count on it

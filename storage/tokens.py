@@ -1,0 +1,53 @@
+"""The `tokens` collection: who may call, until when. Only hashes are stored."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from bson import ObjectId
+
+from storage.database import Database, Document, shielded
+from utils import utc_now
+
+_TOKEN_BYTES = 32
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@shielded
+class Tokens:
+    """API tokens; a token is shown once, when it is made."""
+
+    def __init__(self, database: Database[Document], days: int):
+        self._tokens = database["tokens"]
+        self._lifetime = timedelta(days=days)
+
+    def create_indexes(self) -> None:
+        self._tokens.create_index("digest", unique=True)
+        self._tokens.create_index("user_id")
+        self._tokens.create_index("expires_at", expireAfterSeconds=0)
+
+    def create(self, user_id: ObjectId) -> str:
+        """A new token of the user, 43 URL-safe characters of 256 random bits."""
+        token, now = secrets.token_urlsafe(_TOKEN_BYTES), utc_now()
+        self._tokens.insert_one(
+            {"digest": _digest(token), "user_id": user_id, "created_at": now, "expires_at": now + self._lifetime}
+        )
+        return token
+
+    def user_id(self, token: str) -> ObjectId | None:
+        """Whose token it is; None when it is unknown, revoked or expired."""
+        row = self._tokens.find_one({"digest": _digest(token), "expires_at": {"$gt": utc_now()}}, {"user_id": 1})
+        return row["user_id"] if row else None
+
+    def revoke(self, token: str) -> None:
+        """Make the token unusable; an unknown one is no error."""
+        self._tokens.delete_one({"digest": _digest(token)})
+
+    def revoke_all(self, user_id: ObjectId) -> None:
+        """Make every token of the user unusable."""
+        self._tokens.delete_many({"user_id": user_id})
