@@ -23,11 +23,13 @@ class StoredAnnotation:
         class_id: stable id of the class in its project.
         box: x_center, y_center, width, height, fractions of the EXIF-turned image; None for the whole image.
         by_name: the client named the class instead of giving its index, and reads it back so.
+        numbers: the box as the client wrote it, for the same reason.
     """
 
     class_id: int
     box: tuple[float, float, float, float] | None = None
     by_name: bool = False
+    numbers: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class StoredImage:
 
 def _image(row: Document) -> StoredImage:
     annotations = tuple(
-        StoredAnnotation(item["class_id"], tuple(item["box"]) if item["box"] else None, item["by_name"])
+        StoredAnnotation(
+            item["class_id"], tuple(item["box"]) if item["box"] else None, item["by_name"], item["numbers"]
+        )
         for item in row["annotations"]
     )
     fields = ("project_id", "name", "file_id", "sha256", "size", "format", "width", "height")

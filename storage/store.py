@@ -25,7 +25,7 @@ class Store:
 
     def __init__(self, settings: Settings):
         self.database = connect(settings)
-        self.image_files = Files(self.database, "images_bytes")
+        self.image_files = Files(self.database, "images")
         self.artifacts = Files(self.database, "artifacts")
         self.users = Users(self.database, settings.bcrypt_rounds)
         self.tokens = Tokens(self.database, settings.token_days)

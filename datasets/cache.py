@@ -1,0 +1,77 @@
+"""The worker's copy of image files on disk, by content, so that a second training downloads nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from bson import ObjectId
+
+from datasets.snapshot import Dataset, Sample, Snapshot, SnapshotImage
+from datasets.split import split
+from storage.files import Files
+from utils import Unavailable
+
+_READ_ONLY = 0o444
+
+
+class DatasetCache:
+    """Files under `<root>/<first two hex digits>/<SHA-256>.<format>`, oldest use removed first past `max_bytes`."""
+
+    def __init__(self, root: Path, max_bytes: int):
+        self._root = root
+        self._max_bytes = max_bytes
+
+    def materialise(self, snapshot: Snapshot, files: Files, train_fraction: float, seed: int) -> Dataset:
+        """Bring every image of the snapshot to disk and split it.
+
+        Raises:
+            NotFound: an image was replaced or deleted since the snapshot was taken: take a new one.
+        """
+        paths = {image.sha256: self._fetch(image, files) for image in snapshot.images}
+        self._evict(keep=set(paths.values()))
+        parts = split(snapshot, train_fraction, seed)
+        return Dataset(
+            project_type=snapshot.project_type,
+            classes=snapshot.classes,
+            train=tuple(_sample(image, paths) for image in parts.train),
+            val=tuple(_sample(image, paths) for image in parts.val),
+            digest=snapshot.digest(),
+            val_is_train=parts.val_is_train,
+        )
+
+    def _fetch(self, image: SnapshotImage, files: Files) -> Path:
+        path = self._root / image.sha256[:2] / f"{image.sha256}.{image.format.lower()}"
+        if path.exists():
+            os.utime(path)
+            return path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".incoming-")
+        os.close(handle)
+        try:
+            if files.save(ObjectId(image.file_id), Path(name)) != image.sha256:
+                raise Unavailable(f"the stored file of '{image.name}' does not have the hash it was uploaded with")
+            os.chmod(name, _READ_ONLY)
+            os.replace(name, path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+        return path
+
+    def _evict(self, keep: set[Path]) -> None:
+        entries = []
+        for path in self._root.glob("??/*"):
+            with contextlib.suppress(FileNotFoundError):  # another training's eviction came first
+                entries.append((path.stat().st_mtime, path.stat().st_size, path))
+        excess = sum(size for _, size, _ in entries) - self._max_bytes
+        for _, size, path in sorted(entries):
+            if excess <= 0:
+                return
+            if path not in keep:
+                path.unlink(missing_ok=True)
+                excess -= size
+
+
+def _sample(image: SnapshotImage, paths: dict[str, Path]) -> Sample:
+    return Sample(paths[image.sha256].absolute(), image.width, image.height, image.annotations)

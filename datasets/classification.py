@@ -1,0 +1,28 @@
+"""Labels of image classification: one line, the class of the whole image."""
+
+from __future__ import annotations
+
+from datasets.labels import class_reference, find_class, parse_lines, split_lines
+from storage.images import StoredAnnotation
+from storage.projects import Project
+from utils import InvalidInput
+
+
+class ClassificationLabels:
+    """A class index or name; nothing is an image that is still to be labelled."""
+
+    def parse(self, text: str, project: Project) -> tuple[StoredAnnotation, ...]:
+        """See `LabelFormat.parse`."""
+        count = len(split_lines(text))
+        if count > 1:
+            raise InvalidInput(f"label_data of a classification project is one class, got {count} lines")
+        return parse_lines(text, lambda line: StoredAnnotation(*_class_of(line, project)))
+
+    def write(self, annotations: tuple[StoredAnnotation, ...], project: Project) -> list[str]:
+        """See `LabelFormat.write`."""
+        return [class_reference(annotation, project) for annotation in annotations]
+
+
+def _class_of(line: str, project: Project) -> tuple[int, None, bool]:
+    class_id, by_name = find_class(line, project)
+    return class_id, None, by_name
