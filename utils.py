@@ -177,6 +177,15 @@ class Unavailable(DomainError):
     code = "unavailable"
 
 
+_INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "SYSTEMROOT")
+
+
+def scrubbed_environment(**extra: str) -> dict[str, str]:
+    """An environment for a process that may know no address and no secret; it finds the project's modules."""
+    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**kept, "PYTHONPATH": str(Path(__file__).resolve().parent), "PYTHONUNBUFFERED": "1", **extra}
+
+
 def utc_now() -> datetime:
     """The time now, aware, in UTC."""
     return datetime.now(timezone.utc)

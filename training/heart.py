@@ -1,0 +1,66 @@
+"""Keeps a job's lease alive while it runs, and notices when the job should end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from storage.jobs import Job
+from storage.store import Store
+from training.progress import Progress
+from utils import Unavailable
+
+logger = logging.getLogger(__name__)
+
+
+class Heart:
+    """A thread that beats: each beat renews the lease, records progress and reads back what others want.
+
+    A database that does not answer is no reason to give up a training: nobody else can take the job meanwhile, and
+    the first beat that gets through says whether it is still ours.
+    """
+
+    def __init__(self, store: Store, job: Job, progress: Progress, interval_seconds: float):
+        self._store = store
+        self._job = job
+        self._progress = progress
+        self._interval_seconds = interval_seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"heart-{job.id}", daemon=True)
+        self.lost = threading.Event()
+        self.cancelled = threading.Event()
+
+    def __enter__(self) -> Heart:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def beat(self) -> None:
+        """Beat once now.
+
+        Raises:
+            Unavailable: the database does not answer; nothing is lost, the news go out with the next beat.
+        """
+        news = self._progress.take()
+        try:
+            job = self._store.jobs.beat(self._job, *news)
+        except Unavailable:
+            self._progress.give_back(*news)
+            raise
+        if job is None:
+            self.lost.set()
+        elif job.cancel_requested:
+            self.cancelled.set()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval_seconds):
+            try:
+                self.beat()
+            except Unavailable:
+                logger.warning("job %s: the database does not answer, training goes on", self._job.id)
+            # A thread that died here would let the lease run out under a healthy training.
+            except Exception:
+                logger.exception("job %s: a heartbeat failed", self._job.id)

@@ -1,0 +1,115 @@
+"""Starts, follows and ends the process of one training."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from training.progress import Progress
+from utils import scrubbed_environment
+
+OUTPUT = "output.log"
+_TAIL_BYTES = 4000
+
+
+class TrainingProcess:
+    """A process group of its own, whose events go into a `Progress`.
+
+    Attributes:
+        failure: the reason the process gave for ending without a model.
+    """
+
+    def __init__(self, folder: Path, home: Path, progress: Progress):
+        self.failure: str | None = None
+        self._folder = folder
+        self._progress = progress
+        events_fd, child_fd = os.pipe()
+        with (folder / OUTPUT).open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "training.run", str(folder), str(child_fd)],
+                cwd=folder,
+                env=scrubbed_environment(TMPDIR=str(folder), HOME=str(home.absolute())),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[child_fd],
+                start_new_session=True,
+            )
+        os.close(child_fd)
+        self._reader = threading.Thread(target=self._read, args=(events_fd,), daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Process id, and id of its process group."""
+        return self._process.pid
+
+    def wait(self, seconds: float) -> int | None:
+        """The exit status once all is read, or None when the process still runs after `seconds`."""
+        try:
+            status = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        self._kill_group()  # children that outlived the leader would hold the pipe open
+        self._reader.join()
+        return status
+
+    def kill(self) -> None:
+        """End the whole group at once and wait until it is gone."""
+        self._kill_group()
+        self._process.wait()
+        self._reader.join()
+
+    def last_lines(self) -> list[str]:
+        """The end of what the process printed."""
+        with (self._folder / OUTPUT).open("rb") as output:
+            output.seek(0, os.SEEK_END)
+            output.seek(max(0, output.tell() - _TAIL_BYTES))
+            return output.read().decode(errors="replace").splitlines()[-20:]
+
+    def close(self) -> None:
+        """Let go of the pipe that keeps the process alive."""
+        if self._process.stdin:
+            self._process.stdin.close()
+
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _read(self, events_fd: int) -> None:
+        with os.fdopen(events_fd, errors="replace") as events:
+            for line in events:
+                with suppress(ValueError):  # a line cut short by a kill
+                    self._take_in(json.loads(line))
+
+    def _take_in(self, event: dict[str, Any]) -> None:
+        if "failed" in event:
+            self.failure = event["failed"]
+        elif "log" in event:
+            self._progress.log(event["log"])
+        else:
+            self._progress.advance(event["epoch"], event["epochs"], event["metrics"])
+
+
+@contextmanager
+def training_process(folder: Path, home: Path, progress: Progress) -> Iterator[TrainingProcess]:
+    """A running training process that is gone when the block is left, however it is left.
+
+    Args:
+        folder: the job's own, with its spec and dataset.
+        home: where libraries may keep their caches from one training to the next.
+    """
+    process = TrainingProcess(folder, home, progress)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.close()

@@ -1,0 +1,66 @@
+"""Celery as the wake-up call: a message says only that there is something to do."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import urlsplit, urlunsplit
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from pymongo.errors import PyMongoError
+
+from utils import Settings
+
+logger = logging.getLogger(__name__)
+
+QUEUE = "diyml"
+WAKE = "diyml.wake"
+_POLLING_SECONDS = 0.2
+
+
+def broker_url(settings: Settings) -> str:
+    """The broker asked for, else a database beside DIYML's own in the same MongoDB."""
+    if settings.broker_url:
+        return settings.broker_url
+    parts = urlsplit(settings.mongo_uri)
+    query = parts.query
+    if parts.username and "authsource=" not in query.lower():
+        # Without this, credentials would be looked for in the database of the path, which is about to change.
+        query = "&".join(filter(None, [query, f"authSource={parts.path.strip('/') or 'admin'}"]))
+    return urlunsplit((parts.scheme, parts.netloc, f"/{settings.database}_queue", query, ""))
+
+
+def celery_app(settings: Settings) -> Celery:
+    """A Celery application for sending or receiving wake-ups."""
+    url = broker_url(settings)
+    app = Celery("diyml", broker=url, set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        task_ignore_result=True,
+        task_default_queue=QUEUE,
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_connection_timeout=4,
+    )
+    if url.startswith("mongodb"):
+        app.conf.broker_transport_options = {"polling_interval": _POLLING_SECONDS}
+    else:
+        app.conf.task_default_queue_type = "quorum"
+        app.conf.broker_transport_options = {"confirm_publish": True}
+    return app
+
+
+def wake(app: Celery) -> None:
+    """Tell the workers that a job is queued.
+
+    The job's document is written already, and idle workers look for themselves every few seconds; so a broker that
+    does not answer delays the start and loses nothing.
+    """
+    try:
+        app.send_task(WAKE, retry=False)
+    except (OperationalError, PyMongoError, OSError) as error:
+        logger.warning("the broker does not answer, workers will find the job by themselves: %s", error)

@@ -1,0 +1,94 @@
+"""The training process: one job, one process. Reads its folder, writes its folder, speaks through one pipe.
+
+It knows no database, broker or secret. Started by the supervisor as `python -m training.run FOLDER EVENTS_FD`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+from datasets.snapshot import Dataset
+from training.protocol import TrainedModel, TrainingFailed, Workspace
+from training.registry import TRAINERS
+
+SPEC, DATASET, RESULT = "spec.json", "dataset.json", "result.json"
+EXIT_FAILED = 3
+
+
+class PipeReport:
+    """`training.protocol.Report` over a pipe: one JSON object a line."""
+
+    def __init__(self, events_fd: int):
+        self._events = os.fdopen(events_fd, "w", buffering=1)
+
+    def log(self, line: str) -> None:
+        """See `Report.log`."""
+        self.send(log=str(line))
+
+    def progress(self, epoch: float, epochs: int, metrics: dict[str, float] | None = None) -> None:
+        """See `Report.progress`."""
+        values = None if metrics is None else {name: float(value) for name, value in metrics.items()}
+        self.send(epoch=float(epoch), epochs=int(epochs), metrics=values)
+
+    def send(self, **event: Any) -> None:
+        """Send one event."""
+        self._events.write(json.dumps(event) + "\n")
+
+
+def main(arguments: list[str]) -> int:
+    """Train what the folder describes; the exit status is 0, or EXIT_FAILED with the reason sent before."""
+    folder, report = Path(arguments[0]), PipeReport(int(arguments[1]))
+    threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    spec = json.loads((folder / SPEC).read_text())
+    trainer = TRAINERS[spec["project_type"]]
+    workspace = Workspace(
+        folder=folder / "work",
+        weights_path=Path(spec["weights_path"]),
+        download_weights=spec["download_weights"],
+        yolo_model=spec["yolo_model"],
+    )
+    workspace.folder.mkdir()
+    try:
+        model = trainer.fit(Dataset.read(folder / DATASET), trainer.Params(**spec["params"]), workspace, report)
+        _write_result(folder / RESULT, model)
+    except TrainingFailed as failure:
+        report.send(failed=str(failure))
+        return EXIT_FAILED
+    # Whatever a training library raises becomes the job's reason; the traceback goes to the output the supervisor keeps.
+    except Exception as error:
+        traceback.print_exc()
+        report.send(failed=f"the training stopped with an unexpected error: {type(error).__name__}: {error}")
+        return EXIT_FAILED
+    return 0
+
+
+def _write_result(path: Path, model: TrainedModel) -> None:
+    result = {
+        "onnx": str(model.onnx_path),
+        "weights": str(model.weights_path),
+        "card": model.card.model_dump(mode="json"),
+        "artifacts": [str(artifact) for artifact in model.artifacts],
+    }
+    path.write_text(json.dumps(result))
+
+
+def _end_with_supervisor() -> None:
+    """Nobody must train for a supervisor that is gone: its end closes our standard input."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    # Libraries leave threads behind that would keep the process from ending; everything is written by now.
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

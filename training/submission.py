@@ -1,0 +1,53 @@
+"""From a wish to train to a queued job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from pydantic import ValidationError
+
+from datasets.capture import capture
+from storage.jobs import Job
+from storage.projects import Project
+from storage.store import Store
+from training.protocol import TrainerParams
+from training.queue import wake
+from training.registry import TRAINERS
+from utils import InvalidInput
+
+
+def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any]) -> Job:
+    """Queue a training of the project as it is when a worker takes it.
+
+    Args:
+        given: hyper-parameters of the project type's trainer; defaults for the rest.
+
+    Raises:
+        InvalidInput: a hyper-parameter out of its range, or the project lacks something; says what.
+        Conflict: a training of the project is queued or running.
+    """
+    params = _params(project.type, given)
+    missing = TRAINERS[project.type].check(capture(store, project))
+    if missing:
+        raise InvalidInput(
+            "the project is not ready to train: " + "; ".join(missing),
+            [{"field": "project_name", "message": sentence} for sentence in missing],
+        )
+    job = store.jobs.create(project, params.model_dump(mode="json"), params.epochs)
+    wake(queue)
+    return job
+
+
+def _params(project_type: str, given: dict[str, Any]) -> TrainerParams:
+    try:
+        return TRAINERS[project_type].Params(**given)
+    except ValidationError as error:
+        errors = [
+            {
+                "field": ".".join(map(str, item["loc"])),
+                "message": f"{'.'.join(map(str, item['loc']))}: {item['msg']}, got {str(item['input'])[:100]!r}",
+            }
+            for item in error.errors(include_url=False)
+        ]
+        raise InvalidInput("; ".join(item["message"] for item in errors), errors) from None

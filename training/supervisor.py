@@ -1,0 +1,203 @@
+"""Sees one claimed job through: data to disk, training process, model to the store, one end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from datasets.cache import DatasetCache
+from datasets.capture import capture
+from datasets.snapshot import Dataset
+from storage.jobs import Job
+from storage.models import Model
+from storage.store import Store
+from training.heart import Heart
+from training.process import TrainingProcess, training_process
+from training.progress import Progress
+from training.run import DATASET, EXIT_FAILED, RESULT, SPEC
+from training.registry import TRAINERS
+from utils import NotFound, Settings, Unavailable
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_LOOK_SECONDS = 0.1
+_CAPTURES = 5
+
+
+class _Ended(Exception):
+    """The job is over or not ours any more: nothing is left to do."""
+
+
+class Supervisor:
+    """Runs claimed jobs, one after the other.
+
+    Args:
+        stop: set when the worker must end; a running job then goes back to the queue.
+    """
+
+    def __init__(self, store: Store, settings: Settings, stop: threading.Event):
+        self._store = store
+        self._settings = settings
+        self._stop = stop
+        self._cache = DatasetCache(settings.data_dir / "cache" / "images", settings.dataset_cache_bytes)
+
+    def run(self, job: Job) -> None:
+        """Bring a job to an end, or back into the queue."""
+        logger.info("job %s: attempt %d of a %s training begins", job.id, job.attempt, job.project_type)
+        folder = self._settings.data_dir / "work" / f"{job.id}-{job.attempt}"
+        progress = Progress(job.epochs)
+        try:
+            with Heart(self._store, job, progress, self._settings.heartbeat_seconds) as heart:
+                try:
+                    self._train(job, folder, progress, heart)
+                except _Ended:
+                    logger.info("job %s: ended early", job.id)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _train(self, job: Job, folder: Path, progress: Progress, heart: Heart) -> None:
+        folder.mkdir(parents=True)
+        try:
+            dataset = self._materialise(job)
+        except OSError as error:
+            self._end(job, f"the images could not be brought to the worker's disk: {error}")
+        dataset.write(folder / DATASET)
+        (folder / SPEC).write_text(json.dumps(self._spec(job)))
+        progress.log(f"{len(dataset.train)} images to train on, {len(dataset.val)} held back")
+        home = self._settings.data_dir / "cache" / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        with training_process(folder, home, progress) as process:
+            logger.info("job %s: training process %d", job.id, process.pid)
+            status = self._follow(job, process, heart)
+            if status != 0:
+                self._fail(job, status, process, progress, heart)
+        self._finish(job, json.loads((folder / RESULT).read_text()), heart)
+
+    def _spec(self, job: Job) -> dict[str, Any]:
+        return {
+            "project_type": job.project_type,
+            "params": job.params,
+            "weights_path": str(self._settings.weights_path.absolute()),
+            "download_weights": self._settings.download_weights,
+            "yolo_model": self._settings.yolo_model,
+        }
+
+    def _materialise(self, job: Job) -> Dataset:
+        """The project's data on disk; an image replaced while it is fetched means a new snapshot."""
+        for _ in range(_CAPTURES):
+            project = self._persist(lambda: self._store.projects.get(job.project_id))
+            if project is None:
+                self._persist(lambda: self._store.jobs.end_cancelled(job))
+                raise _Ended
+            snapshot = self._persist(lambda: capture(self._store, project))
+            missing = TRAINERS[job.project_type].check(snapshot)
+            if missing:
+                self._end(job, "; ".join(missing))
+            try:
+                return self._persist(
+                    lambda: self._cache.materialise(
+                        snapshot, self._store.image_files, job.params["train_split"], job.params["seed"]
+                    )
+                )
+            except NotFound:
+                logger.info("job %s: images changed while they were fetched, taking a new snapshot", job.id)
+        self._end(job, "the images kept changing while the training was prepared: train again when uploads have ended")
+
+    def _follow(self, job: Job, process: TrainingProcess, heart: Heart) -> int:
+        """Wait for the end of the process; end it when the job is cancelled, lost, too long, or the worker stops."""
+        deadline = time.monotonic() + self._settings.job_hours * 3600
+        while True:
+            status = process.wait(_LOOK_SECONDS)
+            if status is not None:
+                return status
+            if heart.lost.is_set():
+                process.kill()
+                raise _Ended
+            if heart.cancelled.is_set():
+                process.kill()
+                self._persist(lambda: self._store.jobs.end_cancelled(job))
+                raise _Ended
+            if self._stop.is_set():
+                process.kill()
+                self._persist(lambda: self._store.jobs.release(job, "the worker was stopped", counts=False))
+                raise _Ended
+            if time.monotonic() > deadline:
+                process.kill()
+                self._end(job, f"the training took longer than the {self._settings.job_hours:g} h allowed")
+
+    def _fail(self, job: Job, status: int, process: TrainingProcess, progress: Progress, heart: Heart) -> NoReturn:
+        """Record why the process ended without a model; a process that was killed is tried again."""
+        for line in process.last_lines():
+            progress.log(line)
+        self._persist(heart.beat)
+        if status == EXIT_FAILED and process.failure:
+            self._end(job, process.failure)
+        reason = exit_reason(status)
+        logger.warning("job %s: %s", job.id, reason)
+        self._persist(lambda: self._store.jobs.release(job, reason))
+        raise _Ended
+
+    def _finish(self, job: Job, result: dict[str, Any], heart: Heart) -> None:
+        """Files first, then the model that names them, then the job's one end, then the project's pointer."""
+        self._persist(heart.beat)
+        model = self._persist(lambda: self._store_model(job, result))
+        if not self._persist(lambda: self._store.jobs.succeed(job, model.id)):
+            self._persist(lambda: self._store.models.delete(model.id))
+            self._persist(lambda: self._store.jobs.end_cancelled(job))
+            raise _Ended
+        self._persist(lambda: hand_over(self._store, job.id, model))
+        logger.info("job %s: succeeded with model version %d", job.id, model.version)
+
+    def _store_model(self, job: Job, result: dict[str, Any]) -> Model:
+        paths = {"model.onnx": Path(result["onnx"]), "weights.pt": Path(result["weights"])}
+        paths.update({Path(artifact).name: Path(artifact) for artifact in result["artifacts"]})
+        files = {}
+        for name, path in paths.items():
+            with path.open("rb") as source:
+                files[name] = self._store.artifacts.put(source, name)
+        return self._store.models.create(job.project_id, job.id, result["card"], files)
+
+    def _end(self, job: Job, reason: str) -> NoReturn:
+        logger.info("job %s: failed: %s", job.id, reason)
+        self._persist(lambda: self._store.jobs.fail(job, reason))
+        raise _Ended
+
+    def _persist(self, write: Callable[[], T]) -> T:
+        """Repeat a step until the database answers, or the worker must end."""
+        while True:
+            try:
+                return write()
+            except Unavailable as error:
+                logger.warning("%s", error)
+                if self._stop.wait(1):
+                    raise _Ended from error
+
+
+def hand_over(store: Store, job_id: Any, model: Model) -> None:
+    """Let the project be served by a model whose job has succeeded."""
+    store.projects.serve(model.project_id, model.id, model.version)
+    store.jobs.mark_served(job_id)
+
+
+def exit_reason(status: int) -> str:
+    """What an exit status means, for a person.
+
+    Args:
+        status: as of `subprocess.Popen.returncode`; negative is a signal.
+    """
+    if status == -signal.SIGKILL:
+        return (
+            "the training process was killed from outside, most often because memory ran out: "
+            "try a smaller image size or batch"
+        )
+    if status < 0:
+        return f"the training process crashed ({signal.Signals(-status).name})"
+    return f"the training process ended unexpectedly (exit status {status})"

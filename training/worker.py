@@ -1,0 +1,94 @@
+"""The worker: receives wake-ups through Celery, claims jobs and runs them one at a time.
+
+Start it with `python -m training.worker`; it needs MONGO_URI.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+
+from storage.jobs import Job
+from storage.store import Store
+from training.housekeeping import Housekeeper
+from training.queue import WAKE, celery_app
+from training.supervisor import Supervisor
+from utils import Settings, Unavailable
+
+logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 2.0
+
+
+class Desk:
+    """A thread that claims and runs jobs as long as there are any, then waits for the next call.
+
+    Celery's own task only calls: it ends at once, so no training ever holds a message, a prefetch slot or a broker's
+    consumer timeout. A call that is lost delays a job by `_LOOK_SECONDS`.
+    """
+
+    def __init__(self, store: Store, supervisor: Supervisor, stop: threading.Event):
+        self._store = store
+        self._supervisor = supervisor
+        self._stop = stop
+        self._call = threading.Event()
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self.thread = threading.Thread(target=self._run, name="desk")
+
+    def call(self) -> None:
+        """There may be something to do."""
+        self._call.set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._call.clear()
+            job = self._claim()
+            if job is None:
+                self._call.wait(_LOOK_SECONDS)
+                continue
+            # An error in here is ours, not the user's; the lease brings the job back, and the next job must start.
+            try:
+                self._supervisor.run(job)
+            except Exception:
+                logger.exception("job %s: supervision failed", job.id)
+
+    def _claim(self) -> Job | None:
+        try:
+            return self._store.jobs.claim(self._name)
+        except Unavailable as error:
+            logger.warning("%s", error)
+            return None
+
+
+def main() -> int:
+    """Work until SIGTERM or SIGINT; a training that runs then goes back to the queue."""
+    settings = Settings.from_environment()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("pymongo").setLevel(logging.WARNING)
+    stop = threading.Event()
+    store = Store(settings)
+    desk = Desk(store, Supervisor(store, settings, stop), stop)
+    housekeeper = Housekeeper(store, stop)
+    app = celery_app(settings)
+    app.task(desk.call, name=WAKE)
+    desk.thread.start()
+    housekeeper.thread.start()
+    arguments = ["worker", "--pool=solo", "--concurrency=1", "--without-gossip", "--without-mingle"]
+    try:
+        app.worker_main([*arguments, "--without-heartbeat", f"--loglevel={settings.log_level}"])
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        stop.set()
+        desk.call()
+        desk.thread.join()
+        housekeeper.thread.join()
+        store.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
