@@ -100,6 +100,11 @@ class Settings:
         return Path(self.weights_dir) if self.weights_dir else self.data_dir / "weights"
 
 
+def child_environment(settings: Settings, **more: str) -> dict[str, str]:
+    """The environment of a child process: ours, the settings as they are now, and `more`."""
+    return {**os.environ, **settings.to_environment(), **more}
+
+
 class SettingsError(ValueError):
     """An environment variable does not hold what its setting needs; the message is for the operator."""
 

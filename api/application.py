@@ -1,0 +1,35 @@
+"""Makes the Flask application out of the route table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask, request
+from flask_cors import CORS
+
+from api.errors import ProblemApi
+from api.platform import Platform
+from api.routes import add_routes
+from utils import Settings
+
+
+def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Settings]) -> Flask:
+    """The WSGI application; does no IO.
+
+    Args:
+        read: gives the settings, at first use.
+        ensure: gives them with a database to use, at first use of the database.
+    """
+    app = Flask("DIYML", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
+    platform = Platform(read, ensure)
+    app.extensions["diyml"] = platform
+
+    @app.before_request
+    def bound_body() -> None:
+        request.max_content_length = platform.settings.max_request_bytes
+        request.max_form_memory_size = platform.settings.max_request_bytes
+
+    CORS(app, expose_headers=["Retry-After", "Location", "ETag"], max_age=3600)
+    add_routes(ProblemApi(app, catch_all_404s=True), platform)
+    return app

@@ -1,0 +1,32 @@
+"""`/upload/class_info`: the class list of a project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.classic.schemas import NewClasses, ProjectQuery
+from api.resource import PlatformResource
+
+
+class ClassInfo(PlatformResource):
+    """The class list, whole."""
+
+    def put(self) -> dict[str, Any]:
+        """Replace the list; annotations stay with their class by name."""
+        new = self.parse(NewClasses)
+        projects = self.services.store.projects
+        projects.set_classes(projects.owned(new.project_name, self.user), new.class_info)
+        return {"Status": "Classes Added."}
+
+    def post(self) -> dict[str, Any]:
+        """Replace the list when one is sent, else read it."""
+        if "class_info" in self.given:
+            return self.put()
+        project = self.services.store.projects.owned(self.parse(ProjectQuery).project_name, self.user)
+        return {"class_list": list(project.classes)}
+
+    def patch(self) -> dict[str, Any]:
+        """Empty the list; annotations wait for their class to come back."""
+        projects = self.services.store.projects
+        projects.set_classes(projects.owned(self.parse(ProjectQuery).project_name, self.user), ())
+        return {"Status": "Successful deletion"}

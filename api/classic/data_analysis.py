@@ -1,0 +1,35 @@
+"""`/data_analysis`: what a project holds, and what it lacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.classic.schemas import ProjectQuery
+from api.resource import PlatformResource
+from datasets.capture import capture
+from datasets.registry import LABEL_FORMATS
+from datasets.statistics import describe
+from training.registry import TRAINERS
+
+
+class DataAnalysis(PlatformResource):
+    """Statistics of a project."""
+
+    def post(self) -> dict[str, Any]:
+        """Every data point with its labels, statistics, and what is missing before training may start."""
+        store = self.services.store
+        project = store.projects.owned(self.parse(ProjectQuery).project_name, self.user)
+        write = LABEL_FORMATS[project.type].write
+        snapshot = capture(store, project)
+        return {
+            "project_name": project.name,
+            "project_type": project.type,
+            "is_published": str(project.is_published),
+            "classes": list(project.classes),
+            "data_points": [
+                {"name": image.name, "labels": write(image.annotations, project)}
+                for image in store.images.list_all(project.id)
+            ],
+            **describe(snapshot),
+            "missing_for_training": TRAINERS[project.type].check(snapshot),
+        }

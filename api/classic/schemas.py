@@ -1,0 +1,117 @@
+"""One schema a request of the classic contract. Fields that a schema does not name are ignored, as they always were."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+
+from api.names import ImageBytes, Lookup, Name, NewPassword, Number, Text, printable
+from datasets.registry import canonical_type
+
+MOST_CLASSES = 1000
+MOST_CLASS_CHARACTERS = 100
+
+
+def _project_type(text: str) -> str:
+    name = canonical_type(text)
+    if name is None:
+        raise ValueError("must be 'classification' or 'detection'")
+    return name
+
+
+def _class_list(text: str) -> tuple[str, ...]:
+    names = tuple(printable(name.strip()) for name in text.split("|"))
+    if len(names) > MOST_CLASSES:
+        raise ValueError(f"at most {MOST_CLASSES} classes, got {len(names)}")
+    for position, name in enumerate(names, 1):
+        if not name:
+            raise ValueError(f"class {position} has no name: send the names joined by |, such as apple|banana")
+        if len(name) > MOST_CLASS_CHARACTERS:
+            raise ValueError(f"class {position} has {len(name)} characters, allowed are {MOST_CLASS_CHARACTERS}")
+        if name in names[: position - 1]:
+            raise ValueError(f"the class '{name}' is named twice")
+    return names
+
+
+def _as_text(value: Any) -> Any:
+    """A class index may come as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class UserQuery(BaseModel):
+    """Somebody's name."""
+
+    username: Lookup
+
+
+class Credentials(BaseModel):
+    """A name and a password to be compared with what is stored."""
+
+    username: Lookup
+    password: Annotated[Text, Field(min_length=1)]
+
+
+class NewUser(BaseModel):
+    """A name and a password to be stored."""
+
+    username: Name
+    password: NewPassword
+
+
+class ProjectQuery(BaseModel):
+    """A project by name."""
+
+    project_name: Lookup
+
+
+class NewProject(BaseModel):
+    """A project to be made."""
+
+    project_name: Name
+    project_type: Annotated[Text, AfterValidator(_project_type)]
+
+
+class DataPointQuery(ProjectQuery):
+    """A data point by name."""
+
+    data_point_name: Lookup
+
+
+class NewDataPoint(ProjectQuery):
+    """An image with its labels."""
+
+    data_point_name: Name
+    image_data: ImageBytes
+    label_data: Annotated[Text, BeforeValidator(_as_text), Field(max_length=2_000_000)]
+
+
+class NewClasses(ProjectQuery):
+    """A class list, names joined by `|`."""
+
+    class_info: Annotated[Text, AfterValidator(_class_list)]
+
+
+class Training(ProjectQuery):
+    """A training to be queued; the trainer checks its other hyper-parameters."""
+
+    train_split: Annotated[float, Number, Field(ge=0.5, le=0.95)]
+    epochs: Annotated[int, Number, Field(ge=1, le=1000)]
+
+
+class Publication(ProjectQuery):
+    """Whether a project is open to others."""
+
+    is_published: bool
+
+
+class Inference(ProjectQuery):
+    """An image to be predicted."""
+
+    image_data: ImageBytes
+
+
+class InferenceQuery(BaseModel):
+    """A result by its id."""
+
+    inference_mapping: Lookup

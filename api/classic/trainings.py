@@ -1,0 +1,21 @@
+"""`/train`: start a training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.classic.schemas import Training
+from api.resource import PlatformResource
+from training.submission import submit
+
+
+class Trainings(PlatformResource):
+    """A training in the background."""
+
+    def put(self) -> dict[str, Any]:
+        """Queue a training; the project object tells how it goes."""
+        wish = self.parse(Training)
+        project = self.services.store.projects.owned(wish.project_name, self.user)
+        params = wish.model_dump(exclude={"project_name"})
+        job = submit(self.services.store, self.services.queue, project, params)
+        return {"RequestResult": "Training has began for this project.", "job_id": str(job.id)}

@@ -1,0 +1,54 @@
+"""`/auth`: accounts, and logging in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.classic.schemas import Credentials, NewUser, UserQuery
+from api.resource import PlatformResource
+from storage.users import User
+from utils import Forbidden
+
+
+class Users(PlatformResource):
+    """An account by name and password."""
+
+    def get(self) -> bool:
+        """Whether a user name is taken."""
+        return self.services.store.users.find(self.parse(UserQuery).username) is not None
+
+    def post(self) -> dict[str, Any]:
+        """Log in: a further token."""
+        return self._logged_in(self._check_password(self.parse(Credentials)), "USER LOGGED IN")
+
+    def put(self) -> dict[str, Any]:
+        """Sign up, then log in."""
+        new = self.parse(NewUser)
+        return self._logged_in(self.services.store.users.create(new.username, new.password), "USER CREATED")
+
+    def patch(self) -> dict[str, Any]:
+        """Delete the account with all it owns; asks for the password as well as the token."""
+        user = self._check_password(self.parse(Credentials))
+        if user.id != self.user.id:
+            raise Forbidden("the token belongs to another user")
+        self.services.store.delete_user(user.id)
+        return {"Status": "Successful deletion"}
+
+    def _logged_in(self, user: User, status: str) -> dict[str, Any]:
+        token = self.services.store.tokens.create(user.id)
+        return {"username": user.username, "api_token": token, "status": status}
+
+    def _check_password(self, given: Credentials) -> User:
+        """Every try is charged before the password is looked at, so that parallel tries cannot pass the limit."""
+        settings, throttles = self.services.settings, self.services.store.throttles
+        address = self.client_address()
+        charges = {
+            f"login:{address}": settings.login_attempts_per_address,
+            f"login:{address}:{given.username}": settings.login_attempts,
+        }
+        for key, limit in charges.items():
+            throttles.charge(key, limit)
+        user = self.services.store.users.authenticate(given.username, given.password.encode())
+        for key in charges:
+            throttles.refund(key)
+        return user

@@ -1,0 +1,96 @@
+"""The base of all resources: who may call is checked before the method runs, from what the route declares."""
+
+from __future__ import annotations
+
+from enum import Enum
+from functools import cached_property
+from typing import Any, TypeVar
+
+from flask import request
+from flask.typing import ResponseReturnValue
+from flask_restful import Resource
+from pydantic import BaseModel
+
+from api.parameters import parameters, parse
+from api.platform import Platform, Services
+from storage.users import User
+from utils import Unauthenticated
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class Access(str, Enum):
+    """Who may call a method."""
+
+    PUBLIC = "public"
+    TOKEN = "token"  # noqa: S105  # a word, no secret
+
+
+class PlatformResource(Resource):
+    """A resource with the platform's services; a fresh one is made for each request.
+
+    Attributes:
+        user: who calls, on methods that need a token.
+    """
+
+    user: User
+
+    def __init__(self, platform: Platform, access: dict[str, Access]):
+        self._platform = platform
+        self._access = access
+
+    def dispatch_request(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
+        """Authenticate as the route declares, then run the method."""
+        access = self._access["GET" if request.method == "HEAD" else request.method]
+        if access is Access.TOKEN:
+            self.user = self._authenticate()
+        return super().dispatch_request(*args, **kwargs)
+
+    @property
+    def services(self) -> Services:
+        """The rooms below."""
+        return self._platform.services
+
+    @cached_property
+    def given(self) -> dict[str, Any]:
+        """The parameters as sent."""
+        return parameters()
+
+    def parse(self, schema: type[S]) -> S:
+        """The parameters as a schema.
+
+        Raises:
+            InvalidInput: with one entry in `errors` for each bad field.
+        """
+        return parse(schema, self.given)
+
+    def token(self) -> str | None:
+        """The token as sent: `api_token` among the parameters, or a bearer token."""
+        value = self.given.get("api_token")
+        if isinstance(value, str) and value:
+            return value
+        authorization = request.authorization
+        return authorization.token if authorization and authorization.type == "bearer" else None
+
+    def client_address(self) -> str:
+        """Where the call comes from, as far as the operator's own proxies tell."""
+        proxies, hops = self._platform.settings.trusted_proxies, request.access_route
+        return hops[-proxies] if 0 < proxies <= len(hops) else str(request.remote_addr)
+
+    def optional_user(self) -> User | None:
+        """Who calls, on a method that works with and without a token.
+
+        Raises:
+            Unauthenticated: a token was sent and is not valid.
+        """
+        return self._authenticate() if self.token() or "api_token" in self.given else None
+
+    def _authenticate(self) -> User:
+        token = self.token()
+        if token is None:
+            raise Unauthenticated("no token: send api_token, or the header 'Authorization: Bearer ...'")
+        user_id = self.services.store.tokens.user_id(token)
+        user = self.services.store.users.get(user_id) if user_id else None
+        if user is None:
+            raise Unauthenticated("the token is unknown, revoked or expired: log in again")
+        return user

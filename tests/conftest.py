@@ -1,0 +1,169 @@
+"""Real parts for tests: a mongod of their own, a store, a client, a worker process."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+from werkzeug.test import TestResponse
+
+from DIYML import create_app
+from storage.mongod import EmbeddedMongod
+from storage.store import Store
+from utils import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+PASSWORD = "correct horse"
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 30, every: float = 0.05) -> Any:
+    """The first true value of `condition`; fails the test when none comes in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(every)
+    raise AssertionError(f"not within {seconds} s: {condition}")
+
+
+def picture(width: int = 32, height: int = 24, seed: int = 0, format: str = "PNG") -> bytes:
+    """A small noisy picture as a file."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, format)
+    return stream.getvalue()
+
+
+def encoded(content: bytes) -> str:
+    """As the contract sends images."""
+    return base64.b64encode(content).decode()
+
+
+class Caller:
+    """One signed-up user of the classic contract."""
+
+    def __init__(self, client: FlaskClient, username: str):
+        self._client = client
+        self.username = username
+        self.token = client.put("/auth", json={"username": username, "password": PASSWORD}).json["api_token"]
+
+    def call(self, method: str, path: str, **parameters: Any) -> TestResponse:
+        """Send JSON with the token; a parameter that is None is left out."""
+        sent = {"api_token": self.token, **parameters}
+        return self._client.open(path, method=method, json={k: v for k, v in sent.items() if v is not None})
+
+    def project(self, name: str, type: str = "classification", classes: str = "") -> str:
+        """Create a project, with classes when given; gives its name."""
+        assert self.call("PUT", "/upload/project", project_name=name, project_type=type).status_code == 200
+        if classes:
+            assert self.call("PUT", "/upload/class_info", project_name=name, class_info=classes).status_code == 200
+        return name
+
+    def place(self, project: str, name: str, labels: str, content: bytes | None = None) -> TestResponse:
+        """Place a data point."""
+        image = encoded(picture() if content is None else content)
+        return self.call(
+            "PUT", "/upload/data_point", project_name=project, data_point_name=name, image_data=image, label_data=labels
+        )
+
+    def training(self, project: str) -> dict[str, Any]:
+        """The `training` part of a project object."""
+        return self.call("POST", "/upload/project", project_name=project).json["training"]
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real mongod for the whole run."""
+    server = EmbeddedMongod(tmp_path_factory.mktemp("mongo"))
+    server.prepare()
+    with subprocess.Popen(server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_until(server.answers)
+        yield server.connection().uri
+        process.terminate()
+
+
+@pytest.fixture(scope="session")
+def session_settings(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings on one database for the whole run; cheap hashes and short leases."""
+    return Settings(
+        mongo_uri=mongo_uri,
+        database=f"test_{uuid.uuid4().hex[:8]}",
+        data_dir=tmp_path_factory.mktemp("data"),
+        bcrypt_rounds=4,
+        heartbeat_seconds=0.2,
+        lease_seconds=3,
+    )
+
+
+@pytest.fixture(scope="session")
+def session_app(session_settings: Settings) -> Iterator[Flask]:
+    """The application, in production mode."""
+    app = create_app(session_settings)
+    yield app
+    app.extensions["diyml"].services.store.close()
+
+
+@pytest.fixture
+def settings(session_settings: Settings) -> Settings:
+    """The settings everything in a test uses."""
+    return session_settings
+
+
+@pytest.fixture
+def store(session_app: Flask) -> Iterator[Store]:
+    """An empty store."""
+    store = session_app.extensions["diyml"].services.store
+    yield store
+    for name in store.database.list_collection_names():
+        store.database[name].delete_many({})
+
+
+@pytest.fixture
+def client(session_app: Flask, store: Store) -> FlaskClient:
+    """A client of the application on an empty store."""
+    return session_app.test_client()
+
+
+@pytest.fixture
+def caller(client: FlaskClient) -> Caller:
+    """A signed-up user."""
+    return Caller(client, "ada")
+
+
+@pytest.fixture
+def other(client: FlaskClient) -> Caller:
+    """Another signed-up user."""
+    return Caller(client, "grace")
+
+
+def start_worker(settings: Settings, **changes: Any) -> subprocess.Popen[bytes]:
+    """A real worker process; its log goes to `<data>/worker.log`."""
+    settings = dataclasses.replace(settings, **changes)
+    environment = {**os.environ, **settings.to_environment()}
+    with (settings.data_dir / "worker.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "training.worker"], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+
+
+@pytest.fixture
+def worker(settings: Settings, store: Store) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process for one test."""
+    process = start_worker(settings)
+    yield process
+    process.terminate()
+    assert process.wait(20) == 0
