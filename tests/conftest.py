@@ -22,6 +22,8 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from DIYML import create_app
+from launch.family import Family
+from launch.members import mongod_member
 from storage.mongod import EmbeddedMongod
 from storage.store import Store
 from utils import Settings
@@ -87,13 +89,16 @@ class Caller:
 
 @pytest.fixture(scope="session")
 def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real mongod for the whole run."""
-    server = EmbeddedMongod(tmp_path_factory.mktemp("mongo"))
+    """A real MongoDB that runs as long as the tests, and no longer, even when they are killed."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("mongod"))
+    server = EmbeddedMongod(settings.data_dir)
     server.prepare()
-    with subprocess.Popen(server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        wait_until(server.answers)
+    family = Family([mongod_member(server, settings)], say=sys.stderr.write)
+    try:
+        family.start()
         yield server.connection().uri
-        process.terminate()
+    finally:
+        family.stop()
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,7 @@ class Supervisor:
             status = self._follow(job, process, heart)
             if status != 0:
                 self._fail(job, status, process, progress, heart)
-        self._finish(job, json.loads((folder / RESULT).read_text()), heart)
+        self._finish(job, json.loads((folder / RESULT).read_text()), progress, heart)
 
     def _spec(self, job: Job) -> dict[str, Any]:
         return {
@@ -145,8 +145,11 @@ class Supervisor:
         self._persist(lambda: self._store.jobs.release(job, reason))
         raise _Ended
 
-    def _finish(self, job: Job, result: dict[str, Any], heart: Heart) -> None:
+    def _finish(self, job: Job, result: dict[str, Any], progress: Progress, heart: Heart) -> None:
         """Files first, then the model that names them, then the job's one end, then the project's pointer."""
+        card = result["card"]
+        scores = {name: value for name, value in card["metrics"].items() if isinstance(value, (int, float))}
+        progress.note(metrics=scores, pretrained=card["pretrained"])
         self._persist(heart.beat)
         model = self._persist(lambda: self._store_model(job, result))
         if not self._persist(lambda: self._store.jobs.succeed(job, model.id)):

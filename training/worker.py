@@ -43,6 +43,8 @@ class Desk:
         self._call.set()
 
     def _run(self) -> None:
+        while not self._prepared() and not self._stop.wait(_LOOK_SECONDS):
+            pass
         while not self._stop.is_set():
             self._call.clear()
             job = self._claim()
@@ -54,6 +56,14 @@ class Desk:
                 self._supervisor.run(job)
             except Exception:
                 logger.exception("job %s: supervision failed", job.id)
+
+    def _prepared(self) -> bool:
+        try:
+            self._store.prepare()
+        except Unavailable as error:
+            logger.warning("%s", error)
+            return False
+        return True
 
     def _claim(self) -> Job | None:
         try:

@@ -1,0 +1,83 @@
+"""A project that trains in a few seconds, and the processes of its training."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from bson import ObjectId
+from PIL import Image
+
+from storage.jobs import Job
+from storage.store import Store
+from tests.conftest import Caller, wait_until
+
+
+def shade(value: int, seed: int) -> bytes:
+    """A small picture of one brightness with some noise; dark and bright are easy to tell apart."""
+    noise = np.random.default_rng(seed).integers(-20, 20, (16, 16, 3))
+    stream = io.BytesIO()
+    Image.fromarray(np.clip(noise + value, 0, 255).astype(np.uint8)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.fixture
+def shades(caller: Caller) -> str:
+    """A classification project of six dark and six bright pictures."""
+    name = caller.project("shades", "classification", "dark|bright")
+    for number in range(12):
+        label, value = ("dark", 50) if number % 2 else ("bright", 200)
+        assert caller.place(name, f"{number}.png", label, shade(value, number)).status_code == 200
+    return name
+
+
+def start_training(caller: Caller, project: str, epochs: int = 2) -> ObjectId:
+    """Queue a training; gives the job's id."""
+    answer = caller.call("PUT", "/train", project_name=project, train_split=0.8, epochs=epochs)
+    assert answer.status_code == 200, answer.json
+    return ObjectId(answer.json["job_id"])
+
+
+def wait_for(store: Store, job_id: ObjectId, *states: str, seconds: float = 90) -> Job:
+    """The job once it is in one of the states."""
+
+    def reached() -> Job | None:
+        job = store.jobs.get(job_id)
+        return job if job.state in states else None
+
+    job: Job = wait_until(reached, seconds)
+    return job
+
+
+def wait_for_epoch(store: Store, job_id: ObjectId, attempt: int = 1) -> Job:
+    """The job once it trains for real: an epoch of this attempt has ended."""
+
+    def trains() -> Job | None:
+        job = store.jobs.get(job_id)
+        return job if job.attempt == attempt and job.epoch >= 1 else None
+
+    job: Job = wait_until(trains, 90)
+    return job
+
+
+def training_of(worker: subprocess.Popen[bytes]) -> psutil.Process:
+    """The training process that a worker supervises."""
+
+    def find() -> psutil.Process | None:
+        children = psutil.Process(worker.pid).children()
+        return next((child for child in children if "training.run" in child.cmdline()), None)
+
+    process: psutil.Process = wait_until(find, 60)
+    return process
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Whether the process has ended."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+__all__: list[Any] = ["is_gone", "shade", "shades", "start_training", "training_of", "wait_for", "wait_for_epoch"]
