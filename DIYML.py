@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 from flask import Flask
@@ -9,7 +10,11 @@ from flask import Flask
 from api.application import build_app
 from launch.backend import ensure
 from launch.cli import main
-from utils import Settings
+from launch.family import LaunchError
+from storage.mongod import MongodError
+from utils import Settings, Unavailable
+
+logger = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -18,7 +23,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     Args:
         settings: read from the environment when not given.
     """
-    return build_app((lambda: settings) if settings else Settings.from_environment, ensure)
+    return build_app((lambda: settings) if settings else Settings.from_environment, _ensure)
+
+
+def _ensure(settings: Settings) -> Settings:
+    """As `ensure`, for a caller over HTTP: the reason is the operator's, and stands in the log."""
+    try:
+        return ensure(settings)
+    except (LaunchError, MongodError) as error:
+        logger.error("no database: %s", error)
+        raise Unavailable("the platform has no database at the moment", retry_after_seconds=10) from error
 
 
 app = create_app()

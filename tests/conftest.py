@@ -165,10 +165,10 @@ def start_worker(settings: Settings, **changes: Any) -> subprocess.Popen[bytes]:
         )
 
 
-@pytest.fixture
-def worker(settings: Settings, store: Store) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process for one test."""
-    process = start_worker(settings)
+@pytest.fixture(scope="module")
+def worker(session_settings: Settings, session_app: Flask) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process for the tests of one file, which must leave it alive."""
+    process = start_worker(session_settings)
     yield process
     process.terminate()
     assert process.wait(20) == 0

@@ -11,6 +11,8 @@ import socket
 import sys
 import threading
 
+from celery.signals import worker_shutting_down
+
 from storage.jobs import Job
 from storage.store import Store
 from training.housekeeping import Housekeeper
@@ -84,6 +86,13 @@ def main() -> int:
     housekeeper = Housekeeper(store, stop)
     app = celery_app(settings)
     app.task(desk.call, name=WAKE)
+
+    def end(**_: object) -> None:
+        """Celery notices a signal only between two polls; the training need not wait for that."""
+        stop.set()
+        desk.call()
+
+    worker_shutting_down.connect(end)
     desk.thread.start()
     housekeeper.thread.start()
     arguments = ["worker", "--pool=solo", "--concurrency=1", "--without-gossip", "--without-mingle"]
@@ -92,8 +101,7 @@ def main() -> int:
     except SystemExit as end:
         return int(end.code or 0)
     finally:
-        stop.set()
-        desk.call()
+        end()
         desk.thread.join()
         housekeeper.thread.join()
         store.close()

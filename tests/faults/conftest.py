@@ -1,0 +1,180 @@
+"""The whole platform as a newcomer starts it, and ways to hurt it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from storage.mongod import EmbeddedMongod
+from storage.store import Store
+from tests.conftest import PASSWORD, ROOT, encoded, wait_until
+from tests.training.conftest import is_gone, shade
+from utils import Settings
+
+
+@dataclass
+class Platform:
+    """`python3 DIYML.py` on a folder of its own, and a client that holds on through its faults."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+    token: str = ""
+    acknowledged: dict[str, str] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        environment = {
+            **os.environ,
+            "DIYML_DATA_DIR": str(self.folder / "data"),
+            "DIYML_BCRYPT_ROUNDS": "4",
+            "DIYML_LEASE_SECONDS": "5",
+            "DIYML_PORT": str(self.port),
+        }
+        with (self.folder / "platform.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(ROOT / "DIYML.py")], cwd=self.folder, env=environment, stdout=log, stderr=log
+            )
+        wait_until(self.is_ready, 30)
+
+    def is_ready(self) -> bool:
+        """Whether database and web server answer."""
+        try:
+            return requests.get(f"http://127.0.0.1:{self.port}/ready", timeout=5).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def call(self, method: str, path: str, **parameters: Any) -> requests.Response:
+        """Send JSON with the token."""
+        body = {"api_token": self.token, **parameters}
+        return requests.request(method, f"http://127.0.0.1:{self.port}{path}", json=body, timeout=30)
+
+    def insist(self, method: str, path: str, **parameters: Any) -> requests.Response:
+        """Send until the platform answers with anything but 5xx."""
+
+        def answered() -> requests.Response | None:
+            try:
+                answer = self.call(method, path, **parameters)
+            except requests.RequestException:
+                return None
+            return answer if answer.status_code < 500 else None
+
+        answer: requests.Response = wait_until(answered, 60)
+        return answer
+
+    def prepare(self) -> None:
+        """One user with one project of two classes and a few images."""
+        self.token = self.call("PUT", "/auth", username="ada", password=PASSWORD).json()["api_token"]
+        self.call("PUT", "/upload/project", project_name="shades", project_type="classification")
+        self.call("PUT", "/upload/class_info", project_name="shades", class_info="dark|bright")
+        for number in range(12):
+            assert self.place(f"first-{number}", number)
+
+    def place(self, name: str, number: int) -> bool:
+        """Upload one image; remembered when it was acknowledged."""
+        content = shade(50 if number % 2 else 200, number)
+        try:
+            answer = self.call(
+                "PUT",
+                "/upload/data_point",
+                project_name="shades",
+                data_point_name=name,
+                image_data=encoded(content),
+                label_data="dark" if number % 2 else "bright",
+            )
+        except requests.RequestException:
+            return False
+        if answer.status_code == 200:
+            self.acknowledged[name] = hashlib.sha256(content).hexdigest()
+        return answer.status_code == 200
+
+    def train(self, epochs: int) -> None:
+        """Start a training."""
+        answer = self.insist("PUT", "/train", project_name="shades", train_split=0.8, epochs=epochs)
+        assert answer.status_code in (200, 409), answer.text
+
+    def training(self) -> dict[str, Any]:
+        """How the newest training stands."""
+        shown: dict[str, Any] = self.insist("POST", "/upload/project", project_name="shades").json()["training"]
+        return shown
+
+    def members(self, words: str) -> list[psutil.Process]:
+        """Processes of the family whose command line holds the words."""
+        assert self.process is not None
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        return [process for process in family if not is_gone(process) and words in " ".join(process.cmdline())]
+
+    def kill(self, words: str) -> None:
+        """`kill -9` of the members whose command line holds the words."""
+        victims: list[psutil.Process] = wait_until(lambda: self.members(words), 60)
+        for victim in victims:
+            victim.send_signal(signal.SIGKILL)
+
+    def whole_images(self) -> dict[str, str]:
+        """SHA-256 of each image as the database's files give it."""
+        uri = EmbeddedMongod(self.folder / "data").connection().uri
+        store = Store(Settings(mongo_uri=uri))
+        rows = store.database["images"].find({}, {"name": 1, "file_id": 1})
+        hashes = {row["name"]: hashlib.sha256(store.image_files.read(row["file_id"])).hexdigest() for row in rows}
+        store.close()
+        return hashes
+
+    def stop(self) -> None:
+        """SIGTERM, and wait for the end."""
+        assert self.process is not None
+        self.process.terminate()
+        assert self.process.wait(60) == 0
+
+
+class Uploader(threading.Thread):
+    """Uploads one image after the other until it is told to end."""
+
+    def __init__(self, platform: Platform):
+        super().__init__(daemon=True)
+        self._platform = platform
+        self._end = threading.Event()
+
+    def run(self) -> None:
+        number = 0
+        while not self._end.is_set():
+            self._platform.place(f"more-{number}", number)
+            number += 1
+
+    def end(self) -> None:
+        """Stop after the upload that is under way."""
+        self._end.set()
+        self.join(60)
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    """A started platform with a project that can train."""
+    platform = Platform(tmp_path, free_port())
+    platform.start()
+    platform.prepare()
+    yield platform
+    if platform.process is not None and platform.process.poll() is None:
+        platform.stop()
+
+

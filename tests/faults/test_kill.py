@@ -1,0 +1,56 @@
+"""`kill -9` of each part in the middle of uploads and a training: nothing acknowledged is lost, every job ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import wait_until
+from tests.faults.conftest import Platform, Uploader
+
+PARTS = {
+    "training process": "training.run",
+    "worker": "training.worker",
+    "web server": "launch.web",
+    "database": "mongod",
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_killing_a_part_loses_nothing_and_needs_no_hand(platform: Platform, part: str) -> None:
+    uploader = Uploader(platform)
+    platform.train(epochs=80)
+    wait_until(lambda: platform.training()["epoch"] >= 1, 60)
+    uploader.start()
+    wait_until(lambda: len(platform.acknowledged) > 20, 30)
+    before = len(platform.acknowledged)
+    platform.kill(PARTS[part])
+    wait_until(lambda: len(platform.acknowledged) > before + 20, 60)
+    uploader.end()
+    shown = wait_until(lambda: _ended(platform), 120)
+    assert shown["state"] == "succeeded", shown
+    stored = platform.whole_images()
+    assert {name: stored.get(name) for name in platform.acknowledged} == platform.acknowledged
+    platform.train(epochs=1)
+    wait_until(lambda: _ended(platform), 60)
+
+
+def test_killing_everything_at_once_loses_nothing(platform: Platform) -> None:
+    uploader = Uploader(platform)
+    platform.train(epochs=80)
+    wait_until(lambda: platform.training()["epoch"] >= 1, 60)
+    uploader.start()
+    wait_until(lambda: len(platform.acknowledged) > 20, 30)
+    assert platform.process is not None
+    platform.process.kill()
+    platform.process.wait()
+    uploader.end()
+    platform.start()
+    shown = wait_until(lambda: _ended(platform), 120)
+    assert shown["state"] == "succeeded", shown
+    stored = platform.whole_images()
+    assert {name: stored.get(name) for name in platform.acknowledged} == platform.acknowledged
+
+
+def _ended(platform: Platform) -> dict[str, object] | None:
+    shown = platform.training()
+    return shown if shown["state"] in ("succeeded", "failed", "cancelled") else None
