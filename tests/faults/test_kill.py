@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import wait_until
+from tests.conftest import encoded, wait_until
 from tests.faults.conftest import Platform, Uploader
+from tests.training.conftest import shade
 
 PARTS = {
     "training process": "training.run",
@@ -35,6 +36,12 @@ def test_killing_a_part_loses_nothing_and_needs_no_hand(platform: Platform, part
 
 
 def test_killing_everything_at_once_loses_nothing(platform: Platform) -> None:
+    platform.train(epochs=1)
+    wait_until(lambda: _ended(platform), 60)
+    assert platform.call("PUT", "/publish", project_name="shades", is_published="True").status_code == 200
+    asked = platform.call("POST", "/inference", project_name="shades", image_data=encoded(shade(50, 1))).json()
+    result = f"/inference?inference_mapping={asked['inference_mapping']}"
+    answer = platform.call("GET", result).json()
     uploader = Uploader(platform)
     platform.train(epochs=80)
     wait_until(lambda: platform.training()["epoch"] >= 1, 60)
@@ -45,6 +52,7 @@ def test_killing_everything_at_once_loses_nothing(platform: Platform) -> None:
     platform.process.wait()
     uploader.end()
     platform.start()
+    assert platform.call("GET", result).json() == answer
     shown = wait_until(lambda: _ended(platform), 120)
     assert shown["state"] == "succeeded", shown
     stored = platform.whole_images()

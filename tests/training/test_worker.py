@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 from flask.testing import FlaskClient
 
@@ -38,6 +39,11 @@ def test_a_training_makes_a_model_that_others_infer_with(
     best = infer(client, other, shades, shade(60, 99))[0]
     assert best["classification"] == "dark"
     assert best["coords"] == [0, 0, 16, 16]
+    pictures = [shade(20 * number, number) for number in range(8)]
+    alone = [infer(client, other, shades, picture) for picture in pictures]
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(lambda picture: infer(client, other, shades, picture), pictures * 4))
+    assert together == alone * 4
 
 
 def test_a_second_training_of_a_project_is_refused_until_the_first_has_ended(
