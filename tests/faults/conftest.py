@@ -176,5 +176,3 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
     yield platform
     if platform.process is not None and platform.process.poll() is None:
         platform.stop()
-
-

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 import subprocess
-from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from bson import ObjectId
+from flask.testing import FlaskClient
 from PIL import Image
 
 from storage.jobs import Job
 from storage.store import Store
-from tests.conftest import Caller, wait_until
+from tests.conftest import Caller, encoded, wait_until
 
 
 def shade(value: int, seed: int) -> bytes:
@@ -80,4 +80,8 @@ def is_gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-__all__: list[Any] = ["is_gone", "shade", "shades", "start_training", "training_of", "wait_for", "wait_for_epoch"]
+def infer(client: FlaskClient, user: Caller, project: str, content: bytes) -> list[dict[str, object]]:
+    """Infer and fetch the predictions."""
+    answer = user.call("POST", "/inference", project_name=project, image_data=encoded(content))
+    assert answer.status_code == 200, answer.json
+    return client.get("/inference", query_string={"inference_mapping": answer.json["inference_mapping"]}).json
