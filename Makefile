@@ -1,0 +1,69 @@
+# Paths are relative throughout, so the folder may have any name.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.10 --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev run test lint format bench demo lock clean
+
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+# The stamp holds a sum of the pins that were installed. It goes before an install begins and comes back at its end, so an
+# environment without one was left half made, and is made anew. --no-deps: the pins are complete, and they replace
+# the opencv-python that ultralytics asks for by opencv-python-headless, which needs no display libraries.
+install: ## Set up .venv from the pinned requirements (once)
+	@sum="$$(cksum < requirements.txt)"; \
+	if [ "$$(cat $(VENV)/installed 2>/dev/null)" = "$$sum" ] && $(BIN)/python -c ''; then exit 0; fi; \
+	set -e; \
+	if ! [ -f $(VENV)/installed ] || ! $(BIN)/python -c ''; then \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+			echo "DIYML needs Python 3.10 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo not there)." \
+				"Name another one: make install PYTHON=python3.12" >&2; exit 1; }; \
+		$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+			echo "This Python cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; \
+		echo "Making $(VENV)"; $(PYTHON) -m venv --clear $(VENV); \
+	fi; \
+	rm -f $(VENV)/installed; \
+	echo "Installing requirements.txt (some minutes and up to 6 GB the first time)"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt; \
+	echo "$$sum" > $(VENV)/installed
+
+install-dev: install ## The same, with the tools for test and lint
+	@sum="$$(cat requirements.txt requirements-dev.txt | cksum)"; \
+	if [ "$$(cat $(VENV)/installed-dev 2>/dev/null)" = "$$sum" ]; then exit 0; fi; \
+	set -e; \
+	echo "Installing requirements-dev.txt"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall -r requirements-dev.txt; \
+	echo "$$sum" > $(VENV)/installed-dev
+
+run: install ## Start DIYML; ARGS="--port 7002" for options
+	@exec $(BIN)/python DIYML.py $(ARGS)
+
+test: install-dev ## Run the tests; ARGS="tests/launch -k port" for some of them
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install-dev ## Check style and types
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy --explicit-package-bases --exclude '^(build|data|demo-out|tests)/' .
+
+format: install-dev ## Put the style right
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+bench: install ## Run every benchmark beside its baseline
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+demo: install ## Tell the whole story over HTTP; DATA=folder for your own images
+	$(BIN)/python -m demo $(if $(DATA),"$(DATA)")
+
+lock: install-dev ## Pin the newest versions that fit together
+	@printf 'opencv-python ; python_version < "3"\n' > $(VENV)/overrides.txt
+	$(LOCK) --upgrade --override $(VENV)/overrides.txt requirements.in --output-file requirements.txt
+	$(LOCK) --upgrade requirements-dev.in --output-file requirements-dev.txt
+
+clean: ## Remove what was made, except your data
+	rm -rf $(VENV) build dist *.egg-info demo-out .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

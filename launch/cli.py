@@ -1,0 +1,122 @@
+"""The command line: `python3 DIYML.py` and `diyml`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+import launch
+from launch.family import LaunchError
+from launch.folder import FolderLock, holder_of, open_folder
+from launch.serve import in_use, serve, work
+from storage.mongod import MongodError
+from utils import Settings, SettingsError
+
+FAILED, MISUSED = 1, 2
+STOP_SECONDS = 120.0
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns:
+        The exit status: 0 when it did what it was asked, 1 when it could not, 2 when it was asked wrongly.
+    """
+    arguments = vars(_parser().parse_args(argv))
+    command: Callable[[Settings], int] = arguments.pop("command", _serve)
+    try:
+        settings = dataclasses.replace(Settings.from_environment(), **arguments)
+        check(settings)
+        return command(settings)
+    except SettingsError as error:
+        return _complain(error, MISUSED)
+    except (LaunchError, MongodError) as error:
+        return _complain(error, FAILED)
+
+
+def check(settings: Settings) -> None:
+    """See that the settings which starting needs are in their ranges.
+
+    Raises:
+        SettingsError: one is not.
+    """
+    for name, least, most in (("port", 1, 65_535), ("web_workers", 1, 256), ("web_threads", 1, 1024)):
+        value = getattr(settings, name)
+        if not least <= value <= most:
+            variable = {item.name: item.metadata["env"] for item in dataclasses.fields(Settings)}[name]
+            raise SettingsError(f"{variable} must be {least}..{most}, got {value}")
+    if settings.log_level.upper() not in LOG_LEVELS:
+        raise SettingsError(f"DIYML_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, got '{settings.log_level}'")
+
+
+def _parser() -> argparse.ArgumentParser:
+    listening = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    listening.add_argument("--host", help="address to listen on; 0.0.0.0 is every network (DIYML_HOST)")
+    listening.add_argument("--port", type=int, help="port to listen on (DIYML_PORT)")
+    parser = argparse.ArgumentParser(
+        prog="diyml",
+        parents=[listening],
+        argument_default=argparse.SUPPRESS,
+        description="Make your own models. Without a command: start database, worker and web server, until Ctrl-C.",
+        epilog="All settings are environment variables; docs/settings.md lists them.",
+    )
+    parser.add_argument("--version", action="version", version=f"diyml {launch.__version__}")
+    commands = parser.add_subparsers(metavar="command")
+    for name, run, parents, about in (
+        ("serve", _serve, [listening], "start everything (the same as no command)"),
+        ("worker", _work, [], "start a worker alone, for a platform on another machine (needs MONGO_URI)"),
+        ("status", _status, [], "say what runs on the data folder"),
+        ("stop", _stop, [], "end what runs on the data folder"),
+    ):
+        commands.add_parser(name, parents=parents, help=about, description=about).set_defaults(command=run)
+    return parser
+
+
+def _serve(settings: Settings) -> int:
+    serve(settings, say)
+    return 0
+
+
+def _work(settings: Settings) -> int:
+    work(settings, say)
+    return 0
+
+
+def _status(settings: Settings) -> int:
+    folder = open_folder(settings.data_dir)
+    holder = holder_of(folder)
+    say(in_use(folder, holder) if holder else f"Nothing runs on {folder}.")
+    return 0 if holder else FAILED
+
+
+def _stop(settings: Settings) -> int:
+    folder = open_folder(settings.data_dir)
+    holder = holder_of(folder)
+    if holder is None:
+        say(f"Nothing runs on {folder}.")
+        return 0
+    os.kill(holder.pid, signal.SIGTERM)
+    # The lock is free once the last of its processes has ended.
+    if not FolderLock(folder).acquire(STOP_SECONDS):
+        raise LaunchError(f"process {holder.pid} did not end in {STOP_SECONDS:.0f} s")
+    say("Stopped.")
+    return 0
+
+
+def say(text: str) -> None:
+    """Tell the operator; one who has closed the terminal does not hear it."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the rest of the process
+
+
+def _complain(error: Exception, status: int) -> int:
+    sys.stderr.write(f"diyml: {error}\n")
+    return status

@@ -1,0 +1,78 @@
+"""The three members of the family: database, worker and web server."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import sys
+from pathlib import Path
+
+from launch.family import Member
+from storage.mongod import EmbeddedMongod
+from utils import Settings, child_environment
+
+ROOT = Path(__file__).resolve().parent.parent
+WEB_STOP_SECONDS = 15
+
+
+def mongod_member(server: EmbeddedMongod, settings: Settings) -> Member:
+    """The embedded database, after `server.prepare()`. It may need long: it recovers after a crash, and it flushes."""
+    return Member(
+        name="database",
+        command=server.command(),
+        environment=member_environment(settings),
+        log=server.log,
+        ready=server.answers,
+        why_it_ended=server.why_it_ended,
+        ready_seconds=300,
+        stop_seconds=60,
+        hurried_stop_seconds=10,
+    )
+
+
+def worker_member(settings: Settings, log: Path | None = None) -> Member:
+    """The Celery worker; nobody waits for it to be ready, since jobs queue until it is."""
+    return Member(
+        name="worker",
+        command=[sys.executable, "-m", "training.worker"],
+        environment=member_environment(settings),
+        log=log,
+        # Told to end in order, it might wait for a training; with the parent gone nobody would end it after that.
+        death_signal=signal.SIGKILL,
+    )
+
+
+def web_member(settings: Settings, log: Path) -> Member:
+    """The web server, ready once it answers its own health check."""
+    return Member(
+        name="web server",
+        command=[sys.executable, "-m", "launch.web"],
+        environment=member_environment(settings),
+        log=log,
+        ready=lambda: is_healthy(settings.host, settings.port),
+        stop_seconds=WEB_STOP_SECONDS + 5,
+    )
+
+
+def is_healthy(host: str, port: int) -> bool:
+    """True when `GET /health` is answered with 200 at this address."""
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def reachable(host: str) -> str:
+    """An address at which a server that listens on `host` answers on this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - a comparison
+
+
+def member_environment(settings: Settings) -> dict[str, str]:
+    # Ours come first wherever the command is started from, and a `utils.py` in that folder does not count (3.11+).
+    environment = child_environment(settings, PYTHONSAFEPATH="1", PYTHONUNBUFFERED="1")
+    inherited = environment.get("PYTHONPATH")
+    return {**environment, "PYTHONPATH": f"{ROOT}:{inherited}" if inherited else str(ROOT)}

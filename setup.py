@@ -1,0 +1,35 @@
+"""Packaging: `pip install .` gives the modules and the `diyml` command."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+ROOMS = ["api", "storage", "datasets", "training", "inference", "launch"]
+
+
+def version() -> str:
+    """The one written in launch/__init__.py, without importing it."""
+    found = re.search(r'^__version__ = "(.+)"$', (HERE / "launch" / "__init__.py").read_text(), re.MULTILINE)
+    if found is None:
+        raise RuntimeError("launch/__init__.py states no version")
+    return found.group(1)
+
+
+def requirements() -> list:
+    """The lines of requirements.in, without comments."""
+    lines = (line.split("#")[0].strip() for line in (HERE / "requirements.in").read_text().splitlines())
+    return [line for line in lines if line]
+
+
+setup(
+    name="diyml",
+    version=version(),
+    description="A self-hosted platform on which anybody makes their own models",
+    python_requires=">=3.10",
+    py_modules=["DIYML", "utils"],
+    packages=find_packages(include=[pattern for room in ROOMS for pattern in (room, f"{room}.*")]),
+    install_requires=requirements(),
+    entry_points={"console_scripts": ["diyml=launch.cli:main"]},
+)

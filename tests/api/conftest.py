@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import pytest
+
+from storage.jobs import Job
+from storage.models import Model
+from storage.projects import Project
+from storage.store import Store
+from tests.conftest import Caller, picture
+
+CARD = {"project_type": "classification", "classes": ["cat", "dog"]}
+
+
+@dataclass(frozen=True)
+class Pets:
+    """A project with two classes, an image of each, a queued job and a model that it serves."""
+
+    project: Project
+    job: Job
+    model: Model
+
+
+@pytest.fixture
+def pets(caller: Caller, store: Store) -> Pets:
+    """Ada's project `pets`."""
+    caller.project("pets", classes="cat|dog")
+    assert caller.place("pets", "one.png", "cat", picture(seed=1)).status_code == 200
+    assert caller.place("pets", "other.png", "dog", picture(seed=2)).status_code == 200
+    user = store.users.find("ada")
+    assert user
+    project = store.projects.owned("pets", user)
+    job = store.jobs.create(project, {"epochs": 1}, 1)
+    return Pets(project, job, trained(store, project, job))
+
+
+def trained(store: Store, project: Project, job: Job) -> Model:
+    """A model that the project serves, with a file that is no network."""
+    file = store.artifacts.put(io.BytesIO(b"weights"), "model.onnx")
+    model = store.models.create(project.id, job.id, CARD, {"model.onnx": file})
+    assert store.projects.serve(project.id, model.id, model.version)
+    return model

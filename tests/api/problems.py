@@ -1,0 +1,69 @@
+"""What every failure must look like, and one valid request for every method of every route."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from tests.conftest import PASSWORD, encoded, picture
+
+KEYS = {"type", "title", "status", "detail", "errors", "Error"}
+IMAGE = encoded(picture())
+SOME_ID = "0123456789abcdef01234567"
+
+# One valid request of the owner for each method of each route; `{name}` in a path is filled in by the test.
+REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
+    ("GET", "/auth"): {"username": "ada"},
+    ("POST", "/auth"): {"username": "ada", "password": PASSWORD},
+    ("PUT", "/auth"): {"username": "linus", "password": PASSWORD},
+    ("PATCH", "/auth"): {"username": "ada", "password": PASSWORD},
+    ("GET", "/upload/project"): {"username": "ada"},
+    ("POST", "/upload/project"): {"project_name": "pets"},
+    ("PUT", "/upload/project"): {"project_name": "more pets", "project_type": "detection"},
+    ("PATCH", "/upload/project"): {"project_name": "pets"},
+    ("PUT", "/upload/data_point"): {
+        "project_name": "pets", "data_point_name": "two.png", "image_data": IMAGE, "label_data": "cat"
+    },
+    ("POST", "/upload/data_point"): {"project_name": "pets", "data_point_name": "one.png"},
+    ("PATCH", "/upload/data_point"): {"project_name": "pets", "data_point_name": "one.png"},
+    ("PUT", "/upload/class_info"): {"project_name": "pets", "class_info": "cat|dog|fox"},
+    ("POST", "/upload/class_info"): {"project_name": "pets"},
+    ("PATCH", "/upload/class_info"): {"project_name": "pets"},
+    ("POST", "/data_analysis"): {"project_name": "pets"},
+    ("PUT", "/train"): {"project_name": "pets", "train_split": 0.8, "epochs": 1},
+    ("GET", "/publish"): {"username": "ada"},
+    ("PUT", "/publish"): {"project_name": "pets", "is_published": "False"},
+    ("GET", "/inference"): {"inference_mapping": "unknown"},
+    ("POST", "/inference"): {"project_name": "pets", "image_data": IMAGE},
+    ("GET", "/api/v1/jobs/<job_id>"): {},
+    ("POST", "/api/v1/jobs/<job_id>/cancel"): {},
+    ("GET", "/api/v1/models/<model_id>"): {},
+    ("GET", "/api/v1/models/<model_id>/files/<name>"): {},
+    ("GET", "/health"): {},
+    ("GET", "/ready"): {},
+}  # fmt: skip
+
+
+def fill(path: str, job_id: object = SOME_ID, model_id: object = SOME_ID, name: str = "model.onnx") -> str:
+    """A route's path with its parameters filled in."""
+    return path.replace("<job_id>", str(job_id)).replace("<model_id>", str(model_id)).replace("<name>", name)
+
+
+def assert_problem(response: TestResponse, status: int, *words: str) -> dict[str, Any]:
+    """Check the status, the one error shape and words of the detail; gives the body."""
+    assert response.status_code == status, response.text
+    assert response.mimetype == "application/problem+json"
+    body = response.json
+    assert body is not None
+    assert set(body) == KEYS
+    assert body["status"] == status
+    assert body["detail"]
+    assert body["Error"] == body["detail"]
+    assert all({"field", "message"} <= set(error) for error in body["errors"])
+    assert "Traceback" not in body["detail"]
+    assert "pymongo" not in body["detail"].lower()
+    for word in words:
+        assert word in body["detail"]
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    return body
