@@ -37,7 +37,7 @@ def shades(caller: Caller) -> str:
 
 def start_training(caller: Caller, project: str, epochs: int = 2) -> ObjectId:
     """Queue a training; gives the job's id."""
-    answer = caller.call("PUT", "/train", project_name=project, train_split=0.8, epochs=epochs)
+    answer = caller.call("PUT", "/train", project_name=project, train_split=0.8, epochs=epochs, image_size=32)
     assert answer.status_code == 200, answer.json
     return ObjectId(answer.json["job_id"])
 

@@ -1,0 +1,139 @@
+"""What does a detection job cost over ultralytics alone? The same files and arguments, each in a process of its own.
+
+    python -m benchmarks.detection_job FOLDER [--epochs 3] [--image-size 320] [--model yolo26n] [--recipe]
+
+FOLDER is a data set in the YOLO layout: data.yaml, train/images, train/labels, val/images, val/labels. Times are of whole
+processes: start, imports, training, and for ours the export, its two checks and the pictures. `--recipe` adds a run of
+ultralytics with its own defaults, to show what our choice for small data is worth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+from datasets.images import read_info
+from datasets.snapshot import Annotation, Dataset, Sample
+from training.detection import DetectionParams, DetectionTrainer, train_arguments
+from training.protocol import Workspace
+
+_BARE = """
+import json, sys
+from ultralytics import YOLO
+arguments = json.loads(sys.argv[1])
+YOLO(arguments.pop("model")).train(**arguments)
+"""
+
+
+class Silent:
+    """A report nobody reads."""
+
+    def log(self, line: str) -> None:
+        """Not shown."""
+
+    def progress(self, epoch: float, epochs: int, metrics: dict[str, float] | None = None) -> None:
+        """Not shown."""
+
+
+def read_part(folder: Path) -> tuple[Sample, ...]:
+    """Images of one part with their labels."""
+    samples = []
+    for path in sorted((folder / "images").iterdir()):
+        info = read_info(path.read_bytes(), 50_000_000)
+        label = folder / "labels" / f"{path.stem}.txt"
+        rows = [line.split() for line in label.read_text().splitlines()] if label.exists() else []
+        boxes = (Annotation(int(c), (float(x), float(y), float(w), float(h))) for c, x, y, w, h in rows)
+        samples.append(Sample(path, info.width, info.height, tuple(boxes)))
+    return tuple(samples)
+
+
+def read_folder(folder: Path) -> Dataset:
+    """A data set in the YOLO layout."""
+    names = yaml.safe_load((folder / "data.yaml").read_text())["names"]
+    classes = tuple(names.values() if isinstance(names, dict) else names)
+    return Dataset("detection", classes, read_part(folder / "train"), read_part(folder / "val"), "benchmark")
+
+
+def fit(dataset: Path, options: argparse.Namespace) -> None:
+    """Our job; runs in the child process and leaves its scores behind."""
+    folder = dataset.parent / "work"
+    folder.mkdir()
+    workspace = Workspace(folder, folder / "none", download_weights=False, yolo_model=options.model)
+    params = DetectionParams(epochs=options.epochs, image_size=options.image_size)
+    model = DetectionTrainer().fit(Dataset.read(dataset), params, workspace, Silent())
+    (dataset.parent / "score").write_text(str(model.card.metrics["map50_95"]))
+
+
+def timed(command: list[str], folder: Path) -> float:
+    """Seconds of a whole process."""
+    offline = {"YOLO_OFFLINE": "true", "YOLO_CONFIG_DIR": str(folder / "cfg"), "MPLCONFIGDIR": str(folder / "mpl")}
+    started = time.perf_counter()
+    subprocess.run(
+        command, check=True, env={**os.environ, **offline}, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    )
+    return time.perf_counter() - started
+
+
+def run_bare(arguments: dict[str, object], folder: Path) -> tuple[float, float]:
+    """Seconds and map50_95 of `YOLO(...).train(...)`."""
+    seconds = timed([sys.executable, "-c", _BARE, json.dumps({**arguments, "save_dir": str(folder / "run")})], folder)
+    header, *rows = (line.split(",") for line in (folder / "run" / "results.csv").read_text().splitlines())
+    column = header.index("metrics/mAP50-95(B)")
+    return seconds, max(float(row[column]) for row in rows)
+
+
+def main() -> None:
+    """Run both, print both."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--image-size", type=int, default=320)
+    parser.add_argument("--model", default="yolo26n")
+    parser.add_argument("--recipe", action="store_true")
+    parser.add_argument("--job", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.job:
+        fit(options.job, options)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        compare(options, Path(name))
+
+
+def compare(options: argparse.Namespace, folder: Path) -> None:
+    """Ultralytics first, then ours, so that ours is not the one that warms up the disk's cache."""
+    dataset = read_folder(options.folder)
+    dataset.write(folder / "dataset.json")
+    params = DetectionParams(epochs=options.epochs, image_size=options.image_size)
+    data = options.folder.absolute() / "data.yaml"
+    # A data set's own YAML may name its root relative to another place.
+    described = {**yaml.safe_load(data.read_text()), "path": str(data.parent)}
+    (folder / "data.yaml").write_text(yaml.safe_dump(described))
+    same = train_arguments(params, folder / "data.yaml", len(dataset.train), f"{options.model}.yaml")
+    runs = {"ultralytics, the same arguments": same}
+    if options.recipe:
+        kept = ("model", "data", "epochs", "imgsz", "device", "seed", "pretrained")
+        runs["ultralytics, its own defaults"] = {key: same[key] for key in kept}
+    print(f"python {' '.join(sys.argv)}\n{platform.processor() or platform.machine()}, {os.cpu_count()} cores")
+    seconds = {}
+    for index, (title, arguments) in enumerate(runs.items()):
+        place = folder / f"bare{index}"
+        place.mkdir()
+        seconds[title], score = run_bare(arguments, place)
+        print(f"{title:35} {seconds[title]:7.1f} s   map50_95 {score:.3f}", flush=True)
+    command = [sys.executable, "-m", "benchmarks.detection_job", *sys.argv[1:], "--job", str(folder / "dataset.json")]
+    ours = timed(command, folder)
+    print(f"{'a whole job of ours':35} {ours:7.1f} s   map50_95 {float((folder / 'score').read_text()):.3f}")
+    print(f"ours / the same arguments: {ours / seconds['ultralytics, the same arguments']:.2f}")
+
+
+if __name__ == "__main__":
+    main()

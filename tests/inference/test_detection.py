@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from datasets.snapshot import Annotation, Dataset, Sample
+from inference.detection import DetectionPredictor, letterbox, overlap, suppress
+from inference.sessions import open_session
+from training.detection import DetectionParams, DetectionTrainer
+from training.protocol import TrainedModel, Workspace
+
+# Ultralytics and what it uses are told off for their own calls, not for ours.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:torch"),
+    pytest.mark.filterwarnings("ignore:You are using the legacy TorchScript-based ONNX export"),
+    pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),
+]
+COLOURS = ((250, 220, 40), (40, 120, 250))
+
+
+class Silent:
+    """A report nobody reads."""
+
+    def log(self, line: str) -> None:
+        """Not read."""
+
+    def progress(self, epoch: float, epochs: int, metrics: dict[str, float] | None = None) -> None:
+        """Not read."""
+
+
+def square(random: np.random.Generator, width: int, height: int, colour: int) -> tuple[np.ndarray, Annotation]:
+    """One bright rectangle on dark noise, and where it is."""
+    image = random.integers(0, 40, (height, width, 3), dtype=np.uint8)
+    w, h = int(random.integers(width // 3, width * 2 // 3)), int(random.integers(height // 3, height * 2 // 3))
+    x, y = int(random.integers(0, width - w)), int(random.integers(0, height - h))
+    image[y : y + h, x : x + w] = COLOURS[colour]
+    return image, Annotation(colour, ((x + w / 2) / width, (y + h / 2) / height, w / width, h / height))
+
+
+def squares(folder: Path, train: int, val: int, classes: tuple[str, ...] = ("sun", "sea")) -> Dataset:
+    """Images of 64 x 64 px with one rectangle each, of two colours that are the classes."""
+    random = np.random.default_rng(0)
+    samples = []
+    for number in range(train + val):
+        image, annotation = square(random, 64, 64, number % 2)
+        path = folder / f"{number}.png"
+        Image.fromarray(image).save(path)
+        samples.append(Sample(path, 64, 64, (annotation,)))
+    return Dataset("detection", classes, tuple(samples[:train]), tuple(samples[train:]), "digest")
+
+
+def workspace(folder: Path, model: str = "yolo26n") -> Workspace:
+    """An empty one."""
+    folder.mkdir()
+    return Workspace(folder, folder / "no weights", download_weights=False, yolo_model=model)
+
+
+@pytest.fixture(scope="module", params=["yolo26n", "yolo11n"])
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("squares")
+    params = DetectionParams(image_size=64, epochs=8, batch=4, learning_rate=0.004)
+    return DetectionTrainer().fit(squares(folder, 96, 8), params, workspace(folder / "work", request.param), Silent())
+
+
+@pytest.fixture
+def predictor(trained: TrainedModel) -> DetectionPredictor:
+    return DetectionPredictor(open_session(trained.onnx_path), trained.card)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (640, 480), (97, 201), (300, 40), (31, 500)])
+def test_boxes_are_those_of_ultralytics_own_predict(trained, predictor, size):
+    from ultralytics import YOLO
+
+    native = YOLO(trained.weights_path)
+    found = 0
+    for seed in range(4):
+        image, _ = square(np.random.default_rng(seed), *size, seed % 2)
+        expected = native.predict(image[..., ::-1].copy(), verbose=False, device="cpu")[0].boxes.data.numpy()
+        got = predictor.predict(image)
+        assert len(got) == len(expected)
+        for prediction, (*box, confidence, index) in zip(got, expected, strict=True):
+            found += 1
+            assert prediction.class_name == trained.card.classes[int(index)]
+            assert prediction.confidence == pytest.approx(confidence, abs=1e-3)
+            assert overlap(np.array(prediction.box_px), np.array([box])).item() >= 0.99
+    assert found or min(size) < 50
+
+
+def test_the_rectangle_is_found(predictor):
+    image, annotation = square(np.random.default_rng(9), 64, 64, 0)
+    x, y, w, h = np.array(annotation.box) * 64
+    best = predictor.predict(image)[0]
+    assert best.class_name == "sun"
+    assert overlap(np.array(best.box_px), np.array([[x - w / 2, y - h / 2, x + w / 2, y + h / 2]])).item() > 0.6
+
+
+@pytest.mark.parametrize("shape", [(1, 5000), (5000, 1), (1, 1), (1, 40_000), (4000, 6000)])
+def test_images_of_any_shape_give_finite_boxes_inside_them(trained, shape):
+    eager = DetectionPredictor(open_session(trained.onnx_path), trained.card, confidence=0.001)
+    for x1, y1, x2, y2 in (p.box_px for p in eager.predict(np.full((*shape, 3), 200, np.uint8))):
+        assert 0 <= x1 <= x2 <= shape[1]
+        assert 0 <= y1 <= y2 <= shape[0]
+
+
+def test_a_higher_confidence_leaves_boxes_out(trained):
+    image, _ = square(np.random.default_rng(9), 64, 64, 0)
+    session = open_session(trained.onnx_path)
+    assert DetectionPredictor(session, trained.card, confidence=0.01).predict(image)
+    assert DetectionPredictor(session, trained.card, confidence=0.999).predict(image) == []
+
+
+def test_threads_may_share_a_predictor(predictor):
+    images = [square(np.random.default_rng(seed), 64 + seed, 64, seed % 2)[0] for seed in range(16)]
+    alone = [predictor.predict(image) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(predictor.predict, images)) == alone
+
+
+def test_the_letterbox_is_the_one_of_ultralytics():
+    from ultralytics.data.augment import LetterBox
+
+    random = np.random.default_rng(0)
+    for height, width in ((480, 640), (33, 500), (1, 5000), (641, 639), (20, 20)):
+        image = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        expected = LetterBox((320, 320), auto=True, stride=32)(image=image)
+        np.testing.assert_array_equal(letterbox(image, 320, 32), expected)
+
+
+def test_suppression_is_the_one_of_torchvision():
+    from torchvision.ops import nms
+
+    random = np.random.default_rng(0)
+    corners = random.uniform(0, 50, (400, 2)).astype(np.float32)
+    boxes = np.concatenate([corners, corners + random.uniform(1, 60, (400, 2)).astype(np.float32)], axis=1)
+    confidences = random.uniform(0, 1, 400).astype(np.float32)
+    expected: Any = nms(torch.from_numpy(boxes), torch.from_numpy(confidences), 0.7)
+    assert suppress(boxes, confidences).tolist() == expected.tolist()[:300]

@@ -1,0 +1,182 @@
+"""One training of a classifier, from images on disk to a model, its card and its pictures; needs torch."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from datasets.snapshot import Dataset
+from inference.classification import ClassificationPredictor, describe_preprocessing
+from inference.protocol import ModelCard
+from inference.sessions import open_session
+from training import networks, pictures
+from training.classification import ClassificationParams
+from training.fitting import Fitter
+from training.pixels import Labelled, load, read
+from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
+from utils import plural
+
+SCRATCH_SIZE_PX = 64
+PRETRAINED_SIZE_PX = 160
+ACCURACY_TOLERANCE = 0.005
+PROBABILITY_TOLERANCE = 1e-3
+_PICTURED = 16
+_LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "numpy", "pillow")
+_SCRATCH_LICENCE = "network: DIYML's own, under DIYML's licence; weights: trained from scratch on the project's images"
+_PRETRAINED_LICENCE = (
+    "network: BSD-3-Clause, from torchvision; weights: fine-tuned from torchvision's, which were trained on ImageNet, "
+    "whose terms may limit their use"
+)
+
+
+class ClassificationRun:
+    """One training.
+
+    Attributes:
+        size_px: side of the network's input.
+    """
+
+    def __init__(self, dataset: Dataset, params: ClassificationParams, workspace: Workspace, report: Report):
+        self._dataset = dataset
+        self._params = params
+        self._folder = workspace.folder
+        self._report = report
+        self._started = time.monotonic()
+        self._device = networks.choose_device()
+        self._weights = networks.find_weights(workspace, report)
+        self.size_px = params.image_size or (PRETRAINED_SIZE_PX if self._weights else SCRATCH_SIZE_PX)
+
+    def fit(self) -> TrainedModel:
+        """Train, export, score the export and draw.
+
+        Raises:
+            TrainingFailed: see `ClassificationTrainer.fit`.
+        """
+        # Seeds the first weights and the dropout; the order and changes of images have a generator of their own.
+        torch.manual_seed(self._params.seed)
+        torch.backends.cudnn.deterministic = True
+        model = networks.build(len(self._dataset.classes), self._weights)
+        self._introduce()
+        train, val = self._load()
+        history = Fitter(model, self._params, len(train.labels), self._device).fit(train, val, self._report)
+        # Scored on the CPU in full precision, so that what differs in the export is the export's doing.
+        native = networks.probabilities(model.cpu(), val.pixels)
+        onnx_path, weights_path = self._folder / "model.onnx", self._folder / "weights.pt"
+        networks.export(model, self.size_px, onnx_path)
+        torch.save(model.network.state_dict(), weights_path)
+        card = self._score_export(self._card(onnx_path, val, native, history), onnx_path, val, native)
+        artifacts = self._draw(card, history, val, native)
+        card = card.model_copy(update={"duration_seconds": round(time.monotonic() - self._started, 3)})
+        return TrainedModel(onnx_path, weights_path, card, artifacts)
+
+    def _introduce(self) -> None:
+        origin = f"from the pretrained weights {self._weights.name}" if self._weights else "from scratch"
+        images = plural(len(self._dataset.train), "image")
+        classes = plural(len(self._dataset.classes), "class", "classes")
+        device = networks.describe_device(self._device)
+        self._report.log(f"Training {origin} on {images} of {classes}, at {self.size_px} px, on {device}.")
+        if self._dataset.val_is_train:
+            self._report.log("Too few images to hold any back: the model is checked on the images it learns from.")
+
+    def _load(self) -> tuple[Labelled, Labelled]:
+        def alive() -> None:
+            self._report.progress(0.0, self._params.epochs)
+
+        train = load(self._dataset.train, self.size_px, self._folder / "train.npy", alive)
+        if self._dataset.val_is_train:
+            return train, train
+        return train, load(self._dataset.val, self.size_px, self._folder / "val.npy", alive)
+
+    def _card(self, onnx_path: Path, val: Labelled, native: np.ndarray, history: list[dict[str, float]]) -> ModelCard:
+        dataset, params = self._dataset, self._params
+        best = max(history, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+        return ModelCard(
+            project_type=dataset.project_type,
+            architecture=networks.PRETRAINED if self._weights else networks.SCRATCH,
+            classes=list(dataset.classes),
+            image_size=self.size_px,
+            preprocessing=describe_preprocessing(self.size_px),
+            metrics={**score(val.labels, native, dataset.classes), "best_epoch": history.index(best) + 1},
+            metrics_on="training images" if dataset.val_is_train else "validation images",
+            export_difference=0.0,
+            dataset={
+                "digest": dataset.digest,
+                "train_images": len(dataset.train),
+                "val_images": len(dataset.val),
+                "seed": params.seed,
+                "train_split": params.train_split,
+            },
+            params={**params.model_dump(), "image_size": self.size_px},
+            pretrained=self._weights is not None,
+            device=networks.describe_device(self._device),
+            libraries={name: version(name) for name in _LIBRARIES},
+            licence=_PRETRAINED_LICENCE if self._weights else _SCRATCH_LICENCE,
+            onnx_sha256=hashlib.sha256(onnx_path.read_bytes()).hexdigest(),
+            duration_seconds=0.0,
+        )
+
+    def _score_export(self, card: ModelCard, onnx_path: Path, val: Labelled, native: np.ndarray) -> ModelCard:
+        """Predict every validation image from its file, as it will be served, and compare with the trained network."""
+        predictor = ClassificationPredictor(open_session(onnx_path), card)
+        images = (predictor.pre_process(read(sample)) for sample in self._dataset.val)
+        served = np.concatenate([predictor.forward(image) for image in images])
+        apart = float(np.abs(served - native).max())
+        accuracy = float((served.argmax(1) == val.labels).mean())
+        difference = abs(accuracy - card.metrics["accuracy"])
+        if not (difference <= ACCURACY_TOLERANCE and apart <= PROBABILITY_TOLERANCE):
+            raise TrainingFailed(
+                f"the exported model does not agree with the trained one: its accuracy is {difference:.4f} apart "
+                f"(allowed {ACCURACY_TOLERANCE}), a probability {apart:.2g} (allowed {PROBABILITY_TOLERANCE})"
+            )
+        self._report.log(
+            f"The exported model is right on {accuracy:.1%}; it agrees with the trained one to {apart:.1g}."
+        )
+        metrics = {**card.metrics, "export_probability_difference": apart}
+        return card.model_copy(update={"export_difference": difference, "metrics": metrics})
+
+    def _draw(
+        self, card: ModelCard, history: list[dict[str, float]], val: Labelled, native: np.ndarray
+    ) -> tuple[Path, ...]:
+        curves, matrix, examples = (self._folder / f"{name}.png" for name in ("curves", "confusion", "validation"))
+        pictures.draw_curves(history, curves)
+        pictures.draw_confusion(np.array(card.metrics["confusion"]), card.classes, matrix)
+        predicted = native.argmax(1)
+        right = predicted == val.labels
+        # Mistakes first, the surest of them first: they tell most.
+        shown = np.lexsort((-native.max(1), right))[:_PICTURED]
+        names = [(card.classes[val.labels[i]], card.classes[predicted[i]]) for i in shown]
+        titles = [true if true == found else f"{true} → {found}" for true, found in names]
+        pictures.draw_images(list(val.pixels[shown]), titles, [bool(right[i]) for i in shown], examples)
+        return curves, matrix, examples
+
+
+def score(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    """Accuracy, and for each class precision and recall, as fractions; none where there is nothing to divide by.
+
+    Args:
+        labels: int64, images.
+        predicted: float32, images x classes, probabilities.
+
+    Returns:
+        `accuracy`; `classes`, by name: `precision`, `recall`, `images` (of that class); `confusion`: rows are what is
+        true, columns what was predicted.
+    """
+    confusion = np.zeros((len(classes), len(classes)), int)
+    np.add.at(confusion, (labels, predicted.argmax(1)), 1)
+    right, found, true = confusion.diagonal(), confusion.sum(0), confusion.sum(1)
+    by_class = {
+        name: {
+            "precision": float(right[i] / found[i]) if found[i] else None,
+            "recall": float(right[i] / true[i]) if true[i] else None,
+            "images": int(true[i]),
+        }
+        for i, name in enumerate(classes)
+    }
+    return {"accuracy": float(right.sum() / len(labels)), "classes": by_class, "confusion": confusion.tolist()}

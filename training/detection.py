@@ -1,0 +1,219 @@
+"""Trains object detectors with ultralytics, which is AGPL-3.0 and imported nowhere else, and only while it trains."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from datasets.snapshot import Dataset, Snapshot
+from training.detection_files import write_dataset
+from training.detection_follower import Follower
+from training.detection_model import Trained, finish
+from training.protocol import Report, TrainedModel, TrainerParams, TrainingFailed, Workspace
+from utils import plural, some_of
+
+# Ultralytics takes one optimizer step every 64 images and warms up for three epochs. From scratch on a few hundred
+# images that is too little: see benchmarks/detection_job.py. A step every batch costs no time and learns far faster.
+_NOMINAL_BATCH = 64
+_FEW_STEPS = 1000
+_SMALL_BATCH = 8
+_USUAL_BATCH = 16
+_SMALL_RECIPE = {"optimizer": "AdamW", "lr0": 0.002, "momentum": 0.9, "warmup_epochs": 1.0, "warmup_bias_lr": 0.0}
+_INTEGRATIONS = ("sync", "clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
+_OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory")
+
+
+class DetectionParams(TrainerParams):
+    """Hyper-parameters of a detector."""
+
+    image_size: int = Field(
+        default=640, ge=32, le=1280, multiple_of=32, description="Longer side of the input, px; smaller is faster."
+    )
+    batch: int | None = Field(
+        default=None, ge=1, le=256, description="Images a step; none is 16, and 8 from scratch on small data."
+    )
+    learning_rate: float | None = Field(
+        default=None, ge=1e-6, le=1.0, description="Highest step size, no unit; none is chosen by the size of the data."
+    )
+    patience: int = Field(
+        default=100, ge=1, le=1000, description="Stop after this many epochs without a better result, epochs."
+    )
+    # Off, because a mirrored letter, digit, hand, arrow or traffic sign may be another class.
+    mirror: bool = Field(
+        default=False, description="Also train on mirrored images; only where left and right mean the same."
+    )
+
+
+class DetectionTrainer:
+    """Fits a network that finds the project's classes in an image, each with a box."""
+
+    Params: type[TrainerParams] = DetectionParams
+
+    def check(self, snapshot: Snapshot) -> list[str]:
+        """What is missing before training may start, one sentence each; an image without a box is background."""
+        return [*_check_classes(snapshot), *_check_images(snapshot)]
+
+    def fit(self, dataset: Dataset, params: Any, workspace: Workspace, report: Report) -> TrainedModel:
+        """Train, export, and score the export on `dataset.val` against the native model.
+
+        Raises:
+            TrainingFailed: out of memory, no box to train on, a loss that diverges, or an export that does not agree.
+        """
+        started = time.monotonic()
+        data = write_dataset(dataset, workspace.folder / "data")
+        threads = _prepare_ultralytics(workspace.folder)
+        weights = _find_weights(workspace, report)
+        arguments = train_arguments(params, data, len(dataset.train), weights or f"{workspace.yolo_model}.yaml")
+        try:
+            trained = _train(arguments, Follower(report, params.epochs, threads))
+            return finish(trained, dataset, params, workspace, report, started)
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
+                raise
+            raise TrainingFailed(
+                f"out of memory at batch {arguments['batch']} and image size {params.image_size}: "
+                "try a smaller image size"
+            ) from error
+
+
+def train_arguments(params: DetectionParams, data: Path, images: int, model: Path | str) -> dict[str, Any]:
+    """What ultralytics' `train` gets.
+
+    Args:
+        data: the dataset's YAML file.
+        images: how many there are to train on.
+        model: a `.pt` file with weights to start from, or the name of an architecture to start from scratch.
+    """
+    import torch
+
+    scratch = str(model).endswith(".yaml")
+    small = scratch and math.ceil(images / _NOMINAL_BATCH) * params.epochs < _FEW_STEPS
+    batch = _safe_batch(params.batch or (_SMALL_BATCH if small else _USUAL_BATCH), images, params.image_size)
+    recipe: dict[str, Any] = {**_SMALL_RECIPE, "nbs": batch} if small else {}
+    if params.learning_rate is not None:
+        recipe = {"optimizer": "AdamW", "momentum": 0.9, **recipe, "lr0": params.learning_rate}
+    cuda = torch.cuda.is_available()
+    return {
+        **recipe,
+        "model": str(model),
+        "data": str(data),
+        "pretrained": not scratch,
+        "epochs": params.epochs,
+        "imgsz": params.image_size,
+        "batch": batch,
+        "patience": params.patience,
+        "seed": params.seed,
+        "fliplr": 0.5 if params.mirror else 0.0,
+        "device": "0" if cuda else "cpu",
+        "workers": min(8, os.cpu_count() or 1) if cuda else 0,
+        # Half precision of the older kind is checked with a model that would be downloaded.
+        "amp": "bf16" if cuda and torch.cuda.is_bf16_supported(including_emulation=False) else False,
+    }
+
+
+def _safe_batch(batch: int, images: int, size_px: int) -> int:
+    """A batch size that leaves no last batch of one image, of whose single cell batch normalisation knows no spread."""
+    while size_px < 64 and (min(images, batch) == 1 or images % batch == 1):
+        batch += 1
+    return batch
+
+
+def _train(arguments: dict[str, Any], follower: Follower) -> Trained:
+    from ultralytics import YOLO
+    from ultralytics.models.yolo.detect import DetectionTrainer as Engine
+
+    folder = Path(arguments["data"]).parent.parent / "run"
+    try:
+        # Our own pictures show the classes' real names, which must not get in here, and cost less time.
+        engine = Engine(overrides={**arguments, "save_dir": str(folder), "plots": False, "verbose": False})
+    except FileNotFoundError as error:
+        raise TrainingFailed(f"ultralytics knows no model '{arguments['model']}': set DIYML_YOLO_MODEL") from error
+    follower.follow(engine)
+    engine.train()
+    if not engine.best.exists():
+        raise TrainingFailed("no epoch gave a model whose numbers are finite: try a smaller learning rate")
+    return Trained(engine, YOLO(engine.best), arguments, follower)
+
+
+def _prepare_ultralytics(folder: Path) -> int:
+    """Import ultralytics such that it reaches no network and writes nowhere but into the folder.
+
+    Returns:
+        How many threads torch uses when ultralytics does not change that.
+    """
+    # Threads that spin while they wait make a training many times slower as soon as anything else runs beside it.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import torch
+
+    threads = torch.get_num_threads()
+    # It reads these when it is imported and has no other way to be told.
+    os.environ.update(
+        YOLO_OFFLINE="true",
+        YOLO_AUTOINSTALL="false",
+        YOLO_VERBOSE="false",
+        YOLO_CONFIG_DIR=str(folder / "ultralytics"),
+        MPLCONFIGDIR=str(folder / "matplotlib"),
+    )
+    import matplotlib
+    from ultralytics.utils import LOGGER, SETTINGS, USER_CONFIG_DIR
+
+    LOGGER.setLevel("WARNING")
+    if any(SETTINGS[name] for name in _INTEGRATIONS):
+        SETTINGS.update(dict.fromkeys(_INTEGRATIONS, False))
+    # A font of this name is downloaded when it is not there.
+    font = USER_CONFIG_DIR / "Arial.ttf"
+    if not font.exists():
+        font.parent.mkdir(parents=True, exist_ok=True)
+        font.symlink_to(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf")
+    return threads
+
+
+def _find_weights(workspace: Workspace, report: Report) -> Path | None:
+    """Pretrained weights, or None to start from scratch.
+
+    Reading a `.pt` file unpickles it, which can run code: only what lies in the operator's folder, or what
+    ultralytics itself downloads into it, is ever read.
+    """
+    from ultralytics.utils.downloads import attempt_download_asset
+
+    path = workspace.weights_path.absolute() / f"{workspace.yolo_model}.pt"
+    if not path.is_file() and workspace.download_weights:
+        report.log(f"downloading pretrained weights {path.name}")
+        try:
+            attempt_download_asset(path)
+        # A network fails in many ways, and none of them is a reason not to train.
+        except Exception as error:
+            report.log(f"the download failed: {error}")
+    report.log(f"starting from {f'pretrained weights {path.name}' if path.is_file() else 'scratch'}")
+    return path if path.is_file() else None
+
+
+def _check_classes(snapshot: Snapshot) -> list[str]:
+    if not snapshot.classes:
+        return ["the project has no classes: add at least one"]
+    counts = snapshot.images_of_class()
+    empty = [name for name, count in zip(snapshot.classes, counts, strict=True) if count == 0]
+    if not snapshot.images or len(empty) == len(snapshot.classes):
+        return []
+    if len(empty) == 1:
+        return [f"class '{empty[0]}' has no image: draw a box of it in at least one"]
+    return [f"{len(empty):,} classes have no image: {some_of(empty)}: draw a box of each"] if empty else []
+
+
+def _check_images(snapshot: Snapshot) -> list[str]:
+    if not snapshot.images:
+        return ["the project has no images: add at least one a class"]
+    missing = []
+    if not any(image.annotations for image in snapshot.images):
+        missing.append("no image has a box: draw boxes around the objects to find")
+    for name, count in snapshot.unknown:
+        missing.append(
+            f"{plural(count, 'image')} with class '{name}', which the project no longer has: "
+            "add the class again or change the labels"
+        )
+    return missing
