@@ -112,7 +112,7 @@ class SettingsError(ValueError):
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
-def _parse_setting(env: str, text: str, kind: type) -> Any:
+def _parse_setting(env: str, text: str, kind: type[Any]) -> Any:
     try:
         if kind is bool:
             return _BOOLEANS[text.strip().lower()]

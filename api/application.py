@@ -8,6 +8,7 @@ from flask import Flask, request
 from flask_cors import CORS
 
 from api.errors import ProblemApi
+from api.output import output_json
 from api.platform import Platform
 from api.routes import add_routes
 from utils import Settings
@@ -31,5 +32,7 @@ def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Setting
         request.max_form_memory_size = platform.settings.max_request_bytes
 
     CORS(app, expose_headers=["Retry-After", "Location", "ETag"], max_age=3600)
-    add_routes(ProblemApi(app, catch_all_404s=True), platform)
+    api = ProblemApi(app, catch_all_404s=True)
+    api.representation("application/json")(output_json)
+    add_routes(api, platform)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -28,6 +29,10 @@ STATUS_OF = {
 
 class ProblemApi(Api):
     """Flask-RESTful's Api with our error shape, the same with and without debugging or testing."""
+
+    def error_router(self, original_handler: Callable[..., Any], error: Exception) -> Response:
+        """Every error is ours. Flask-RESTful would look at the URL again first, and fail when that was the error."""
+        return self.handle_error(error)
 
     def handle_error(self, error: Exception) -> Response:
         """Turn any exception into a response."""

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 MOST_NAME_CHARACTERS = 100
+_MOST_LOOKUP_CHARACTERS = 1000
 PASSWORD_BYTES = (8, 72)
+_JOINERS = "\u200c\u200d"
 _DATA_URL = re.compile(r"data:[^,]{0,200},", re.IGNORECASE)
 
 
@@ -25,8 +27,14 @@ def encodable(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text without control, format or unassigned characters, in one line."""
-    for character in text:
+    """Text without control, format or unassigned characters, in one line.
+
+    The two joiners stand between letters of Persian and Indic words and inside emoji, where they can be seen; between
+    ASCII letters they could only make a name that looks like another.
+    """
+    for position, character in enumerate(text):
+        if character in _JOINERS and not (text[max(0, position - 1)] + text[position + 1 : position + 2]).isascii():
+            continue
         if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
             raise ValueError(f"the character U+{ord(character):04X} is not allowed: use visible characters only")
     return text
@@ -40,8 +48,15 @@ def _name(text: str) -> str:
     return text
 
 
-def _password(text: str) -> bytes:
-    content = text.encode()
+def string(value: Any) -> str:
+    """A string as sent, composed; for validators that make something else of it."""
+    if not isinstance(value, str):
+        raise ValueError("must be a string")
+    return encodable(value)
+
+
+def _password(value: Any) -> bytes:
+    content = string(value).encode()
     shortest, longest = PASSWORD_BYTES
     if not shortest <= len(content) <= longest:
         raise ValueError(f"must be {shortest} to {longest} bytes long, got {len(content)}")
@@ -50,7 +65,8 @@ def _password(text: str) -> bytes:
     return content
 
 
-def _image_bytes(text: str) -> bytes:
+def _image_bytes(value: Any) -> bytes:
+    text = string(value)
     text = _DATA_URL.sub("", text, count=1) if text[:5].lower() == "data:" else text
     # Forms that were not escaped turn each + into a space.
     text = text.strip().replace(" ", "+").replace("\n", "").replace("\r", "")
@@ -70,7 +86,11 @@ def _no_boolean(value: Any) -> Any:
 
 
 Text = Annotated[str, AfterValidator(encodable)]
-Lookup = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(encodable)]
+Lookup = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=_MOST_LOOKUP_CHARACTERS),
+    AfterValidator(encodable),
+]
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_NAME_CHARACTERS),
@@ -78,6 +98,6 @@ Name = Annotated[
     AfterValidator(printable),
     AfterValidator(_name),
 ]
-NewPassword = Annotated[Text, AfterValidator(_password)]
-ImageBytes = Annotated[Text, AfterValidator(_image_bytes)]
+NewPassword = Annotated[bytes, BeforeValidator(_password)]
+ImageBytes = Annotated[bytes, BeforeValidator(_image_bytes)]
 Number = BeforeValidator(_no_boolean)

@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from utils import InvalidInput
 
@@ -23,15 +23,17 @@ def parameters() -> dict[str, Any]:
     Raises:
         InvalidInput: the body is no JSON object.
         UnsupportedMediaType: it is neither JSON nor a form.
+        RequestEntityTooLarge: it is longer than allowed.
     """
     if request.method in ("GET", "HEAD"):
         return request.args.to_dict()
+    body = _body()
+    if not body.strip():
+        return {}
     if request.is_json:
-        return _json_object(request.get_data(cache=True))
+        return _json_object(body)
     if request.mimetype in _FORMS:
         return request.form.to_dict()
-    if not request.get_data(cache=True):
-        return {}
     raise UnsupportedMediaType(
         f"the body must be application/json or a form, got '{request.mimetype or 'no content type'}'"
     )
@@ -48,6 +50,14 @@ def parse(schema: type[S], values: dict[str, Any]) -> S:
     except ValidationError as error:
         errors = [_field_error(dict(item)) for item in error.errors(include_url=False)]
     raise InvalidInput("; ".join(item["message"] for item in errors), errors)
+
+
+def _body() -> bytes:
+    body, limit = request.get_data(cache=True), request.max_content_length
+    # Of a body sent in chunks, whose length nobody knows before, Werkzeug gives the first `limit` bytes and no error.
+    if request.content_length is None and limit is not None and len(body) >= limit:
+        raise RequestEntityTooLarge
+    return body
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

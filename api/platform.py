@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,10 @@ from celery import Celery
 from inference.engine import Engine
 from storage.store import Store
 from training.queue import celery_app
-from utils import Settings
+from utils import Settings, Unavailable
+
+_SILENT = "the database does not answer: try again in a moment"
+_RETRY_AFTER_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Platform:
         self._ensure = ensure
         self._lock = threading.Lock()
         self._services: Services | None = None
+        self._failed_at = float("-inf")
 
     @cached_property
     def settings(self) -> Settings:
@@ -52,10 +57,21 @@ class Platform:
             Unavailable: the database does not answer; the next call tries again.
         """
         if self._services is None:
+            came = time.monotonic()
             with self._lock:
                 if self._services is None:
-                    self._services = self._open()
+                    self._services = self._open_unless_failed(came)
         return self._services
+
+    def _open_unless_failed(self, came: float) -> Services:
+        """Callers that wait while one tries in vain are told so at once, not one after the other."""
+        if self._failed_at > came:
+            raise Unavailable(_SILENT, retry_after_seconds=_RETRY_AFTER_SECONDS)
+        try:
+            return self._open()
+        except Unavailable:
+            self._failed_at = time.monotonic()
+            raise
 
     def _open(self) -> Services:
         settings = self._ensure(self.settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from bson import ObjectId
@@ -15,6 +16,8 @@ from storage.files import Files
 from utils import Unavailable
 
 _READ_ONLY = 0o444
+_INCOMING = ".incoming-"
+_ABANDONED_SECONDS = 3600
 
 
 class DatasetCache:
@@ -44,11 +47,11 @@ class DatasetCache:
 
     def _fetch(self, image: SnapshotImage, files: Files) -> Path:
         path = self._root / image.sha256[:2] / f"{image.sha256}.{image.format.lower()}"
-        if path.exists():
+        with contextlib.suppress(FileNotFoundError):
             os.utime(path)
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".incoming-")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_INCOMING)
         os.close(handle)
         try:
             if files.save(ObjectId(image.file_id), Path(name)) != image.sha256:
@@ -65,12 +68,17 @@ class DatasetCache:
             with contextlib.suppress(FileNotFoundError):  # another training's eviction came first
                 entries.append((path.stat().st_mtime, path.stat().st_size, path))
         excess = sum(size for _, size, _ in entries) - self._max_bytes
-        for _, size, path in sorted(entries):
+        for modified, size, path in sorted(entries):
             if excess <= 0:
                 return
-            if path not in keep:
+            if path not in keep and not _is_arriving(path, modified):
                 path.unlink(missing_ok=True)
                 excess -= size
+
+
+def _is_arriving(path: Path, modified: float) -> bool:
+    """Whether another worker is writing the file just now."""
+    return path.name.startswith(_INCOMING) and time.time() - modified < _ABANDONED_SECONDS
 
 
 def _sample(image: SnapshotImage, paths: dict[str, Path]) -> Sample:

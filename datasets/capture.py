@@ -11,24 +11,37 @@ from storage.store import Store
 
 
 def capture(store: Store, project: Project) -> Snapshot:
-    """The project's classes and images as they are now.
+    """The project's classes and images as they are now; no image when it was deleted meanwhile."""
+    return snapshot_of(*read(store, project))
+
+
+def read(store: Store, project: Project) -> tuple[Project, list[StoredImage]]:
+    """The project and its images as they are now, fit to each other.
+
+    The project is read last, so that it knows every class that an image names; when it was deleted meanwhile, there
+    are no images any more.
+    """
+    images = list(store.images.list_all(project.id))
+    current = store.projects.get(project.id)
+    return (current, images) if current else (project, [])
+
+
+def snapshot_of(project: Project, images: list[StoredImage]) -> Snapshot:
+    """A snapshot of what was read.
 
     Annotations of classes that left the class list are not part of it; they are counted in `unknown`.
     """
     index_of = {class_id: index for index, class_id in enumerate(project.class_ids)}
     unknown: Counter[str] = Counter()
-    images = []
-    for image in store.images.list_all(project.id):
+    for image in images:
         gone = {a.class_id for a in image.annotations if a.class_id not in index_of}
         unknown.update(project.class_name(class_id) for class_id in gone)
-        images.append(_snapshot_image(image, index_of))
-    return Snapshot(project.type, project.classes, tuple(images), tuple(sorted(unknown.items())))
+    shown = tuple(_snapshot_image(image, index_of) for image in images)
+    return Snapshot(project.type, project.classes, shown, tuple(sorted(unknown.items())))
 
 
 def _snapshot_image(image: StoredImage, index_of: dict[int, int]) -> SnapshotImage:
-    annotations = tuple(
-        Annotation(index_of[a.class_id], a.box) for a in image.annotations if a.class_id in index_of
-    )
+    annotations = tuple(Annotation(index_of[a.class_id], a.box) for a in image.annotations if a.class_id in index_of)
     return SnapshotImage(
         image.name, image.sha256, str(image.file_id), image.width, image.height, image.format, annotations
     )

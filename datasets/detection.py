@@ -10,7 +10,8 @@ from storage.projects import Project
 from utils import plural
 
 EDGE_TOLERANCE = 0.01
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+SMALLEST_SIDE = 1e-6
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SEPARATOR = re.compile(r"\s*,\s*|\s+")
 _WANTED = "wanted: class x_center y_center width height"
 _NAMES = ("x_center", "y_center", "width", "height")
@@ -32,7 +33,7 @@ def _parse_line(line: str, project: Project) -> StoredAnnotation:
     reference, numbers = _take_numbers(line)
     class_id, by_name = find_class(reference, project)
     x, y, width, height = (_fraction(text, name) for text, name in zip(numbers, _NAMES, strict=True))
-    if width <= 0 or height <= 0:
+    if width < SMALLEST_SIDE or height < SMALLEST_SIDE:
         raise ValueError(f"the box has no size: width {width:g}, height {height:g}")
     edges = {"left": x - width / 2, "top": y - height / 2, "right": x + width / 2, "bottom": y + height / 2}
     for name, edge in edges.items():

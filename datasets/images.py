@@ -7,13 +7,23 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from utils import InvalidInput, TooLarge
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _ORIENTATION = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_MULTI_PICTURE = "MPO"
 
 
 @dataclass(frozen=True)
@@ -35,13 +45,17 @@ def read_info(content: bytes, max_pixels: int) -> ImageInfo:
     with _open(content, max_pixels) as image:
         _load(image)
         width, height = image.size
-        if image.getexif().get(_ORIENTATION) in _QUARTER_TURNS:
+        if _orientation(image) in _QUARTER_TURNS:
             width, height = height, width
-        return ImageInfo(str(image.format), width, height)
+        return ImageInfo(_format(image), width, height)
 
 
 def decode(content: bytes, max_pixels: int) -> np.ndarray:
     """Decode an image: uint8, height x width x 3, RGB, EXIF-turned.
+
+    Transparency is dropped and of 16 bits a channel the upper 8 are kept: that is what OpenCV does (IMREAD_COLOR,
+    https://docs.opencv.org/4.x/d4/da8/group__imgcodecs.html), and an image must look the same to whatever reads it in
+    training and in inference. Pixels that were fully transparent show the colour stored under them.
 
     Raises:
         InvalidInput: as `read_info`.
@@ -49,32 +63,56 @@ def decode(content: bytes, max_pixels: int) -> np.ndarray:
     """
     with _open(content, max_pixels) as image:
         _load(image)
-        turned = ImageOps.exif_transpose(image)
-        return np.asarray(turned.convert("RGB"))
+        turn = _TURNS.get(_orientation(image))
+        upright = image if turn is None else image.transpose(turn)
+        if upright.mode.startswith("I"):
+            grey = (np.asarray(upright) >> 8).astype(np.uint8)
+            return np.repeat(grey[:, :, None], 3, axis=2)
+        return np.asarray(upright.convert("RGB"))
 
 
 def _open(content: bytes, max_pixels: int) -> Image.Image:
     """Read the header only; Pillow's own bomb warning is off because ours comes first and is stricter."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError:
         raise TooLarge(f"the image has more than the {max_pixels:,} pixels allowed: send a smaller one") from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, TypeError, KeyError, EOFError):
-        raise InvalidInput(f"not an image: wanted one of {', '.join(FORMATS)}, got something else") from None
+    # Pillow's parsers raise many kinds of error on damaged files, and which ones changes between versions.
+    except Exception:
+        raise _invalid(f"not an image: wanted one of {', '.join(FORMATS)}, got something else") from None
     width, height = image.size
     if width * height > max_pixels:
         raise TooLarge(f"the image has {width} x {height} = {width * height:,} pixels, allowed are {max_pixels:,}")
-    if getattr(image, "is_animated", False):
-        raise InvalidInput("the image is animated: send a single picture")
+    if image.format != _MULTI_PICTURE and getattr(image, "is_animated", False):
+        raise _invalid("the image is animated: send a single picture")
     return image
 
 
+def _invalid(detail: str) -> InvalidInput:
+    return InvalidInput(detail, [{"field": "image_data", "message": detail}])
+
+
+def _format(image: Image.Image) -> str:
+    """Phones append previews and depth maps to a JPEG file, which Pillow calls MPO; the first picture is the photo."""
+    return "JPEG" if image.format == _MULTI_PICTURE else str(image.format)
+
+
 def _load(image: Image.Image) -> None:
-    # Pillow's decoders raise many kinds of error on damaged files (struct.error, IndexError, zlib.error, ...),
-    # and which ones changes between versions.
+    # As above: struct.error, IndexError, zlib.error, ...
     try:
         image.load()
     except Exception as error:
-        raise InvalidInput(f"the image is damaged or cut short: {error}") from None
+        raise _invalid(f"the image is damaged or cut short: {error}") from None
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; damaged EXIF data, which viewers ignore as well, is 1."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:
+        return 1
+    return value if value in _TURNS else 1

@@ -12,7 +12,8 @@ from utils import InvalidInput, plural, some_of
 
 MOST_LINES = 10_000
 _MOST_ERRORS = 20
-_INTEGER = re.compile(r"[+-]?\d{1,9}")
+_MOST_LINE_CHARACTERS = 500
+_INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 
 
 class LabelFormat(Protocol):
@@ -49,8 +50,10 @@ def parse_lines(text: str, parse_line: Callable[[str], StoredAnnotation]) -> tup
     annotations, errors = [], []
     for number, line in lines:
         try:
+            if len(line) > _MOST_LINE_CHARACTERS:
+                raise ValueError(f"{len(line):,} characters, allowed are {_MOST_LINE_CHARACTERS}")
             annotations.append(parse_line(line))
-        except ValueError as error:
+        except ValueError as error:  # noqa: PERF203  # every bad line is to be named
             errors.append({"field": "label_data", "line": str(number), "message": f"line {number}: {error}"})
     if errors:
         shown = "; ".join(error["message"] for error in errors[:3])

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from bson import ObjectId
+from bson.errors import InvalidId
+from gridfs.errors import CorruptGridFile
 from pymongo import MongoClient
 from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
-from pymongo.errors import ConnectionFailure, DocumentTooLarge, ExecutionTimeout, NetworkTimeout, WTimeoutError
+from pymongo.errors import (
+    ConnectionFailure,
+    DocumentTooLarge,
+    ExecutionTimeout,
+    NetworkTimeout,
+    PyMongoError,
+    WTimeoutError,
+)
 
-from utils import InvalidInput, Settings, Unavailable
+from utils import InvalidInput, NotFound, Settings, Unavailable
+
+logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 2
 _OPERATION_TIMEOUT_MS = 4000
+_BATCH = 1000
 _UNREACHABLE = (ConnectionFailure, ExecutionTimeout, NetworkTimeout, WTimeoutError)
 
 Document = dict[str, Any]
@@ -33,9 +48,29 @@ def connect(settings: Settings) -> Database[Document]:
         w="majority",
         journal=True,
         timeoutMS=_OPERATION_TIMEOUT_MS,
+        serverSelectionTimeoutMS=_OPERATION_TIMEOUT_MS,
         appname="diyml",
     )
     return client.get_database(settings.database)
+
+
+def object_id(text: str, noun: str) -> ObjectId:
+    """The id that a text names.
+
+    Raises:
+        NotFound: it is none, so there is no such thing.
+    """
+    try:
+        return ObjectId(text)
+    except InvalidId:
+        raise NotFound(f"there is no {noun} '{text[:100]}'") from None
+
+
+def batches(ids: Iterable[ObjectId]) -> Iterator[list[ObjectId]]:
+    """Ids in lists short enough for one query."""
+    source = iter(ids)
+    while batch := list(itertools.islice(source, _BATCH)):
+        yield batch
 
 
 def shielded(cls: T) -> T:
@@ -71,6 +106,14 @@ def _translated() -> Iterator[None]:
         ) from error
     except DocumentTooLarge as error:
         raise InvalidInput("too much for one record: send fewer or shorter values") from error
+    except CorruptGridFile as error:
+        # A file is deleted in two steps, and a reader may come between them.
+        raise NotFound("the file is not stored any more") from error
+    except PyMongoError as error:
+        logger.exception("the database refused an operation")
+        raise Unavailable(
+            "the database refused the operation: try again in a moment", retry_after_seconds=RETRY_AFTER_SECONDS
+        ) from error
 
 
-__all__ = ["Database", "Document", "MongoCollection", "connect", "shielded"]
+__all__ = ["Database", "Document", "MongoCollection", "batches", "connect", "object_id", "shielded"]

@@ -14,7 +14,7 @@ from gridfs import GridFSBucket
 from gridfs.errors import NoFile
 from pymongo import WriteConcern
 
-from storage.database import Database, Document, shielded
+from storage.database import Database, Document, batches, shielded
 from utils import NotFound
 
 CHUNK_BYTES = 1024 * 1024
@@ -46,7 +46,7 @@ class Files:
         self._chunks = database[f"{bucket}.chunks"]
 
     def put(self, source: BinaryIO, name: str) -> StoredFile:
-        """Store a stream in chunks; hash and size are taken on the way. What an error cuts short is removed."""
+        """Store a stream in chunks; hash and size are taken on the way. What is cut short is left to the sweeper."""
         digest, size = hashlib.sha256(), 0
         with self._bucket.open_upload_stream(name) as target:
             while chunk := source.read(CHUNK_BYTES):
@@ -99,9 +99,13 @@ class Files:
 
     def delete_orphan_chunks(self, before: datetime) -> int:
         """Delete chunks of uploads that began before `before` and were never finished; gives how many files."""
-        oldest = ObjectId.from_datetime(before)
-        started = self._chunks.distinct("files_id", {"n": 0, "files_id": {"$lt": oldest}})
-        whole = {row["_id"] for row in self._files.find({"_id": {"$in": started}}, {"_id": 1})}
-        orphans = [file_id for file_id in started if file_id not in whole]
-        self._chunks.delete_many({"files_id": {"$in": orphans}})
-        return len(orphans)
+        youngest = ObjectId.from_datetime(before)
+        # Only what the index of GridFS holds is asked for, so no content is read.
+        firsts = self._chunks.find({"files_id": {"$lt": youngest}, "n": 0}, {"_id": 0, "files_id": 1})
+        removed = 0
+        for started in batches(row["files_id"] for row in firsts):
+            whole = {row["_id"] for row in self._files.find({"_id": {"$in": started}}, {"_id": 1})}
+            orphans = [file_id for file_id in started if file_id not in whole]
+            self._chunks.delete_many({"files_id": {"$in": orphans}})
+            removed += len(orphans)
+        return removed

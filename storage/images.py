@@ -102,8 +102,8 @@ class Images:
                 return self._images.find_one_and_update(
                     key, {"$set": fields}, upsert=True, return_document=ReturnDocument.BEFORE
                 )
-            except DuplicateKeyError:
-                continue  # two first placings at once: the other one made the document, replace it
+            except DuplicateKeyError:  # noqa: PERF203  # two first placings at once: the other made it, replace it
+                continue
 
     def get(self, project_id: ObjectId, name: str) -> StoredImage:
         """The image of this name.

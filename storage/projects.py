@@ -12,7 +12,9 @@ from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, shielded
 from storage.users import User
-from utils import Conflict, Forbidden, NotFound, utc_now
+from utils import Conflict, Forbidden, InvalidInput, NotFound, utc_now
+
+MOST_RETIRED = 10_000
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,22 @@ class Project:
     model_version: int = 0
     is_published: bool = False
 
+    @property
+    def served_model_id(self) -> ObjectId:
+        """The model that answers for the project.
+
+        Raises:
+            NotFound: nothing is trained yet.
+        """
+        if self.model_id is None:
+            raise NotFound(f"the project '{self.name}' has no trained model yet")
+        return self.model_id
+
     def class_name(self, class_id: int) -> str:
-        """Name of a class, current or retired."""
+        """Name of a class, current or retired.
+
+        Every class that an annotation refers to is one of these, if the project was read after the annotation.
+        """
         return dict(zip(self.class_ids, self.classes, strict=True)).get(class_id) or self.retired[class_id]
 
 
@@ -126,6 +142,17 @@ class Projects:
         row = self._projects.find_one({"_id": project_id})
         return _project(row) if row else None
 
+    def refresh(self, project: Project) -> Project:
+        """The project as it is now.
+
+        Raises:
+            NotFound: it was deleted meanwhile.
+        """
+        current = self.get(project.id)
+        if current is None:
+            raise NotFound(f"there is no project '{project.name}'")
+        return current
+
     def list_owned(self, owner: User, published_only: bool = False) -> list[Project]:
         """The user's projects, oldest first."""
         query: Document = {"owner_id": owner.id}
@@ -141,6 +168,7 @@ class Projects:
 
         Raises:
             NotFound: the project was deleted meanwhile.
+            InvalidInput: more classes than can be remembered have left the list.
         """
         while True:
             row = self._projects.find_one_and_update(
@@ -150,10 +178,7 @@ class Projects:
             )
             if row:
                 return _project(row)
-            current = self.get(project.id)
-            if current is None:
-                raise NotFound(f"there is no project '{project.name}'")
-            project = current  # somebody else changed the list in between: decide again on what is there now
+            project = self.refresh(project)  # somebody else changed the list: decide again on what is there now
 
     def publish(self, project: Project, published: bool) -> None:
         """Publish or withdraw; doing it twice is no error.
@@ -167,8 +192,7 @@ class Projects:
             query["model_id"] = {"$ne": None}
         if self._projects.update_one(query, {"$set": {"is_published": published}}).matched_count:
             return
-        if self.get(project.id) is None:
-            raise NotFound(f"there is no project '{project.name}'")
+        self.refresh(project)
         raise Conflict(f"the project '{project.name}' has no trained model yet: train it, then publish it")
 
     def serve(self, project_id: ObjectId, model_id: ObjectId, version: int) -> bool:
@@ -188,6 +212,10 @@ class Projects:
         """Those of the ids that are projects."""
         return {row["_id"] for row in self._projects.find({"_id": {"$in": project_ids}}, {"_id": 1})}
 
+    def ids_of(self, owner_id: ObjectId) -> list[ObjectId]:
+        """Ids of a user's projects, whether or not the account still exists."""
+        return [row["_id"] for row in self._projects.find({"owner_id": owner_id}, {"_id": 1})]
+
     def owners(self) -> Iterator[tuple[ObjectId, ObjectId]]:
         """Project id and owner id of every project."""
         return ((row["_id"], row["owner_id"]) for row in self._projects.find({}, {"owner_id": 1}))
@@ -204,4 +232,9 @@ def _class_fields(project: Project, names: tuple[str, ...]) -> Document:
         classes.append({"id": known[name], "name": name})
     kept = {item["id"] for item in classes}
     retired = [{"id": class_id, "name": name} for name, class_id in known.items() if class_id not in kept]
+    if len(retired) > MOST_RETIRED:
+        raise InvalidInput(
+            f"more than {MOST_RETIRED:,} classes have left the list of '{project.name}': "
+            "name some of them again, or start a new project"
+        )
     return {"classes": classes, "retired": retired}

@@ -41,6 +41,8 @@ class Store:
         collections = (
             self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.models, self.inferences
         )  # fmt: skip
+        self.database.client.admin.command("ping")
+        # An index on a large collection may take its time, once the server is known to answer.
         with timeout(None):
             for collection in collections:
                 collection.create_indexes()
@@ -79,7 +81,6 @@ class Store:
         """Delete an account with all its projects, tokens and results."""
         self.users.delete(user_id)
         self.tokens.revoke_all(user_id)
-        for project_id, owner_id in self.projects.owners():
-            if owner_id == user_id:
-                self.delete_project(project_id)
+        for project_id in self.projects.ids_of(user_id):
+            self.delete_project(project_id)
         self.inferences.delete_user(user_id)

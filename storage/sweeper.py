@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 from bson import ObjectId
 
+from storage.database import batches
 from storage.files import Files
 from storage.store import Store
 from utils import utc_now
 
 GRACE = timedelta(hours=1)
-_BATCH = 1000
 
 
 def sweep(store: Store, grace: timedelta = GRACE) -> dict[str, int]:
@@ -34,17 +33,11 @@ def sweep(store: Store, grace: timedelta = GRACE) -> dict[str, int]:
     }
 
 
-def _batches(ids: Iterable[ObjectId]) -> Iterator[list[ObjectId]]:
-    source = iter(ids)
-    while batch := list(itertools.islice(source, _BATCH)):
-        yield batch
-
-
 def _sweep_projects(store: Store) -> int:
     """Projects whose owner's account is gone."""
     removed = 0
     rows = list(store.projects.owners())
-    for batch in _batches({owner_id for _, owner_id in rows}):
+    for batch in batches({owner_id for _, owner_id in rows}):
         gone = set(batch) - store.users.existing(batch)
         for project_id in (project for project, owner_id in rows if owner_id in gone):
             store.delete_project(project_id)
@@ -56,7 +49,7 @@ def _sweep_contents(store: Store) -> int:
     """Images, jobs and models whose project is gone."""
     removed = 0
     with_contents = {*store.images.project_ids(), *store.jobs.project_ids(), *store.models.project_ids()}
-    for batch in _batches(with_contents):
+    for batch in batches(with_contents):
         for project_id in set(batch) - store.projects.existing(batch):
             store.delete_contents(project_id)
             removed += 1
@@ -66,19 +59,17 @@ def _sweep_contents(store: Store) -> int:
 def _sweep_models(store: Store, grace: timedelta) -> int:
     """Models that no succeeded job names."""
     removed = 0
-    for batch in _batches(store.models.ids_before(utc_now() - grace)):
+    for batch in batches(store.models.ids_before(utc_now() - grace)):
         for model_id in set(batch) - store.jobs.succeeded_models(batch):
             store.models.delete(model_id)
             removed += 1
     return removed
 
 
-def _sweep_files(
-    files: Files, referenced: Callable[[list[ObjectId]], set[ObjectId]], grace: timedelta
-) -> int:
+def _sweep_files(files: Files, referenced: Callable[[list[ObjectId]], set[ObjectId]], grace: timedelta) -> int:
     """Files that no document refers to, and chunks of uploads that were never finished."""
     removed = 0
-    for batch in _batches(files.ids_before(utc_now() - grace)):
+    for batch in batches(files.ids_before(utc_now() - grace)):
         orphans = set(batch) - referenced(batch)
         files.delete(*orphans)
         removed += len(orphans)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 from pymongo import ReturnDocument
@@ -11,9 +12,16 @@ from storage.database import Database, Document, shielded
 from utils import TooManyRequests
 
 
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
 @shielded
 class Throttles:
-    """Fixed-window counters, by the database server's clock."""
+    """Fixed-window counters, by the database server's clock.
+
+    Keys hold what clients send, so only their hashes are stored: of one length, and naming nobody.
+    """
 
     def __init__(self, database: Database[Document], window_seconds: int):
         self._throttles = database["throttles"]
@@ -28,7 +36,7 @@ class Throttles:
         Raises:
             TooManyRequests: the limit of this window is used up.
         """
-        row = self._count(key)
+        row = self._count(_digest(key))
         if row["count"] > limit:
             left = (row["expires_at"] - row["now"]).total_seconds()
             raise TooManyRequests(
@@ -38,7 +46,7 @@ class Throttles:
 
     def refund(self, key: str) -> None:
         """Take one try back, because it succeeded."""
-        self._throttles.update_one({"_id": key, "count": {"$gt": 0}}, {"$inc": {"count": -1}})
+        self._throttles.update_one({"_id": _digest(key), "count": {"$gt": 0}}, {"$inc": {"count": -1}})
 
     def _count(self, key: str) -> Document:
         running = {"$gt": ["$expires_at", "$$NOW"]}
@@ -49,8 +57,10 @@ class Throttles:
         }
         while True:
             try:
-                return self._throttles.find_one_and_update(
+                row = self._throttles.find_one_and_update(
                     {"_id": key}, [{"$set": update}], upsert=True, return_document=ReturnDocument.AFTER
                 )
-            except DuplicateKeyError:
-                continue  # two first tries at once: the other one made the counter, count on it
+            except DuplicateKeyError:  # two first tries at once: the other made the counter, go on
+                continue
+            if row is not None:
+                return row

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.classic.schemas import ProjectQuery
 from api.resource import PlatformResource
-from datasets.capture import capture
+from datasets.capture import read, snapshot_of
 from datasets.registry import LABEL_FORMATS
 from datasets.statistics import describe
 from training.registry import TRAINERS
@@ -18,18 +18,15 @@ class DataAnalysis(PlatformResource):
     def post(self) -> dict[str, Any]:
         """Every data point with its labels, statistics, and what is missing before training may start."""
         store = self.services.store
-        project = store.projects.owned(self.parse(ProjectQuery).project_name, self.user)
+        project, images = read(store, store.projects.owned(self.parse(ProjectQuery).project_name, self.user))
         write = LABEL_FORMATS[project.type].write
-        snapshot = capture(store, project)
+        snapshot = snapshot_of(project, images)
         return {
             "project_name": project.name,
             "project_type": project.type,
             "is_published": str(project.is_published),
             "classes": list(project.classes),
-            "data_points": [
-                {"name": image.name, "labels": write(image.annotations, project)}
-                for image in store.images.list_all(project.id)
-            ],
+            "data_points": [{"name": image.name, "labels": write(image.annotations, project)} for image in images],
             **describe(snapshot),
             "missing_for_training": TRAINERS[project.type].check(snapshot),
         }

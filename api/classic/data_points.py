@@ -34,6 +34,7 @@ class DataPoints(PlatformResource):
         store = self.services.store
         project = store.projects.owned(query.project_name, self.user)
         image = store.images.get(project.id, query.data_point_name)
+        project = store.projects.refresh(project)  # the image may be newer, and name a class that was just added
         return {
             "_id": str(image.id),
             "pid": str(project.id),

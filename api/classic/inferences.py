@@ -17,7 +17,7 @@ class Inferences(PlatformResource):
         wish = self.parse(Inference)
         store = self.services.store
         project = store.projects.published(wish.project_name)
-        found = self.services.engine.predict(project.model_id, wish.image_data)
+        found = self.services.engine.predict(project.served_model_id, wish.image_data)
         inference_id = store.inferences.create(project.id, self.user.id, predictions(found))
         return {"RequestResult": "Inference is done for this image.", "inference_mapping": inference_id}
 

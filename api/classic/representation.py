@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
-
-from bson import ObjectId
 
 from inference.protocol import Prediction
 from storage.jobs import Job
@@ -27,7 +26,7 @@ def listed_project(project: Project) -> dict[str, Any]:
     }
 
 
-def owned_project(project: Project, job: Job | None, image_ids: list[ObjectId]) -> dict[str, Any]:
+def owned_project(project: Project, job: Job | None, image_ids: Iterable[object]) -> dict[str, Any]:
     """A project as its owner sees it."""
     return {
         **listed_project(project),

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from api.names import ImageBytes, Lookup, Name, NewPassword, Number, Text, printable
+from api.names import ImageBytes, Lookup, Name, NewPassword, Number, Text, printable, string
 from datasets.registry import canonical_type
 
 MOST_CLASSES = 1000
 MOST_CLASS_CHARACTERS = 100
+_MOST_CLASS_INFO_CHARACTERS = MOST_CLASSES * (MOST_CLASS_CHARACTERS + 2)
 
 
 def _project_type(text: str) -> str:
@@ -20,7 +21,10 @@ def _project_type(text: str) -> str:
     return name
 
 
-def _class_list(text: str) -> tuple[str, ...]:
+def _class_list(value: Any) -> tuple[str, ...]:
+    text = string(value)
+    if len(text) > _MOST_CLASS_INFO_CHARACTERS:
+        raise ValueError(f"{len(text):,} characters, allowed are {_MOST_CLASS_INFO_CHARACTERS:,}")
     names = tuple(printable(name.strip()) for name in text.split("|"))
     if len(names) > MOST_CLASSES:
         raise ValueError(f"at most {MOST_CLASSES} classes, got {len(names)}")
@@ -89,14 +93,17 @@ class NewDataPoint(ProjectQuery):
 class NewClasses(ProjectQuery):
     """A class list, names joined by `|`."""
 
-    class_info: Annotated[Text, AfterValidator(_class_list)]
+    class_info: Annotated[tuple[str, ...], BeforeValidator(_class_list)]
 
 
 class Training(ProjectQuery):
-    """A training to be queued; the trainer checks its other hyper-parameters."""
+    """A training to be queued; what is not given, and the bounds of what has none here, are the trainer's."""
 
     train_split: Annotated[float, Number, Field(ge=0.5, le=0.95)]
     epochs: Annotated[int, Number, Field(ge=1, le=1000)]
+    image_size: Annotated[int | None, Number] = None
+    batch: Annotated[int | None, Number] = None
+    seed: Annotated[int | None, Number] = None
 
 
 class Publication(ProjectQuery):

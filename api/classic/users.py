@@ -43,8 +43,8 @@ class Users(PlatformResource):
         settings, throttles = self.services.settings, self.services.store.throttles
         address = self.client_address()
         charges = {
-            f"login:{address}": settings.login_attempts_per_address,
-            f"login:{address}:{given.username}": settings.login_attempts,
+            f"login {address}": settings.login_attempts_per_address,
+            f"login {address} {given.username}": settings.login_attempts,
         }
         for key, limit in charges.items():
             throttles.charge(key, limit)

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.classic.representation import training
 from api.resource import PlatformResource
-from api.v1.identifiers import object_id
+from storage.database import object_id
 from storage.jobs import Job
 from utils import NotFound
 

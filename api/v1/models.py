@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response
 
 from api.resource import PlatformResource
-from api.v1.identifiers import object_id
+from storage.database import object_id
 from storage.models import Model
 from utils import NotFound
 

@@ -1,0 +1,26 @@
+"""JSON as every parser reads it."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from flask import Response
+
+
+def output_json(data: Any, status: int, headers: dict[str, str] | None = None) -> Response:
+    """A response; a number that JSON cannot write (a loss that became NaN) is sent as null."""
+    try:
+        text = json.dumps(data, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(data), allow_nan=False)
+    return Response(text + "\n", status, headers, mimetype="application/json")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

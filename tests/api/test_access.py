@@ -1,0 +1,124 @@
+"""Who may call what: every method of every route, with every kind of token that must not do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+import api.routes
+from api.errors import ProblemApi
+from api.platform import Platform
+from api.resource import Access, PlatformResource
+from api.routes import ROUTES, Route, add_routes
+from storage.store import Store
+from tests.api.conftest import Pets
+from tests.api.problems import REQUESTS, assert_problem, fill
+from tests.conftest import Caller
+from utils import Settings, utc_now
+
+METHODS = [(method, route.path, access) for route in ROUTES for method, access in route.access.items()]
+GUARDED = [(method, path) for method, path, access in METHODS if access is Access.TOKEN]
+# What another user's valid token gets for the owner's request.
+ANOTHERS = {
+    ("PATCH", "/auth"): 403,
+    ("POST", "/upload/project"): 404,
+    ("PUT", "/upload/project"): 200,
+    ("PATCH", "/upload/project"): 403,
+    ("PUT", "/upload/data_point"): 403,
+    ("POST", "/upload/data_point"): 403,
+    ("PATCH", "/upload/data_point"): 403,
+    ("PUT", "/upload/class_info"): 403,
+    ("POST", "/upload/class_info"): 403,
+    ("PATCH", "/upload/class_info"): 403,
+    ("POST", "/data_analysis"): 403,
+    ("PUT", "/train"): 403,
+    ("PUT", "/publish"): 403,
+    ("POST", "/inference"): 404,
+    ("GET", "/api/v1/jobs/<job_id>"): 404,
+    ("POST", "/api/v1/jobs/<job_id>/cancel"): 404,
+    ("GET", "/api/v1/models/<model_id>"): 404,
+    ("GET", "/api/v1/models/<model_id>/files/<name>"): 404,
+}
+
+
+def _send(client: FlaskClient, pets: Pets, method: str, path: str, token: str | None):
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    body = {"query_string": REQUESTS[method, path]} if method == "GET" else {"json": REQUESTS[method, path]}
+    return client.open(fill(path, pets.job.id, pets.model.id), method=method, headers=headers, **body)
+
+
+def test_every_method_of_every_route_has_a_request_here():
+    assert set(REQUESTS) == {(method, path) for method, path, _ in METHODS}
+    assert set(ANOTHERS) == set(GUARDED)
+
+
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+def test_without_a_valid_token_it_is_401_and_nothing_happens(
+    client: FlaskClient, caller: Caller, pets: Pets, store: Store, method: str, path: str
+):
+    user = store.users.find("ada")
+    assert user
+    revoked, expired = store.tokens.create(user.id), store.tokens.create(user.id)
+    store.tokens.revoke(revoked)
+    past = {"$set": {"expires_at": utc_now() - timedelta(seconds=1)}}
+    store.database["tokens"].find_one_and_update({}, past, sort=[("_id", -1)])
+    before = _contents(store)
+    for token in (None, "unknown", caller.token[:-1], caller.token + "x", revoked, expired):
+        response = _send(client, pets, method, path, token)
+        assert_problem(response, 401)
+        assert response.headers["WWW-Authenticate"] == "Bearer"
+    assert _contents(store) == before
+
+
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+def test_with_another_users_token_it_is_refused_and_nothing_happens(
+    client: FlaskClient, other: Caller, pets: Pets, store: Store, method: str, path: str
+):
+    before, expected = _contents(store), ANOTHERS[method, path]
+    response = _send(client, pets, method, path, other.token)
+    if expected == 200:
+        assert response.status_code == 200
+    else:
+        assert_problem(response, expected)
+        assert _contents(store) == before
+
+
+@pytest.mark.parametrize(("method", "path"), GUARDED)
+def test_with_the_owners_token_it_is_not_refused(
+    client: FlaskClient, caller: Caller, pets: Pets, method: str, path: str
+):
+    status = _send(client, pets, method, path, caller.token).status_code
+    assert status == {"/train": 409, "/inference": 404}.get(path, 200)
+
+
+@pytest.mark.parametrize(("method", "path"), [(m, p) for m, p, access in METHODS if access is Access.PUBLIC])
+def test_a_public_method_needs_no_token(client: FlaskClient, pets: Pets, method: str, path: str):
+    assert _send(client, pets, method, path, None).status_code in (200, 404 if path == "/inference" else 200)
+
+
+def test_a_token_of_a_deleted_account_is_401(client: FlaskClient, caller: Caller, pets: Pets, store: Store):
+    user = store.users.find("ada")
+    assert user
+    store.users.delete(user.id)
+    assert_problem(_send(client, pets, "POST", "/upload/project", caller.token), 401)
+
+
+@pytest.mark.parametrize("access", [{}, {"GET": Access.PUBLIC, "PUT": Access.TOKEN}])
+def test_a_route_that_does_not_say_who_may_call_it_does_not_start(
+    access: dict[str, Access], monkeypatch: pytest.MonkeyPatch
+):
+    class Thing(PlatformResource):
+        def get(self) -> str:
+            return ""
+
+    monkeypatch.setattr(api.routes, "ROUTES", (*ROUTES, Route("/thing", Thing, access)))
+    with pytest.raises(TypeError, match="/thing: access must be declared for exactly"):
+        add_routes(ProblemApi(Flask("test")), Platform(Settings, lambda settings: settings))
+
+
+def _contents(store: Store) -> dict[str, object]:
+    left = (name for name in store.database.list_collection_names() if name not in ("throttles", "images.chunks"))
+    return {name: list(store.database[name].find().sort("_id", 1)) for name in left}
