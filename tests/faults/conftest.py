@@ -103,7 +103,7 @@ class Platform:
 
     def train(self, epochs: int) -> None:
         """Start a training."""
-        answer = self.insist("PUT", "/train", project_name="shades", train_split=0.8, epochs=epochs)
+        answer = self.insist("PUT", "/train", project_name="shades", train_split=0.8, epochs=epochs, image_size=32)
         assert answer.status_code in (200, 409), answer.text
 
     def training(self) -> dict[str, Any]:

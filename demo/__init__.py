@@ -1,0 +1,1 @@
+"""The whole story over HTTP: two users, a classifier and a detector, measured on images that were never uploaded."""

@@ -1,0 +1,8 @@
+"""`python -m demo [FOLDER]`."""
+
+import sys
+
+from demo.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
