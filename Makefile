@@ -47,7 +47,7 @@ test: install-dev ## Run the tests; ARGS="tests/launch -k port" for some of them
 lint: install-dev ## Check style and types
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	$(BIN)/python -m mypy --explicit-package-bases --exclude '^(build|data|demo-out|tests)/' .
+	$(BIN)/python -m mypy .
 
 format: install-dev ## Put the style right
 	$(BIN)/python -m ruff check --fix .

@@ -102,7 +102,7 @@ class Images:
                 return self._images.find_one_and_update(
                     key, {"$set": fields}, upsert=True, return_document=ReturnDocument.BEFORE
                 )
-            except DuplicateKeyError:  # noqa: PERF203  # two first placings at once: the other made it, replace it
+            except DuplicateKeyError:  # two first placings at once: the other made it, replace it
                 continue
 
     def get(self, project_id: ObjectId, name: str) -> StoredImage:

@@ -25,6 +25,7 @@ class Inferences:
     def create_indexes(self) -> None:
         self._inferences.create_index("expires_at", expireAfterSeconds=0)
         self._inferences.create_index("project_id")
+        self._inferences.create_index("user_id")
 
     def create(self, project_id: ObjectId, user_id: ObjectId, predictions: list[Any]) -> str:
         """Keep a result; gives its id, 43 URL-safe characters of 256 random bits."""

@@ -70,6 +70,17 @@ class Job:
     model_id: ObjectId | None = None
     log: tuple[str, ...] = ()
 
+    @property
+    def result(self) -> ObjectId:
+        """The model of a succeeded job.
+
+        Raises:
+            NotFound: it has none.
+        """
+        if self.model_id is None:
+            raise NotFound(f"the job '{self.id}' has no model")
+        return self.model_id
+
 
 _FIELDS = set(Job.__dataclass_fields__) - {"id", "state", "history", "log"}
 
@@ -204,10 +215,16 @@ class Jobs:
         return {"_id": job.id, "state": JobState.RUNNING.value, "attempt": job.attempt}
 
     def succeed(self, job: Job, model_id: ObjectId) -> bool:
-        """End with a model; false when this attempt no longer owns the job or a cancel came first."""
+        """End with a model; false when this attempt no longer owns the job or a cancel came first.
+
+        Asking again after an answer that was lost on the way gives the same.
+        """
         query = {**self._held(job), "cancel_requested": {"$ne": True}}
         fields = {"model_id": model_id, "progress": 1.0, "error": None}
-        return bool(self._jobs.update_one(query, _ended(JobState.SUCCEEDED, **fields)).modified_count)
+        if self._jobs.update_one(query, _ended(JobState.SUCCEEDED, **fields)).modified_count:
+            return True
+        done = {"_id": job.id, "state": JobState.SUCCEEDED.value, "model_id": model_id}
+        return self._jobs.find_one(done, {"_id": 1}) is not None
 
     def fail(self, job: Job, reason: str) -> bool:
         """End with a reason for a person; false when this attempt no longer owns the job."""
@@ -264,9 +281,10 @@ class Jobs:
         query = {"state": JobState.RUNNING.value, "$expr": {"$lt": ["$lease_until", "$$NOW"]}}
         return map(_job, self._jobs.find(query, {"log": 0}))
 
-    def waiting(self) -> bool:
-        """Whether any job is queued."""
-        return self._jobs.find_one({"state": JobState.QUEUED.value}, {"_id": 1}) is not None
+    def runs(self, job_id: ObjectId, attempt: int) -> bool:
+        """Whether this attempt of the job is running."""
+        query = {"_id": job_id, "state": JobState.RUNNING.value, "attempt": attempt}
+        return self._jobs.find_one(query, {"_id": 1}) is not None
 
     def unserved(self) -> Iterator[Job]:
         """Succeeded jobs in the order of their end, for putting right a project that a crash left unpointed."""

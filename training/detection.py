@@ -131,10 +131,12 @@ def _train(arguments: dict[str, Any], follower: Follower) -> Trained:
     try:
         # Our own pictures show the classes' real names, which must not get in here, and cost less time.
         engine = Engine(overrides={**arguments, "save_dir": str(folder), "plots": False, "verbose": False})
+        follower.follow(engine)
+        engine.train()
     except FileNotFoundError as error:
+        if arguments["model"] not in str(error):
+            raise
         raise TrainingFailed(f"ultralytics knows no model '{arguments['model']}': set DIYML_YOLO_MODEL") from error
-    follower.follow(engine)
-    engine.train()
     if not engine.best.exists():
         raise TrainingFailed("no epoch gave a model whose numbers are finite: try a smaller learning rate")
     return Trained(engine, YOLO(engine.best), arguments, follower)

@@ -48,7 +48,7 @@ class Housekeeper:
         """Hand over models of succeeded jobs whose worker ended between the two steps."""
         for job in self._store.jobs.unserved():
             try:
-                hand_over(self._store, job.id, self._store.models.get(job.model_id))
+                hand_over(self._store, job, self._store.models.get(job.result))
             except NotFound:
                 self._store.jobs.mark_served(job.id)  # the project was deleted with its models
 

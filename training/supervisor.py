@@ -10,19 +10,20 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from datasets.cache import DatasetCache
 from datasets.capture import capture
-from datasets.snapshot import Dataset
+from datasets.snapshot import Dataset, Snapshot
+from storage.database import object_id
 from storage.jobs import Job
 from storage.models import Model
 from storage.store import Store
 from training.heart import Heart
 from training.process import TrainingProcess, training_process
 from training.progress import Progress
-from training.run import DATASET, EXIT_FAILED, RESULT, SPEC
 from training.registry import TRAINERS
+from training.run import DATASET, EXIT_FAILED, RESULT, SPEC
 from utils import NotFound, Settings, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -47,13 +48,15 @@ class Supervisor:
         self._store = store
         self._settings = settings
         self._stop = stop
+        self._work = settings.data_dir / "work"
         self._cache = DatasetCache(settings.data_dir / "cache" / "images", settings.dataset_cache_bytes)
 
     def run(self, job: Job) -> None:
         """Bring a job to an end, or back into the queue."""
         logger.info("job %s: attempt %d of a %s training begins", job.id, job.attempt, job.project_type)
-        folder = self._settings.data_dir / "work" / f"{job.id}-{job.attempt}"
+        folder = self._work / f"{job.id}-{job.attempt}"
         progress = Progress(job.epochs)
+        self._remove_leftovers()
         try:
             with Heart(self._store, job, progress, self._settings.heartbeat_seconds) as heart:
                 try:
@@ -63,12 +66,19 @@ class Supervisor:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def _remove_leftovers(self) -> None:
+        """Delete the folders of attempts that run no more, such as those of a worker that was killed."""
+        for folder in self._work.glob("*-*"):
+            job_id, attempt = folder.name.split("-", 1)
+            if not self._store.jobs.runs(object_id(job_id, "job"), int(attempt)):
+                shutil.rmtree(folder, ignore_errors=True)
+
     def _train(self, job: Job, folder: Path, progress: Progress, heart: Heart) -> None:
         folder.mkdir(parents=True)
         try:
             dataset = self._materialise(job)
         except OSError as error:
-            self._end(job, f"the images could not be brought to the worker's disk: {error}")
+            raise self._failed(job, f"the images could not be brought to the worker's disk: {error}") from error
         dataset.write(folder / DATASET)
         (folder / SPEC).write_text(json.dumps(self._spec(job)))
         progress.log(f"{len(dataset.train)} images to train on, {len(dataset.val)} held back")
@@ -78,7 +88,7 @@ class Supervisor:
             logger.info("job %s: training process %d", job.id, process.pid)
             status = self._follow(job, process, heart)
             if status != 0:
-                self._fail(job, status, process, progress, heart)
+                raise self._broken_off(job, status, process, progress, heart)
         self._finish(job, json.loads((folder / RESULT).read_text()), progress, heart)
 
     def _spec(self, job: Job) -> dict[str, Any]:
@@ -93,23 +103,28 @@ class Supervisor:
     def _materialise(self, job: Job) -> Dataset:
         """The project's data on disk; an image replaced while it is fetched means a new snapshot."""
         for _ in range(_CAPTURES):
-            project = self._persist(lambda: self._store.projects.get(job.project_id))
-            if project is None:
-                self._persist(lambda: self._store.jobs.end_cancelled(job))
-                raise _Ended
-            snapshot = self._persist(lambda: capture(self._store, project))
-            missing = TRAINERS[job.project_type].check(snapshot)
-            if missing:
-                self._end(job, "; ".join(missing))
             try:
-                return self._persist(
-                    lambda: self._cache.materialise(
-                        snapshot, self._store.image_files, job.params["train_split"], job.params["seed"]
-                    )
-                )
+                return self._fetch(job, self._snapshot(job))
             except NotFound:
                 logger.info("job %s: images changed while they were fetched, taking a new snapshot", job.id)
-        self._end(job, "the images kept changing while the training was prepared: train again when uploads have ended")
+        raise self._failed(
+            job, "the images kept changing while the training was prepared: train again when uploads have ended"
+        )
+
+    def _snapshot(self, job: Job) -> Snapshot:
+        project = self._persist(lambda: self._store.projects.get(job.project_id))
+        if project is None:
+            self._persist(lambda: self._store.jobs.end_cancelled(job))
+            raise _Ended
+        snapshot = self._persist(lambda: capture(self._store, project))
+        missing = TRAINERS[job.project_type].check(snapshot)
+        if missing:
+            raise self._failed(job, "; ".join(missing))
+        return snapshot
+
+    def _fetch(self, job: Job, snapshot: Snapshot) -> Dataset:
+        files, fraction, seed = self._store.image_files, job.params["train_split"], job.params["seed"]
+        return self._persist(lambda: self._cache.materialise(snapshot, files, fraction, seed))
 
     def _follow(self, job: Job, process: TrainingProcess, heart: Heart) -> int:
         """Wait for the end of the process; end it when the job is cancelled, lost, too long, or the worker stops."""
@@ -131,19 +146,19 @@ class Supervisor:
                 raise _Ended
             if time.monotonic() > deadline:
                 process.kill()
-                self._end(job, f"the training took longer than the {self._settings.job_hours:g} h allowed")
+                raise self._failed(job, f"the training took longer than the {self._settings.job_hours:g} h allowed")
 
-    def _fail(self, job: Job, status: int, process: TrainingProcess, progress: Progress, heart: Heart) -> NoReturn:
+    def _broken_off(self, job: Job, status: int, process: TrainingProcess, progress: Progress, heart: Heart) -> _Ended:
         """Record why the process ended without a model; a process that was killed is tried again."""
         for line in process.last_lines():
             progress.log(line)
         self._persist(heart.beat)
         if status == EXIT_FAILED and process.failure:
-            self._end(job, process.failure)
+            return self._failed(job, process.failure)
         reason = exit_reason(status)
         logger.warning("job %s: %s", job.id, reason)
         self._persist(lambda: self._store.jobs.release(job, reason))
-        raise _Ended
+        return _Ended()
 
     def _finish(self, job: Job, result: dict[str, Any], progress: Progress, heart: Heart) -> None:
         """Files first, then the model that names them, then the job's one end, then the project's pointer."""
@@ -156,7 +171,7 @@ class Supervisor:
             self._persist(lambda: self._store.models.delete(model.id))
             self._persist(lambda: self._store.jobs.end_cancelled(job))
             raise _Ended
-        self._persist(lambda: hand_over(self._store, job.id, model))
+        self._persist(lambda: hand_over(self._store, job, model))
         logger.info("job %s: succeeded with model version %d", job.id, model.version)
 
     def _store_model(self, job: Job, result: dict[str, Any]) -> Model:
@@ -168,10 +183,11 @@ class Supervisor:
                 files[name] = self._store.artifacts.put(source, name)
         return self._store.models.create(job.project_id, job.id, result["card"], files)
 
-    def _end(self, job: Job, reason: str) -> NoReturn:
+    def _failed(self, job: Job, reason: str) -> _Ended:
+        """Record the reason; gives what to raise."""
         logger.info("job %s: failed: %s", job.id, reason)
         self._persist(lambda: self._store.jobs.fail(job, reason))
-        raise _Ended
+        return _Ended()
 
     def _persist(self, write: Callable[[], T]) -> T:
         """Repeat a step until the database answers, or the worker must end."""
@@ -184,10 +200,10 @@ class Supervisor:
                     raise _Ended from error
 
 
-def hand_over(store: Store, job_id: Any, model: Model) -> None:
+def hand_over(store: Store, job: Job, model: Model) -> None:
     """Let the project be served by a model whose job has succeeded."""
     store.projects.serve(model.project_id, model.id, model.version)
-    store.jobs.mark_served(job_id)
+    store.jobs.mark_served(job.id)
 
 
 def exit_reason(status: int) -> str:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 
-from celery.signals import worker_shutting_down
+from celery.exceptions import WorkerShutdown
+from celery.signals import worker_ready, worker_shutting_down
 
 from storage.jobs import Job
 from storage.store import Store
@@ -53,11 +56,16 @@ class Desk:
             if job is None:
                 self._call.wait(_LOOK_SECONDS)
                 continue
-            # An error in here is ours, not the user's; the lease brings the job back, and the next job must start.
             try:
                 self._supervisor.run(job)
-            except Exception:
+            # An error in here is ours or the machine's (a full disk), and the next job must start all the same.
+            except Exception as error:
                 logger.exception("job %s: supervision failed", job.id)
+                self._give_back(job, f"the worker could not see the training through: {error}")
+
+    def _give_back(self, job: Job, reason: str) -> None:
+        with suppress(Unavailable):  # then its lease brings it back
+            self._store.jobs.release(job, reason)
 
     def _prepared(self) -> bool:
         try:
@@ -87,12 +95,20 @@ def main() -> int:
     app = celery_app(settings)
     app.task(desk.call, name=WAKE)
 
-    def end(**_: object) -> None:
-        """Celery notices a signal only between two polls; the training need not wait for that."""
+    def stop_working(**_: object) -> None:
         stop.set()
         desk.call()
 
-    worker_shutting_down.connect(end)
+    def end_at_once(*_: object) -> None:
+        """Celery notices a signal only between two polls of a few seconds, and no task of ours needs to be awaited."""
+        stop_working()
+        raise WorkerShutdown(0)
+
+    def take_signals(**_: object) -> None:
+        signal.signal(signal.SIGTERM, end_at_once)
+
+    worker_ready.connect(take_signals)
+    worker_shutting_down.connect(stop_working)
     desk.thread.start()
     housekeeper.thread.start()
     arguments = ["worker", "--pool=solo", "--concurrency=1", "--without-gossip", "--without-mingle"]
@@ -101,7 +117,7 @@ def main() -> int:
     except SystemExit as end:
         return int(end.code or 0)
     finally:
-        end()
+        stop_working()
         desk.thread.join()
         housekeeper.thread.join()
         store.close()

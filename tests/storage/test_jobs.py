@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -62,7 +63,7 @@ def test_a_project_has_one_active_job_however_many_ask_at_once(store: Store) -> 
 
 def test_a_job_is_claimed_once_however_many_workers_ask(store: Store) -> None:
     job = a_job(store, "ada", "p")
-    results = at_once([lambda n=n: store.jobs.claim(f"worker {n}") for n in range(8)])
+    results = at_once([functools.partial(store.jobs.claim, f"worker {n}") for n in range(8)])
     assert [result.id for result in results if result] == [job.id]
 
 
@@ -133,6 +134,15 @@ def test_giving_back_a_job_that_was_cancelled_ends_it(store: Store) -> None:
     store.jobs.cancel(job.id)
     assert store.jobs.release(job, "the worker was stopped", counts=False)
     assert store.jobs.get(job.id).state is JobState.CANCELLED
+
+
+def test_success_can_be_told_twice_because_an_answer_may_be_lost(store: Store) -> None:
+    a_job(store, "ada", "p")
+    job = claimed(store)
+    model = ObjectId()
+    assert store.jobs.succeed(job, model)
+    assert store.jobs.succeed(job, model)
+    assert not store.jobs.succeed(job, ObjectId())
 
 
 def test_cancelling_an_ended_job_changes_nothing(store: Store) -> None:

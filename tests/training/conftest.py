@@ -53,6 +53,11 @@ def wait_for(store: Store, job_id: ObjectId, *states: str, seconds: float = 90) 
     return job
 
 
+def wait_for_attempt(store: Store, job_id: ObjectId, attempt: int) -> None:
+    """Wait until this attempt has begun."""
+    wait_until(lambda: store.jobs.get(job_id).attempt == attempt, 60)
+
+
 def wait_for_epoch(store: Store, job_id: ObjectId, attempt: int = 1) -> Job:
     """The job once it trains for real: an epoch of this attempt has ended."""
 
@@ -84,4 +89,5 @@ def infer(client: FlaskClient, user: Caller, project: str, content: bytes) -> li
     """Infer and fetch the predictions."""
     answer = user.call("POST", "/inference", project_name=project, image_data=encoded(content))
     assert answer.status_code == 200, answer.json
-    return client.get("/inference", query_string={"inference_mapping": answer.json["inference_mapping"]}).json
+    found = client.get("/inference", query_string={"inference_mapping": answer.json["inference_mapping"]})
+    return list(found.json)

@@ -11,7 +11,16 @@ from storage.jobs import JobState
 from storage.store import Store
 from storage.sweeper import sweep
 from tests.conftest import Caller, wait_until
-from tests.training.conftest import infer, is_gone, shade, start_training, training_of, wait_for, wait_for_epoch
+from tests.training.conftest import (
+    infer,
+    is_gone,
+    shade,
+    start_training,
+    training_of,
+    wait_for,
+    wait_for_attempt,
+    wait_for_epoch,
+)
 from utils import Settings
 
 Worker = subprocess.Popen[bytes]
@@ -98,7 +107,7 @@ def test_a_training_process_that_is_always_killed_fails_with_the_reason(
 ) -> None:
     job_id = start_training(caller, shades, epochs=1000)
     for attempt in (1, 2, 3):
-        wait_until(lambda attempt=attempt: store.jobs.get(job_id).attempt == attempt, 60)
+        wait_for_attempt(store, job_id, attempt)
         training_of(worker).kill()
     job = wait_for(store, job_id, "failed", seconds=10)
     assert "killed from outside" in str(job.error)

@@ -27,6 +27,7 @@ def test_a_job_outlives_its_worker(caller: Caller, store: Store, settings: Setti
         job = wait_for(store, job_id, "succeeded", "failed")
         assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2)
         assert store.database["models"].count_documents({}) == 1
+        wait_until(lambda: list((settings.data_dir / "work").iterdir()) == [], 10)
     finally:
         second.terminate()
         second.wait(20)
