@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ from typing import Any
 MEBIBYTE = 1024 * 1024
 
 
-def _setting(env: str, default: Any, help: str, unit: str = "") -> Any:
-    return field(default=default, metadata={"env": env, "help": help, "unit": unit})
+def _setting(env: str, default: Any, help: str, unit: str = "", least: float = 0, most: float = math.inf) -> Any:
+    return field(default=default, metadata={"env": env, "help": help, "unit": unit, "least": least, "most": most})
 
 
 @dataclass(frozen=True)
@@ -27,30 +28,46 @@ class Settings:
 
     data_dir: Path = _setting("DIYML_DATA_DIR", Path("data"), "Folder for the embedded database, caches and logs.")
     host: str = _setting("DIYML_HOST", "127.0.0.1", "Address the web server listens on; 0.0.0.0 is every network.")
-    port: int = _setting("DIYML_PORT", 7001, "Port the web server listens on.")
-    web_workers: int = _setting("DIYML_WEB_WORKERS", 2, "Web server processes.", "processes")
-    web_threads: int = _setting("DIYML_WEB_THREADS", 8, "Requests one web process works on at a time.", "threads")
+    port: int = _setting("DIYML_PORT", 7001, "Port the web server listens on.", least=0, most=65_535)
+    web_workers: int = _setting("DIYML_WEB_WORKERS", 2, "Web server processes.", "processes", least=1)
+    web_threads: int = _setting(
+        "DIYML_WEB_THREADS", 8, "Requests one web process works on at a time.", "threads", least=1
+    )
     mongo_uri: str = _setting("MONGO_URI", "", "MongoDB to use; empty starts the embedded one.")
     database: str = _setting("DIYML_DATABASE", "diyml", "Name of the database in MongoDB.")
     broker_url: str = _setting("CELERY_BROKER_URL", "", "Celery broker (amqp://...); empty uses the MongoDB.")
-    token_days: int = _setting("DIYML_TOKEN_DAYS", 90, "How long an API token is valid.", "days")
-    bcrypt_rounds: int = _setting("DIYML_BCRYPT_ROUNDS", 12, "Cost of a password hash, as a power of two.", "rounds")
+    token_days: int = _setting("DIYML_TOKEN_DAYS", 90, "How long an API token is valid.", "days", least=1)
+    bcrypt_rounds: int = _setting(
+        "DIYML_BCRYPT_ROUNDS", 12, "Cost of a password hash, as a power of two.", "rounds", least=4, most=31
+    )
     login_attempts: int = _setting(
-        "DIYML_LOGIN_ATTEMPTS", 10, "Failed logins of one name from one address in a window before 429.", "attempts"
+        "DIYML_LOGIN_ATTEMPTS",
+        10,
+        "Failed logins of one name from one address in a window before 429.",
+        "attempts",
+        least=1,
     )
     login_attempts_per_address: int = _setting(
-        "DIYML_LOGIN_ATTEMPTS_PER_ADDRESS", 100, "Failed logins from one address in a window before 429.", "attempts"
+        "DIYML_LOGIN_ATTEMPTS_PER_ADDRESS",
+        100,
+        "Failed logins from one address in a window before 429.",
+        "attempts",
+        least=1,
     )
-    login_window_seconds: int = _setting("DIYML_LOGIN_WINDOW_SECONDS", 60, "Length of that window.", "s")
+    login_window_seconds: int = _setting("DIYML_LOGIN_WINDOW_SECONDS", 60, "Length of that window.", "s", least=1)
     trusted_proxies: int = _setting(
         "DIYML_TRUSTED_PROXIES", 0, "Reverse proxies in front whose X-Forwarded-For is believed.", "proxies"
     )
     open_listing: bool = _setting(
         "DIYML_OPEN_LISTING", True, "Anybody may list a user's projects (name, type, classes, state) without a token."
     )
-    max_request_bytes: int = _setting("DIYML_MAX_REQUEST_BYTES", 64 * MEBIBYTE, "Largest request body.", "bytes")
-    max_image_pixels: int = _setting("DIYML_MAX_IMAGE_PIXELS", 50_000_000, "Largest image.", "pixels")
-    inference_minutes: int = _setting("DIYML_INFERENCE_MINUTES", 60, "How long an inference result is kept.", "min")
+    max_request_bytes: int = _setting(
+        "DIYML_MAX_REQUEST_BYTES", 64 * MEBIBYTE, "Largest request body.", "bytes", least=1
+    )
+    max_image_pixels: int = _setting("DIYML_MAX_IMAGE_PIXELS", 50_000_000, "Largest image.", "pixels", least=1)
+    inference_minutes: int = _setting(
+        "DIYML_INFERENCE_MINUTES", 60, "How long an inference result is kept.", "min", least=10
+    )
     inference_queue: int = _setting(
         "DIYML_INFERENCE_QUEUE", 32, "Inferences one web process lets wait before it answers 503.", "requests"
     )
@@ -58,13 +75,17 @@ class Settings:
         "DIYML_MODEL_CACHE_BYTES", 512 * MEBIBYTE, "Models one web process keeps loaded.", "bytes"
     )
     lease_seconds: int = _setting(
-        "DIYML_LEASE_SECONDS", 60, "A running job without a heartbeat for this long is taken from its worker.", "s"
+        "DIYML_LEASE_SECONDS",
+        60,
+        "A running job without a heartbeat for this long is taken from its worker.",
+        "s",
+        least=1,
     )
     heartbeat_seconds: float = _setting(
-        "DIYML_HEARTBEAT_SECONDS", 1.0, "How often a worker reports and looks for a cancel.", "s"
+        "DIYML_HEARTBEAT_SECONDS", 1.0, "How often a worker reports and looks for a cancel.", "s", least=0.05
     )
-    max_attempts: int = _setting("DIYML_MAX_ATTEMPTS", 3, "Times a job is tried before it fails.", "attempts")
-    job_hours: float = _setting("DIYML_JOB_HOURS", 24.0, "Longest time one training may take.", "h")
+    max_attempts: int = _setting("DIYML_MAX_ATTEMPTS", 3, "Times a job is tried before it fails.", "attempts", least=1)
+    job_hours: float = _setting("DIYML_JOB_HOURS", 24.0, "Longest time one training may take.", "h", least=0.01)
     yolo_model: str = _setting("DIYML_YOLO_MODEL", "yolo26n", "Ultralytics model that detection trains.")
     weights_dir: str = _setting("DIYML_WEIGHTS_DIR", "", "Folder with pretrained weights; empty: <data>/weights.")
     download_weights: bool = _setting(
@@ -87,7 +108,7 @@ class Settings:
         for item in dataclasses.fields(cls):
             text = source.get(item.metadata["env"], "")
             if text != "":
-                values[item.name] = _parse_setting(item.metadata["env"], text, type(item.default))
+                values[item.name] = _parse_setting(item.metadata, text, type(item.default))
         return cls(**values)
 
     def to_environment(self) -> dict[str, str]:
@@ -112,14 +133,19 @@ class SettingsError(ValueError):
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
-def _parse_setting(env: str, text: str, kind: type[Any]) -> Any:
+def _parse_setting(about: Mapping[str, Any], text: str, kind: type[Any]) -> Any:
+    env, least, most = about["env"], about["least"], about["most"]
     try:
         if kind is bool:
             return _BOOLEANS[text.strip().lower()]
-        return Path(text).absolute() if issubclass(kind, Path) else kind(text)
+        value = Path(text).absolute() if issubclass(kind, Path) else kind(text)
     except (KeyError, ValueError):
         wanted = "true or false" if kind is bool else f"a value of type {kind.__name__}"
         raise SettingsError(f"{env} must be {wanted}, got {text!r}") from None
+    if isinstance(value, (int, float)) and not least <= value <= most:
+        bounds = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
+        raise SettingsError(f"{env} must be {bounds}, got {text!r}")
+    return value
 
 
 class DomainError(Exception):
@@ -192,8 +218,14 @@ def scrubbed_environment(**extra: str) -> dict[str, str]:
     cores more than eight times as slow.
     """
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    fixed = {"PYTHONPATH": str(Path(__file__).resolve().parent), "PYTHONUNBUFFERED": "1"}
+    fixed = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONPATH": str(Path(__file__).resolve().parent), "PYTHONUNBUFFERED": "1"}
     return {"OMP_WAIT_POLICY": "PASSIVE", **kept, **fixed, **extra}
+
+
+def configure_libraries(**variables: str) -> None:
+    """Set variables that libraries read from the environment when they are imported; what the operator set stays."""
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
 
 
 def utc_now() -> datetime:

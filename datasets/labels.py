@@ -53,7 +53,7 @@ def parse_lines(text: str, parse_line: Callable[[str], StoredAnnotation]) -> tup
             if len(line) > _MOST_LINE_CHARACTERS:
                 raise ValueError(f"{len(line):,} characters, allowed are {_MOST_LINE_CHARACTERS}")
             annotations.append(parse_line(line))
-        except ValueError as error:  # noqa: PERF203  # every bad line is to be named
+        except ValueError as error:
             errors.append({"field": "label_data", "line": str(number), "message": f"line {number}: {error}"})
     if errors:
         shown = "; ".join(error["message"] for error in errors[:3])

@@ -11,6 +11,8 @@ from demo.scores import LEAST_OVERLAP, Tally, predicted_boxes, right_boxes, true
 from demo.terminal import Terminal
 from utils import plural
 
+SURE = 0.5
+
 
 def report(answers: list[Answer], material: Material, folder: Path, terminal: Terminal) -> None:
     """Say how good the answers are and draw some of them."""
@@ -30,11 +32,19 @@ def _report_classification(answers: list[Answer], material: Material, path: Path
 def _report_detection(answers: list[Answer], material: Material, path: Path) -> list[str]:
     draw_boxes(answers, material.classes, path)
     tally = sum((tally_of(answer, material.classes) for answer in answers), Tally())
+    sure = sum((tally_of(surer(answer), material.classes) for answer in answers), Tally())
     return [
         f"recall {tally.recall:.1%}: of {plural(tally.true, 'object')} on {plural(len(answers), 'image')} that were "
         f"never uploaded, {tally.right:,} found with the right class (IoU >= {LEAST_OVERLAP})",
-        f"precision {tally.precision:.1%}: of {tally.found:,} predicted boxes, {tally.right:,} are right",
+        f"precision {tally.precision:.1%}: of {tally.found:,} predicted boxes, {tally.right:,} are right; "
+        f"of those with a confidence of {SURE} or more, {sure.precision:.1%}",
     ]
+
+
+def surer(answer: Answer) -> Answer:
+    """Without the predictions that the model itself doubts."""
+    example, predictions = answer
+    return example, [item for item in predictions if item["confidence"] >= SURE]
 
 
 def tally_of(answer: Answer, classes: tuple[str, ...]) -> Tally:

@@ -42,9 +42,10 @@ def own_server(folder: Path) -> Iterator[str]:
     Raises:
         LaunchError: it did not start; says why.
     """
-    settings = dataclasses.replace(
-        Settings.from_environment(), data_dir=folder, host=HOST, port=_free_port(), broker_url="", database=DATABASE
-    )
+    settings = Settings.from_environment()
+    if settings.mongo_uri:
+        settings = dataclasses.replace(settings, database=DATABASE)
+    settings = dataclasses.replace(settings, data_dir=folder, host=HOST, port=_free_port(), broker_url="")
     member = Member(
         name="DIYML",
         command=[sys.executable, str(ROOT / "DIYML.py")],

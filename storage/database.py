@@ -29,7 +29,7 @@ from utils import InvalidInput, NotFound, Settings, Unavailable
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 2
-_OPERATION_TIMEOUT_MS = 4000
+_OPERATION_TIMEOUT_MS = 3500
 _BATCH = 1000
 _UNREACHABLE = (ConnectionFailure, ExecutionTimeout, NetworkTimeout, WTimeoutError)
 

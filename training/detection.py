@@ -15,7 +15,7 @@ from training.detection_files import write_dataset
 from training.detection_follower import Follower
 from training.detection_model import Trained, finish
 from training.protocol import Report, TrainedModel, TrainerParams, TrainingFailed, Workspace
-from utils import plural, some_of
+from utils import configure_libraries, plural, some_of
 
 # Ultralytics takes one optimizer step every 64 images and warms up for three epochs. From scratch on a few hundred
 # images that is too little: see benchmarks/detection_job.py. A step every batch costs no time and learns far faster.
@@ -24,6 +24,7 @@ _FEW_STEPS = 1000
 _SMALL_BATCH = 8
 _USUAL_BATCH = 16
 _SMALL_RECIPE = {"optimizer": "AdamW", "lr0": 0.002, "momentum": 0.9, "warmup_epochs": 1.0, "warmup_bias_lr": 0.0}
+_GPU_PX, _CPU_PX, _LEAST_PX, _STRIDE = 640, 320, 64, 32
 _INTEGRATIONS = ("sync", "clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory")
 
@@ -31,8 +32,12 @@ _OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory")
 class DetectionParams(TrainerParams):
     """Hyper-parameters of a detector."""
 
-    image_size: int = Field(
-        default=640, ge=32, le=1280, multiple_of=32, description="Longer side of the input, px; smaller is faster."
+    image_size: int | None = Field(
+        default=None,
+        ge=32,
+        le=1280,
+        multiple_of=32,
+        description="Longer side of the input, px; none is the images' own, at most 640 on a GPU and 320 on a CPU.",
     )
     batch: int | None = Field(
         default=None, ge=1, le=256, description="Images a step; none is 16, and 8 from scratch on small data."
@@ -68,7 +73,10 @@ class DetectionTrainer:
         data = write_dataset(dataset, workspace.folder / "data")
         threads = _prepare_ultralytics(workspace.folder)
         weights = _find_weights(workspace, report)
-        arguments = train_arguments(params, data, len(dataset.train), weights or f"{workspace.yolo_model}.yaml")
+        size_px = params.image_size or fitting_size(dataset)
+        report.log(f"images are scaled to {size_px} px on their longer side")
+        model = weights or f"{workspace.yolo_model}.yaml"
+        arguments = train_arguments(params, data, len(dataset.train), size_px, model)
         try:
             trained = _train(arguments, Follower(report, params.epochs, threads))
             return finish(trained, dataset, params, workspace, report, started)
@@ -76,24 +84,40 @@ class DetectionTrainer:
             if not isinstance(error, MemoryError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
                 raise
             raise TrainingFailed(
-                f"out of memory at batch {arguments['batch']} and image size {params.image_size}: "
-                "try a smaller image size"
+                f"out of memory at batch {arguments['batch']} and image size {size_px}: try a smaller image size"
             ) from error
 
 
-def train_arguments(params: DetectionParams, data: Path, images: int, model: Path | str) -> dict[str, Any]:
+def fitting_size(dataset: Dataset) -> int:
+    """An image size that loses no detail where it can be had, and lets a training on a CPU end the same day.
+
+    Returns:
+        The longest side of the dataset's images, px, rounded up to a multiple of 32, within what the device can bear:
+        from 320 to 640 px a network has four times the work.
+    """
+    import torch
+
+    most = _GPU_PX if torch.cuda.is_available() else _CPU_PX
+    longest = max(max(sample.width, sample.height) for sample in dataset.train)
+    return min(most, max(_LEAST_PX, math.ceil(longest / _STRIDE) * _STRIDE))
+
+
+def train_arguments(
+    params: DetectionParams, data: Path, images: int, size_px: int, model: Path | str
+) -> dict[str, Any]:
     """What ultralytics' `train` gets.
 
     Args:
         data: the dataset's YAML file.
         images: how many there are to train on.
+        size_px: longer side of the input.
         model: a `.pt` file with weights to start from, or the name of an architecture to start from scratch.
     """
     import torch
 
     scratch = str(model).endswith(".yaml")
     small = scratch and math.ceil(images / _NOMINAL_BATCH) * params.epochs < _FEW_STEPS
-    batch = _safe_batch(params.batch or (_SMALL_BATCH if small else _USUAL_BATCH), images, params.image_size)
+    batch = _safe_batch(params.batch or (_SMALL_BATCH if small else _USUAL_BATCH), images, size_px)
     recipe: dict[str, Any] = {**_SMALL_RECIPE, "nbs": batch} if small else {}
     if params.learning_rate is not None:
         recipe = {"optimizer": "AdamW", "momentum": 0.9, **recipe, "lr0": params.learning_rate}
@@ -104,7 +128,7 @@ def train_arguments(params: DetectionParams, data: Path, images: int, model: Pat
         "data": str(data),
         "pretrained": not scratch,
         "epochs": params.epochs,
-        "imgsz": params.image_size,
+        "imgsz": size_px,
         "batch": batch,
         "patience": params.patience,
         "seed": params.seed,
@@ -149,12 +173,12 @@ def _prepare_ultralytics(folder: Path) -> int:
         How many threads torch uses when ultralytics does not change that.
     """
     # Threads that spin while they wait make a training many times slower as soon as anything else runs beside it.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    configure_libraries(OMP_WAIT_POLICY="PASSIVE")
     import torch
 
     threads = torch.get_num_threads()
-    # It reads these when it is imported and has no other way to be told.
-    os.environ.update(
+    # It has no other way to be told.
+    configure_libraries(
         YOLO_OFFLINE="true",
         YOLO_AUTOINSTALL="false",
         YOLO_VERBOSE="false",

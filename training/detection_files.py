@@ -113,7 +113,8 @@ def _readable_suffix(path: Path) -> str | None:
     plain = mode in ("L", "RGB") and min(sides) >= _SHORTEST_PX and max(sides) <= _LONGEST_PX
     # Whether other formats are turned depends on OpenCV's version.
     turned_alike = turn in _UPRIGHT or form == "JPEG"
-    return _SUFFIXES[form] if plain and turned_alike and (form != "JPEG" or _is_whole(path)) else None
+    readable = form in _SUFFIXES and plain and turned_alike and (form != "JPEG" or _is_whole(path))
+    return _SUFFIXES[form] if readable else None
 
 
 def _is_whole(path: Path) -> bool:

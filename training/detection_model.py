@@ -149,7 +149,12 @@ def _card(
     onnx_path: Path,
 ) -> ModelCard:
     engine, size_px = trained.engine, trained.arguments["imgsz"]
-    chosen = {"batch": engine.batch_size, "optimizer": engine.args.optimizer, "learning_rate": float(engine.args.lr0)}
+    chosen = {
+        "image_size": size_px,
+        "batch": engine.batch_size,
+        "optimizer": engine.args.optimizer,
+        "learning_rate": float(engine.args.lr0),
+    }
     return ModelCard(
         project_type=dataset.project_type,
         architecture=workspace.yolo_model,

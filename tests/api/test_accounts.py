@@ -76,7 +76,6 @@ def test_deleting_an_account_deletes_all_it_owns_and_nothing_else(caller: Caller
 
 
 def test_no_password_and_no_token_is_stored_as_it_is(caller: Caller, store: Store):
-    store.inferences.create(store.users.find("ada").id, store.users.find("ada").id, [])  # type: ignore[union-attr]
     everything = "".join(str(list(store.database[name].find())) for name in store.database.list_collection_names())
     assert PASSWORD not in everything
     assert caller.token not in everything

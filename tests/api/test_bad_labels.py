@@ -134,7 +134,7 @@ def test_a_bad_class_of_an_image_is_400(caller: Caller, label: str, words: str):
 )
 def test_the_class_of_an_image_is_an_index_or_a_name(caller: Caller, label: object, lines: list[str]):
     caller.project("pets", classes="cat|dog")
-    assert caller.place("pets", "a", label).status_code == 200  # type: ignore[arg-type]
+    assert caller.place("pets", "a", label).status_code == 200
     assert _read(caller, "pets") == lines
 
 

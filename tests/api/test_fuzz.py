@@ -17,9 +17,10 @@ ROUNDS = 150
 ODD: list[Any] = [
     None, True, False, 0, -1, 1, 2**31, 2**64, -(2**70), 10**400, 0.0, -0.5, 1e308, float("nan"), float("inf"),
     "", " ", "0", "-1", "1_0", "1e999", "NaN", "true", "None", "ada", "pets", "one.png", "cat", "cat|dog", "|||", "\0",
-    "a\0b", "\n", "\ud800", "\udfff\ud800", "\u202e", "\u2028", "\x7f", "../../etc/passwd", "/", "\\", "%00", "%s%n", "$ne",
-    "$where", "a.b", "{x}", "'; drop table", "<script>", "猫", "👩‍🔬", "x" * 101, "x" * 2000, "AAAA", "=", "data:,", SOME_ID,
-    [], [[]], ["ada"], {}, {"$ne": None}, {"$gt": ""}, {"$where": "1"}, {"a": {"b": [1]}}, [None] * 50, PASSWORD,
+    "a\0b", "\n", "\ud800", "\udfff\ud800", "\u202e", "\u2028", "\x7f", "../../etc/passwd", "/", "\\", "%00", "%s%n",
+    "$ne", "$where", "a.b", "{x}", "'; drop table", "<script>", "猫", "👩‍🔬", "x" * 101, "x" * 2000, "AAAA", "=",
+    "data:,", SOME_ID, [], [[]], ["ada"], {}, {"$ne": None}, {"$gt": ""}, {"$where": "1"}, {"a": {"b": [1]}},
+    [None] * 50, PASSWORD,
 ]  # fmt: skip
 FIELDS = sorted({field for values in REQUESTS.values() for field in values} | {"api_token", "_id", "$set", ""})
 NAMES = [SOME_ID, "x", "%00", "..", "0" * 24, "a" * 300, "é", "%ff", "$ne"]

@@ -44,19 +44,19 @@ TRAINING: dict[str, Any] = {
 
 def test_refused_lines_are_left_out_and_told() -> None:
     maker = Picky()
-    refusals = place_what_is_right(maker, "p", Example("a", b"", ("good", "bad", "fine")))  # type: ignore[arg-type]
+    refusals = place_what_is_right(maker, "p", Example("a", b"", ("good", "bad", "fine")))
     assert (maker.placed, refusals) == ([("good", "fine")], ["a: the line is bad"])
 
 
 def test_an_image_that_is_refused_as_a_whole_is_told_once() -> None:
     maker = Picky(named=False)
-    assert place_what_is_right(maker, "p", Example("a", b"", ("bad",))) == ["a: the line is bad"]  # type: ignore[arg-type]
+    assert place_what_is_right(maker, "p", Example("a", b"", ("bad",))) == ["a: the line is bad"]
     assert maker.placed == []
 
 
 def test_a_refusal_that_is_not_about_the_image_ends_the_story() -> None:
     with pytest.raises(Refused):
-        place_what_is_right(Picky(status=401), "p", Example("a", b"", ("bad",)))  # type: ignore[arg-type]
+        place_what_is_right(Picky(status=401), "p", Example("a", b"", ("bad",)))
 
 
 def test_a_terminal_gets_a_bar_that_moves() -> None:
@@ -70,6 +70,4 @@ def test_a_pipe_gets_one_plain_line_an_epoch() -> None:
     bar = Terminal(screen).bar("training")
     for epoch in (1, 1, 2):
         show_training(bar, {**TRAINING, "epoch": epoch, "eta_seconds": None})
-    assert screen.getvalue() == (
-        "  training    epoch 1 of 2, mAP50 50.0%\n  training    epoch 2 of 2, mAP50 50.0%\n"
-    )
+    assert screen.getvalue() == ("  training    epoch 1 of 2, mAP50 50.0%\n  training    epoch 2 of 2, mAP50 50.0%\n")

@@ -28,7 +28,10 @@ def test_a_training_takes_image_size_batch_and_seed(caller: Caller, project: str
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("image_size", 100), ("image_size", 0), ("image_size", True), ("batch", 0), ("batch", "x"), ("seed", -1), ("seed", 2**64)],
+    [
+        ("image_size", 100), ("image_size", 0), ("image_size", True),
+        ("batch", 0), ("batch", "x"), ("seed", -1), ("seed", 2**64),
+    ],
 )  # fmt: skip
 def test_a_parameter_out_of_the_trainers_bounds_is_named(caller: Caller, project: str, name: str, value: Any) -> None:
     answer = caller.call("PUT", "/train", project_name=project, train_split=0.5, epochs=1, **{name: value})

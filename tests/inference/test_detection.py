@@ -78,10 +78,10 @@ def predictor(trained: TrainedModel) -> DetectionPredictor:
 def test_boxes_are_those_of_ultralytics_own_predict(trained, predictor, size):
     from ultralytics import YOLO
 
-    native = YOLO(trained.weights_path)
+    native: Any = YOLO(trained.weights_path)
     found = 0
     for seed in range(4):
-        image, _ = square(np.random.default_rng(seed), *size, seed % 2)
+        image, _ = square(np.random.default_rng(seed), size[0], size[1], seed % 2)
         expected = native.predict(image[..., ::-1].copy(), verbose=False, device="cpu")[0].boxes.data.numpy()
         got = predictor.predict(image)
         assert len(got) == len(expected)

@@ -108,7 +108,7 @@ def test_a_second_stop_signal_hastens(tmp_path, members, said, pauses):
     family = Family(members, said.append, pauses)
     family.start()
     until(lambda: "on" in (tmp_path / "deaf.log").read_text(), "deaf")
-    pauses.wait = lambda seconds: setattr(pauses, "stops", 1)  # type: ignore[method-assign]
+    pauses.wait = lambda seconds: setattr(pauses, "stops", 1)
     begun_at = time.monotonic()
     family.stop()
     assert time.monotonic() - begun_at < 10

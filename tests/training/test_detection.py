@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from datasets.images import decode
 from datasets.snapshot import Annotation, Dataset, Sample, Snapshot, SnapshotImage
 from tests.inference.test_detection import Silent, squares, workspace
-from training.detection import DetectionParams, DetectionTrainer, train_arguments
+from training.detection import DetectionParams, DetectionTrainer, fitting_size, train_arguments
 from training.detection_files import label_line, write_dataset
 from training.protocol import TrainedModel, TrainingFailed
 
@@ -207,11 +207,19 @@ def test_boxes_that_leave_the_image_are_cut_off_at_its_edge():
 
 
 def test_small_data_from_scratch_takes_a_step_every_batch():
-    small = train_arguments(DetectionParams(), Path("d"), 200, "yolo26n.yaml")
-    large = train_arguments(DetectionParams(), Path("d"), 100_000, "yolo26n.yaml")
+    small = train_arguments(DetectionParams(), Path("d"), 200, 640, "yolo26n.yaml")
+    large = train_arguments(DetectionParams(), Path("d"), 100_000, 640, "yolo26n.yaml")
     assert small["nbs"] == small["batch"] == 8
     assert "nbs" not in large
-    assert "nbs" not in train_arguments(DetectionParams(), Path("d"), 200, Path("yolo26n.pt"))
+    assert "nbs" not in train_arguments(DetectionParams(), Path("d"), 200, 640, Path("yolo26n.pt"))
+
+
+@pytest.mark.parametrize(("longest_px", "chosen_px"), [(8, 64), (150, 160), (160, 160), (4000, 320)])
+def test_images_are_never_enlarged_beyond_need_and_a_cpu_gets_what_it_can_bear(tmp_path, longest_px, chosen_px):
+    sample = Sample(tmp_path / "a.png", longest_px, 5, ())
+    dataset = Dataset("detection", ("square",), (sample,), (sample,), "digest")
+    most = 640 if torch.cuda.is_available() else 320
+    assert fitting_size(dataset) == min(chosen_px if longest_px < 320 else most, most)
 
 
 @pytest.mark.parametrize(

@@ -40,26 +40,13 @@ def test_deleting_empties_the_list(caller: Caller):
     assert _classes(caller) == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        '5" nail',
-        "\\",
-        "yes",
-        "null",
-        "a: b",
-        "{x}",
-        "- item",
-        "#5",
-        "%s",
-        "$ne",
-        "a.b",
-        "../x",
-        "!!python/object:x",
-        "'",
-    ]
-    + ["кошка", "猫", "قطة", "می‌خواهم", "👩‍🔬", "1", "0.5", "x" * 100, "<b>", "~", "NaN", "a,b", "a  b"],
-)
+ODD_NAMES = [
+    '5" nail', "\\", "yes", "null", "a: b", "{x}", "- item", "#5", "%s", "$ne", "a.b", "../x", "!!python/object:x", "'",
+    "кошка", "猫", "قطة", "می‌خواهم", "👩‍🔬", "1", "0.5", "x" * 100, "<b>", "~", "NaN", "a,b", "a  b",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
 def test_odd_class_names_round_trip(caller: Caller, name: str):
     caller.project("pets")
     placed = caller.call("PUT", "/upload/class_info", project_name="pets", class_info=f"first|{name}|last")

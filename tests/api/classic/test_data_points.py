@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -10,7 +11,7 @@ from tests.api.problems import IMAGE, assert_problem
 from tests.conftest import Caller, encoded, picture
 
 
-def _read(caller: Caller, project: str, name: str) -> dict:
+def _read(caller: Caller, project: str, name: str) -> Any:
     response = caller.call("POST", "/upload/data_point", project_name=project, data_point_name=name)
     assert response.status_code == 200, response.text
     return response.json

@@ -1,0 +1,145 @@
+"""The house rules that a machine can hold: who imports whom, what an import may do, how long things may be."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from datasets.registry import LABEL_FORMATS
+from inference.registry import PREDICTORS
+from tests.conftest import ROOT
+from training.registry import TRAINERS
+
+# Each room with the rooms it may import.
+BELOW = {
+    "api": {"training", "inference", "datasets", "storage", "utils"},
+    "training": {"inference", "datasets", "storage", "utils"},
+    "inference": {"datasets", "storage", "utils"},
+    "datasets": {"storage", "utils"},
+    "storage": {"utils"},
+    "utils": set(),
+}
+ROOMS = {*BELOW, "launch", "DIYML"}
+MACHINERY = {"pymongo", "bson", "gridfs", "numpy", "celery", "kombu", "torch", "PIL", "cv2", "onnxruntime", "bcrypt"}
+# Foreign packages that a room never imports, not even inside a function.
+NEVER = {
+    "api": MACHINERY,
+    "training": {"flask", "flask_restful", "werkzeug"},
+    "inference": {"flask", "flask_restful", "werkzeug", "torch", "ultralytics", "sklearn", "pymongo"},
+    "datasets": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs"},
+    "storage": {"flask", "flask_restful", "werkzeug", "torch", "numpy", "PIL"},
+    "utils": {"flask", "pymongo", "numpy", "torch"},
+}
+ALLOWED = {("api/platform.py", "celery")}  # the type of the queue that it hands to the resources
+MOST_FILE_LINES = 400
+MOST_FUNCTION_LINES = 50
+
+LOOK = """
+import json, os, sys
+done = []
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.bind", "subprocess.Popen", "os.mkdir", "os.remove", "os.rename", "os.fork"):
+        done.append([event, str(arguments)])
+    if event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        done.append([event, str(arguments[0])])
+sys.addaudithook(watch)
+import DIYML
+print(json.dumps({"modules": sorted(sys.modules), "done": done}))
+"""
+
+
+def _sources(*rooms: str) -> list[Path]:
+    found = (path for room in rooms for path in [ROOT / f"{room}.py", *(ROOT / room).rglob("*.py")])
+    return sorted(path for path in found if path.exists())
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module or ""
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What `import DIYML` loaded and did, seen by a fresh interpreter in a folder of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "MONGO_URI": ""}
+    folder = tmp_path_factory.mktemp("elsewhere")
+    run = subprocess.run(
+        [sys.executable, "-c", LOOK], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    return {**json.loads(run.stdout), "left": [path.name for path in folder.iterdir()]}
+
+
+@pytest.mark.parametrize("room", BELOW)
+def test_a_room_imports_only_what_lies_below_it(room: str):
+    for path in _sources(room):
+        wrong = {name for name in _imports(path) if name.split(".")[0] in ROOMS - BELOW[room] - {room}}
+        assert not wrong, f"{_name(path)} imports {wrong}"
+
+
+@pytest.mark.parametrize("room", NEVER)
+def test_a_room_never_imports_what_is_another_rooms_trade(room: str):
+    for path in _sources(room):
+        packages = {name.split(".")[0] for name in _imports(path)} & NEVER[room]
+        wrong = {package for package in packages if (_name(path), package) not in ALLOWED}
+        assert not wrong, f"{_name(path)} imports {wrong}"
+
+
+def test_ultralytics_stays_where_its_licence_is_named():
+    users = {_name(path) for path in _sources(*ROOMS) if "ultralytics" in {n.split(".")[0] for n in _imports(path)}}
+    assert users
+    assert all(name.startswith("training/detection") for name in users)
+
+
+def test_nothing_is_pickled_and_the_environment_is_read_in_one_place():
+    for path in _sources(*ROOMS):
+        tree = ast.parse(path.read_text())
+        assert not {"pickle", "marshal", "shelve"} & set(_imports(path)), _name(path)
+        used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & {"environ", "getenv"}
+        assert not used or _name(path) == "utils.py", f"{_name(path)} reads the environment"
+
+
+@pytest.mark.parametrize("package", ["torch", "torchvision", "ultralytics", "sklearn", "onnx", "scipy", "matplotlib"])
+def test_importing_the_application_loads_no_training_library(imported: dict, package: str):
+    assert package not in imported["modules"]
+
+
+def test_importing_the_application_does_nothing_to_the_outside(imported: dict):
+    assert imported["done"] == []
+    assert imported["left"] == []
+
+
+def test_every_project_type_has_labels_a_trainer_and_a_predictor():
+    assert set(LABEL_FORMATS) == set(TRAINERS) == set(PREDICTORS) >= {"classification", "detection"}
+
+
+def test_no_code_outside_the_registries_branches_on_a_project_type():
+    for path in _sources("api", "datasets", "storage", "launch"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare):
+                compared = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+                assert not compared & {"classification", "detection"}, f"{_name(path)}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", _sources(*ROOMS, "demo", "benchmarks", "tests"), ids=_name)
+def test_files_and_functions_are_short(path: Path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= MOST_FILE_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            assert lines <= MOST_FUNCTION_LINES, f"{node.name} has {lines} lines"
