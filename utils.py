@@ -28,10 +28,10 @@ class Settings:
 
     data_dir: Path = _setting("DIYML_DATA_DIR", Path("data"), "Folder for the embedded database, caches and logs.")
     host: str = _setting("DIYML_HOST", "127.0.0.1", "Address the web server listens on; 0.0.0.0 is every network.")
-    port: int = _setting("DIYML_PORT", 7001, "Port the web server listens on.", least=0, most=65_535)
-    web_workers: int = _setting("DIYML_WEB_WORKERS", 2, "Web server processes.", "processes", least=1)
+    port: int = _setting("DIYML_PORT", 7001, "Port the web server listens on.", least=1, most=65_535)
+    web_workers: int = _setting("DIYML_WEB_WORKERS", 2, "Web server processes.", "processes", least=1, most=256)
     web_threads: int = _setting(
-        "DIYML_WEB_THREADS", 8, "Requests one web process works on at a time.", "threads", least=1
+        "DIYML_WEB_THREADS", 8, "Requests one web process works on at a time.", "threads", least=1, most=1024
     )
     mongo_uri: str = _setting("MONGO_URI", "", "MongoDB to use; empty starts the embedded one.")
     database: str = _setting("DIYML_DATABASE", "diyml", "Name of the database in MongoDB.")
@@ -96,19 +96,31 @@ class Settings:
     )
     log_level: str = _setting("DIYML_LOG_LEVEL", "INFO", "Least severe message that is logged.")
 
+    def __post_init__(self) -> None:
+        """See that numbers are in their ranges.
+
+        Raises:
+            SettingsError: one is not.
+        """
+        for item in dataclasses.fields(self):
+            value, least, most = getattr(self, item.name), item.metadata["least"], item.metadata["most"]
+            if isinstance(value, (int, float)) and not least <= value <= most:
+                wanted = f"at least {least}" if most == math.inf else f"{least}..{most}"
+                raise SettingsError(f"{item.metadata['env']} must be {wanted}, got {value}")
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the settings.
 
         Raises:
-            SettingsError: a variable holds no value of its type.
+            SettingsError: a variable holds no value of its type, or one out of its range.
         """
         source = os.environ if environ is None else environ
         values: dict[str, Any] = {}
         for item in dataclasses.fields(cls):
             text = source.get(item.metadata["env"], "")
             if text != "":
-                values[item.name] = _parse_setting(item.metadata, text, type(item.default))
+                values[item.name] = _parse_setting(item.metadata["env"], text, type(item.default))
         return cls(**values)
 
     def to_environment(self) -> dict[str, str]:
@@ -133,19 +145,14 @@ class SettingsError(ValueError):
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
-def _parse_setting(about: Mapping[str, Any], text: str, kind: type[Any]) -> Any:
-    env, least, most = about["env"], about["least"], about["most"]
+def _parse_setting(env: str, text: str, kind: type[Any]) -> Any:
     try:
         if kind is bool:
             return _BOOLEANS[text.strip().lower()]
-        value = Path(text).absolute() if issubclass(kind, Path) else kind(text)
+        return Path(text).absolute() if issubclass(kind, Path) else kind(text)
     except (KeyError, ValueError):
         wanted = "true or false" if kind is bool else f"a value of type {kind.__name__}"
         raise SettingsError(f"{env} must be {wanted}, got {text!r}") from None
-    if isinstance(value, (int, float)) and not least <= value <= most:
-        bounds = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
-        raise SettingsError(f"{env} must be {bounds}, got {text!r}")
-    return value
 
 
 class DomainError(Exception):

@@ -40,16 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def check(settings: Settings) -> None:
-    """See that the settings which starting needs are in their ranges.
+    """See that the log level is one.
 
     Raises:
-        SettingsError: one is not.
+        SettingsError: it is not.
     """
-    for name, least, most in (("port", 1, 65_535), ("web_workers", 1, 256), ("web_threads", 1, 1024)):
-        value = getattr(settings, name)
-        if not least <= value <= most:
-            variable = {item.name: item.metadata["env"] for item in dataclasses.fields(Settings)}[name]
-            raise SettingsError(f"{variable} must be {least}..{most}, got {value}")
     if settings.log_level.upper() not in LOG_LEVELS:
         raise SettingsError(f"DIYML_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, got '{settings.log_level}'")
 

@@ -281,6 +281,10 @@ class Jobs:
         query = {"state": JobState.RUNNING.value, "$expr": {"$lt": ["$lease_until", "$$NOW"]}}
         return map(_job, self._jobs.find(query, {"log": 0}))
 
+    def running(self) -> Iterator[Job]:
+        """Every running job."""
+        return map(_job, self._jobs.find({"state": JobState.RUNNING.value}, {"log": 0, "history": 0}))
+
     def runs(self, job_id: ObjectId, attempt: int) -> bool:
         """Whether this attempt of the job is running."""
         query = {"_id": job_id, "state": JobState.RUNNING.value, "attempt": attempt}

@@ -92,12 +92,12 @@ def test_weights_lie_in_the_data_folder_unless_told_otherwise():
 @pytest.mark.parametrize(
     ("variable", "value", "allowed"),
     [
-        ("DIYML_BCRYPT_ROUNDS", "99", "4 to 31"),
-        ("DIYML_WEB_WORKERS", "0", "1 or more"),
-        ("DIYML_HEARTBEAT_SECONDS", "nan", "0.05 or more"),
-        ("DIYML_TRUSTED_PROXIES", "-1", "0 or more"),
+        ("DIYML_BCRYPT_ROUNDS", "99", "4..31"),
+        ("DIYML_WEB_WORKERS", "0", "1..256"),
+        ("DIYML_HEARTBEAT_SECONDS", "nan", "at least 0.05"),
+        ("DIYML_TRUSTED_PROXIES", "-1", "at least 0"),
     ],
 )
 def test_a_number_out_of_its_range_is_told_with_the_range(variable, value, allowed):
-    with pytest.raises(SettingsError, match=f"{variable} must be {allowed}, got '{value}'"):
+    with pytest.raises(SettingsError, match=f"{variable} must be {re.escape(allowed)}, got {value}"):
         Settings.from_environment({variable: value})

@@ -10,6 +10,7 @@ from bson import ObjectId
 
 from storage.store import Store
 from storage.sweeper import sweep
+from training.identity import Identity
 from training.supervisor import hand_over
 from utils import NotFound, Unavailable
 
@@ -27,16 +28,21 @@ class Housekeeper:
         self._store = store
         self._stop = stop
         self._look_seconds = look_seconds
+        self._me = Identity.of_this_process()
         self._suspects: set[tuple[ObjectId, int]] = set()
         self._swept_at = -_SWEEP_SECONDS
         self.thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
 
     def reap(self) -> None:
-        """Give jobs whose lease ran out back to the queue.
+        """Give jobs whose worker is gone, or whose lease ran out, back to the queue.
 
         A job is taken only when two looks in a row find it so: after an outage of the database its own worker
-        beats first and keeps it.
+        beats first and keeps it. A worker of this machine whose process is gone needs no such patience.
         """
+        for job in self._store.jobs.running():
+            if self._me.knows_gone(job.worker):
+                logger.warning("job %s: its worker %s is gone, giving it back to the queue", job.id, job.worker)
+                self._store.jobs.release(job, LOST)
         expired = list(self._store.jobs.expired())
         for job in expired:
             if (job.id, job.attempt) in self._suspects:

@@ -6,9 +6,7 @@ Start it with `python -m training.worker`; it needs MONGO_URI.
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import socket
 import sys
 import threading
 from contextlib import suppress
@@ -19,6 +17,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from storage.jobs import Job
 from storage.store import Store
 from training.housekeeping import Housekeeper
+from training.identity import Identity
 from training.queue import WAKE, celery_app
 from training.supervisor import Supervisor
 from utils import Settings, Unavailable
@@ -40,7 +39,7 @@ class Desk:
         self._supervisor = supervisor
         self._stop = stop
         self._call = threading.Event()
-        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._name = str(Identity.of_this_process())
         self.thread = threading.Thread(target=self._run, name="desk")
 
     def call(self) -> None:

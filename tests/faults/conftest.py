@@ -142,15 +142,16 @@ class Platform:
 class Uploader(threading.Thread):
     """Uploads one image after the other until it is told to end."""
 
-    def __init__(self, platform: Platform):
+    def __init__(self, platform: Platform, prefix: str):
         super().__init__(daemon=True)
         self._platform = platform
+        self._prefix = prefix
         self._end = threading.Event()
 
     def run(self) -> None:
         number = 0
         while not self._end.is_set():
-            self._platform.place(f"more-{number}", number)
+            self._platform.place(f"{self._prefix}-{number}", number)
             number += 1
 
     def end(self) -> None:
@@ -167,10 +168,10 @@ def free_port() -> int:
         return port
 
 
-@pytest.fixture
-def platform(tmp_path: Path) -> Iterator[Platform]:
-    """A started platform with a project that can train."""
-    platform = Platform(tmp_path, free_port())
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A started platform with a project that can train; it must outlive every fault of the file's tests."""
+    platform = Platform(tmp_path_factory.mktemp("platform"), free_port())
     platform.start()
     platform.prepare()
     yield platform

@@ -18,41 +18,41 @@ PARTS = {
 
 @pytest.mark.parametrize("part", PARTS)
 def test_killing_a_part_loses_nothing_and_needs_no_hand(platform: Platform, part: str) -> None:
-    uploader = Uploader(platform)
-    platform.train(epochs=80)
-    wait_until(lambda: platform.training()["epoch"] >= 1, 60)
-    uploader.start()
-    wait_until(lambda: len(platform.acknowledged) > 20, 30)
+    uploader = uploading_beside_a_training(platform, part)
     before = len(platform.acknowledged)
     platform.kill(PARTS[part])
     wait_until(lambda: len(platform.acknowledged) > before + 20, 60)
     uploader.end()
-    shown = wait_until(lambda: _ended(platform), 120)
-    assert shown["state"] == "succeeded", shown
-    stored = platform.whole_images()
-    assert {name: stored.get(name) for name in platform.acknowledged} == platform.acknowledged
-    platform.train(epochs=1)
-    wait_until(lambda: _ended(platform), 60)
+    all_is_well(platform)
 
 
 def test_killing_everything_at_once_loses_nothing(platform: Platform) -> None:
-    platform.train(epochs=1)
-    wait_until(lambda: _ended(platform), 60)
     assert platform.call("PUT", "/publish", project_name="shades", is_published="True").status_code == 200
     asked = platform.call("POST", "/inference", project_name="shades", image_data=encoded(shade(50, 1))).json()
     result = f"/inference?inference_mapping={asked['inference_mapping']}"
     answer = platform.call("GET", result).json()
-    uploader = Uploader(platform)
-    platform.train(epochs=80)
-    wait_until(lambda: platform.training()["epoch"] >= 1, 60)
-    uploader.start()
-    wait_until(lambda: len(platform.acknowledged) > 20, 30)
+    uploader = uploading_beside_a_training(platform, "everything")
     assert platform.process is not None
     platform.process.kill()
     platform.process.wait()
     uploader.end()
     platform.start()
     assert platform.call("GET", result).json() == answer
+    all_is_well(platform)
+
+
+def uploading_beside_a_training(platform: Platform, prefix: str) -> Uploader:
+    platform.train(epochs=40)
+    wait_until(lambda: platform.training()["epoch"] >= 1, 60)
+    uploader = Uploader(platform, prefix)
+    before = len(platform.acknowledged)
+    uploader.start()
+    wait_until(lambda: len(platform.acknowledged) > before + 20, 30)
+    assert platform.training()["state"] == "running"
+    return uploader
+
+
+def all_is_well(platform: Platform) -> None:
     shown = wait_until(lambda: _ended(platform), 120)
     assert shown["state"] == "succeeded", shown
     stored = platform.whole_images()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import subprocess
+import sys
 import threading
 
+import psutil
 import pytest
 
 from storage.jobs import Job, JobState
@@ -12,6 +16,7 @@ from storage.store import Store
 from tests.conftest import wait_until
 from tests.storage.test_jobs import a_job, claimed
 from training.housekeeping import LOST, Housekeeper
+from training.identity import Identity
 
 
 @pytest.fixture
@@ -35,6 +40,29 @@ def test_a_job_without_heartbeat_goes_back_to_the_queue_at_the_second_look(
     housekeeper.reap()
     released = store.jobs.get(job.id)
     assert (released.state, released.error) == (JobState.QUEUED, LOST)
+
+
+def test_a_job_whose_worker_process_is_known_to_be_gone_goes_back_at_once(
+    store: Store, housekeeper: Housekeeper
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        started = psutil.Process(ended.pid).create_time()
+    gone = dataclasses.replace(Identity.of_this_process(), pid=ended.pid, started=started)
+    a_job(store, "ada", "p")
+    job = claimed(store, str(gone))
+    housekeeper.reap()
+    assert store.jobs.get(job.id).state is JobState.QUEUED
+
+
+@pytest.mark.parametrize("change", [{}, {"machine": "another"}, {"host": "another"}])
+def test_a_worker_that_lives_or_may_live_elsewhere_keeps_its_job(
+    store: Store, housekeeper: Housekeeper, change: dict[str, str]
+) -> None:
+    worker = dataclasses.replace(Identity.of_this_process(), **change)
+    a_job(store, "ada", "p")
+    job = claimed(store, str(dataclasses.replace(worker, pid=worker.pid if not change else 2**22 + 1)))
+    housekeeper.reap()
+    assert store.jobs.get(job.id).state is JobState.RUNNING
 
 
 def test_a_worker_that_beats_after_an_outage_keeps_its_job(store: Store, housekeeper: Housekeeper) -> None:

@@ -47,14 +47,18 @@ def test_a_training_makes_a_model_that_others_infer_with(
     assert together == alone * 4
 
 
-def test_a_second_training_of_a_project_is_refused_until_the_first_has_ended(
-    caller: Caller, store: Store, shades: str, worker: Worker
+def test_a_project_trains_once_at_a_time_and_downloads_its_images_once(
+    caller: Caller, store: Store, settings: Settings, shades: str, worker: Worker
 ) -> None:
     first = start_training(caller, shades)
     again = caller.call("PUT", "/train", project_name=shades, train_split=0.8, epochs=1)
     assert again.status_code == 409
     wait_for(store, first, "succeeded")
+    folder = settings.data_dir / "cache" / "images"
+    inodes = {path: path.stat().st_ino for path in folder.glob("??/*")}
     wait_for(store, start_training(caller, shades, epochs=1), "succeeded")
+    assert {path: path.stat().st_ino for path in folder.glob("??/*")} == inodes
+    assert len(inodes) >= 12
     versions = sorted(row["version"] for row in store.database["models"].find())
     assert versions == [1, 2]
 
@@ -112,17 +116,6 @@ def test_a_training_process_that_is_always_killed_fails_with_the_reason(
     job = wait_for(store, job_id, "failed", seconds=10)
     assert "killed from outside" in str(job.error)
     assert "3 times" in str(job.error)
-
-
-def test_a_second_training_downloads_no_image_again(
-    caller: Caller, store: Store, settings: Settings, shades: str, worker: Worker
-) -> None:
-    wait_for(store, start_training(caller, shades, epochs=1), "succeeded")
-    folder = settings.data_dir / "cache" / "images"
-    inodes = {path: path.stat().st_ino for path in folder.glob("??/*")}
-    wait_for(store, start_training(caller, shades, epochs=1), "succeeded")
-    assert {path: path.stat().st_ino for path in folder.glob("??/*")} == inodes
-    assert len(inodes) == 12
 
 
 def test_the_training_process_knows_no_address_and_no_secret(
