@@ -54,10 +54,10 @@ format: install-dev ## Put the style right
 	$(BIN)/python -m ruff format .
 
 bench: install ## Run every benchmark beside its baseline
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python -m "benchmarks.$$(basename "$$script" .py)"; done
 
 demo: install ## Tell the whole story over HTTP; DATA=folder for your own images
-	$(BIN)/python -m demo $(if $(DATA),"$(DATA)")
+	$(BIN)/python -m demo $(if $(DATA),"$(DATA)") $(ARGS)
 
 lock: install-dev ## Pin the newest versions that fit together
 	@printf 'opencv-python ; python_version < "3"\n' > $(VENV)/overrides.txt

@@ -1,8 +1,9 @@
 """What does a detection job cost over ultralytics alone? The same files and arguments, each in a process of its own.
 
-    python -m benchmarks.detection_job FOLDER [--epochs 3] [--image-size 320] [--model yolo26n] [--recipe]
+    python -m benchmarks.detection_job [FOLDER] [--epochs 3] [--image-size 320] [--model yolo26n] [--recipe]
 
-FOLDER is a data set in the YOLO layout: data.yaml, train/images, train/labels, val/images, val/labels. Times are of
+FOLDER is a data set in the YOLO layout: data.yaml, train/images, train/labels, val/images, val/labels; without
+it, hand-written digits on sheets of paper are used. Times are of
 whole processes: start, imports, training, and for ours the export, its two checks and the pictures. `--recipe` adds a
 run of ultralytics with its own defaults, to show what our choice for small data is worth.
 """
@@ -25,6 +26,8 @@ import yaml
 
 from datasets.images import read_info
 from datasets.snapshot import Annotation, Dataset, Sample
+from demo import digits
+from demo.write import write_yolo_layout
 from training.detection import DetectionParams, DetectionTrainer, train_arguments
 from training.detection_files import write_dataset
 from training.protocol import Workspace
@@ -110,7 +113,7 @@ def run_bare(arguments: dict[str, object], folder: Path) -> tuple[Cost, float]:
 def main() -> None:
     """Run both, print both."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", help="a YOLO layout; digits on sheets if not given")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--image-size", type=int, default=320)
     parser.add_argument("--model", default="yolo26n")
@@ -126,7 +129,7 @@ def main() -> None:
 
 def compare(options: argparse.Namespace, folder: Path) -> None:
     """Ultralytics first, then ours, so that ours is not the one that warms up the disk's cache."""
-    dataset = read_folder(options.folder)
+    dataset = read_folder(options.folder or write_yolo_layout(digits.detection(), folder / "digits"))
     dataset.write(folder / "dataset.json")
     params = DetectionParams(epochs=options.epochs, image_size=options.image_size)
     data = write_dataset(dataset, folder / "data")

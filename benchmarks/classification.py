@@ -1,8 +1,9 @@
 """How good is our classifier, and how fast? Beside torchvision's ResNet-18 from scratch on the same images.
 
-    python -m benchmarks.classification_signs FOLDER [--epochs 6] [--seed 0]
+    python -m benchmarks.classification [FOLDER] [--epochs 6] [--seed 0]
 
-FOLDER holds one folder of images a class. Both see the same 80 % of each class, as often, and are scored on the rest.
+FOLDER holds one folder of images a class; without it, hand-written digits are used.
+Both see the same 80 % of each class, as often, and are scored on the rest.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from pathlib import Path
 
 from datasets.images import ImageInfo, read_info
 from datasets.snapshot import Annotation, Dataset, Sample
+from demo import digits
+from demo.write import write_class_folders
 from training.classification import ClassificationParams, ClassificationTrainer
 from training.protocol import Workspace
 
@@ -96,18 +99,24 @@ def run_baseline(dataset: Dataset, epochs: int, seed: int) -> tuple[float, float
 def main() -> None:
     """Run both and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", help="one folder a class; hand-written digits if not given")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(f"{machine}: python -m benchmarks.classification_signs {' '.join(sys.argv[1:])}")
-    dataset = read_folder(arguments.folder, arguments.seed)
+    print(f"{machine}: python -m benchmarks.classification {' '.join(sys.argv[1:])}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = arguments.folder or write_class_folders(digits.classification(), Path(name))
+        compare(read_folder(folder, arguments.seed), arguments.epochs, arguments.seed)
+
+
+def compare(dataset: Dataset, epochs: int, seed: int) -> None:
+    """Run both, print both."""
     print(f"{len(dataset.train):,} images to train on, {len(dataset.val):,} held back, {len(dataset.classes)} classes")
     # Torch is imported by the first; that belongs to a training, which is a process of its own.
-    accuracy, seconds = run_ours(dataset, arguments.epochs, arguments.seed)
+    accuracy, seconds = run_ours(dataset, epochs, seed)
     print(f"ours      {accuracy:7.2%} right  {seconds:6.1f} s", flush=True)
-    baseline, baseline_seconds = run_baseline(dataset, arguments.epochs, arguments.seed)
+    baseline, baseline_seconds = run_baseline(dataset, epochs, seed)
     print(f"ResNet-18 {baseline:7.2%} right  {baseline_seconds:6.1f} s")
     errors = (1 - accuracy) / (1 - baseline) if baseline < 1 else float("nan")
     print(f"ours / ResNet-18: {errors:.2f} of the errors in {seconds / baseline_seconds:.2f} of the time")
