@@ -29,7 +29,10 @@ ACCURACY_TOLERANCE = 0.005
 PROBABILITY_TOLERANCE = 1e-3
 _PICTURED = 16
 _LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "numpy", "pillow")
-_SCRATCH_LICENCE = "network: DIYML's own, for which no licence has been chosen yet; weights: trained from scratch on the project's images"
+_SCRATCH_LICENCE = (
+    "network: DIYML's own, for which no licence has been chosen yet; "
+    "weights: trained from scratch on the project's images"
+)
 _PRETRAINED_LICENCE = (
     "network: BSD-3-Clause, from torchvision; weights: fine-tuned from torchvision's, which were trained on ImageNet, "
     "whose terms may limit their use"
