@@ -70,9 +70,13 @@ class Engine:
             with self._lock:
                 if model_id in self._models:
                     return self._models[model_id][0]
-            predictor, size = self._load(model_id)
-            self._keep(model_id, predictor, size)
-            return predictor
+            try:
+                predictor, size = self._load(model_id)
+                self._keep(model_id, predictor, size)
+                return predictor
+            finally:
+                with self._lock:
+                    self._loading.pop(model_id, None)
 
     def _load(self, model_id: ObjectId) -> tuple[Predictor, int]:
         model = self._store.models.get(model_id)
@@ -86,7 +90,6 @@ class Engine:
     def _keep(self, model_id: ObjectId, predictor: Predictor, size: int) -> None:
         with self._lock:
             self._models[model_id] = (predictor, size)
-            self._loading.pop(model_id, None)
             total = sum(entry[1] for entry in self._models.values())
             while total > self._max_bytes and len(self._models) > 1:
                 total -= self._models.popitem(last=False)[1][1]

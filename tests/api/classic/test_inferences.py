@@ -1,21 +1,34 @@
 from __future__ import annotations
 
+import io
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
 
 from api.classic.representation import predictions
-from inference.engine import Engine
 from inference.protocol import Prediction
 from storage.store import Store
 from tests.api.conftest import Pets
 from tests.api.problems import IMAGE, assert_problem
-from tests.conftest import Caller
-from utils import Unavailable, utc_now
+from tests.conftest import Caller, encoded
+from tests.inference.models import store_brightness_model
+from utils import utc_now
 
 FOUND = Prediction((1.5, 2.0, 30.25, 20.0), "cat", 0.75)
+
+
+def uniform(level: int) -> str:
+    """A picture of one grey, as the contract sends it."""
+    stream = io.BytesIO()
+    Image.new("RGB", (20, 20), (level,) * 3).save(stream, "PNG")
+    return encoded(stream.getvalue())
+
+
+BRIGHT = uniform(255)
 
 
 @pytest.fixture
@@ -47,18 +60,40 @@ def test_an_unknown_or_expired_id_is_404_and_none_400(client: FlaskClient, store
     assert_problem(client.get("/inference?inference_mapping="), 400)
 
 
-def test_any_user_infers_on_a_published_project(
-    client: FlaskClient, other: Caller, published: Pets, monkeypatch: pytest.MonkeyPatch
-):
-    asked: list[Any] = []
-    monkeypatch.setattr(Engine, "predict", lambda _, model_id, content: asked.append(model_id) or [FOUND])
-    response = other.call("POST", "/inference", project_name="pets", image_data=IMAGE)
+@pytest.fixture
+def brightness(caller: Caller, store: Store) -> str:
+    """A published project whose real model tells how bright an image is; gives its name."""
+    owner = store.users.find(caller.username)
+    assert owner
+    store_brightness_model(store, store.projects.create(owner, "brightness", "classification"))
+    assert caller.call("PUT", "/publish", project_name="brightness", is_published="True").status_code == 200
+    return "brightness"
+
+
+def test_any_user_infers_on_a_published_project(client: FlaskClient, other: Caller, brightness: str):
+    response = other.call("POST", "/inference", project_name=brightness, image_data=BRIGHT)
     assert response.status_code == 200, response.text
     assert set(response.json) == {"RequestResult", "inference_mapping"}
     inference_id = response.json["inference_mapping"]
-    assert asked == [published.model.id]
     assert len(inference_id) == 43
-    assert client.get(f"/inference?inference_mapping={inference_id}").json[0]["classification"] == "cat"
+    assert client.get(f"/inference?inference_mapping={inference_id}").json == [
+        {"coords": [0.0, 0.0, 20.0, 20.0], "classification": "bright", "confidence": 1.0},
+        {"coords": [0.0, 0.0, 20.0, 20.0], "classification": "dark", "confidence": 0.0},
+    ]
+
+
+def test_eight_users_at_once_each_get_their_own_answer(client: FlaskClient, other: Caller, brightness: str):
+    def infer(level: int) -> float:
+        mine = client.application.test_client()
+        sent = {"api_token": other.token, "project_name": brightness, "image_data": uniform(level)}
+        mapping = mine.post("/inference", json=sent).json["inference_mapping"]
+        answer = mine.get("/inference", query_string={"inference_mapping": mapping}).json
+        return next(entry["confidence"] for entry in answer if entry["classification"] == "bright")
+
+    levels = [0, 50, 100, 150, 200, 255, 25, 75] * 6
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(infer, levels))
+    assert answers == pytest.approx([level / 255 for level in levels], abs=1e-5)
 
 
 def test_a_missing_or_unpublished_project_is_the_same_404_even_for_its_owner(caller: Caller, pets: Pets):
@@ -88,16 +123,15 @@ def test_what_is_no_image_is_400(other: Caller, published: Pets, image_data: obj
     assert_problem(other._client.post("/inference", json=body), 400)
 
 
-def test_a_full_house_is_503_with_the_time_to_come_back(
-    other: Caller, published: Pets, monkeypatch: pytest.MonkeyPatch
-):
-    def full(*_: object) -> None:
-        raise Unavailable("too many inferences are waiting", retry_after_seconds=1)
-
-    monkeypatch.setattr(Engine, "predict", full)
-    response = other.call("POST", "/inference", project_name="pets", image_data=IMAGE)
-    assert_problem(response, 503)
-    assert response.headers["Retry-After"] == "1"
+def test_a_full_house_is_503_with_the_time_to_come_back(client: FlaskClient, other: Caller, brightness: str):
+    engine = client.application.extensions["diyml"].services.engine
+    with ExitStack() as house:
+        for _ in range(engine._places._value):
+            house.enter_context(engine._place())
+        response = other.call("POST", "/inference", project_name=brightness, image_data=BRIGHT)
+        assert_problem(response, 503)
+        assert response.headers["Retry-After"] == "1"
+    assert other.call("POST", "/inference", project_name=brightness, image_data=BRIGHT).status_code == 200
 
 
 def test_inferring_without_or_with_a_bad_token_is_401(client: FlaskClient, published: Pets, store: Store):

@@ -1,0 +1,82 @@
+"""A real ONNX model that can be told right from wrong by looking: how bright is the image?"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from inference.classification import INPUT, OUTPUT, describe_preprocessing
+from inference.protocol import ModelCard
+from storage.models import Model
+from storage.projects import Project
+from storage.store import Store
+
+SIZE_PX = 16
+
+
+def brightness_model() -> bytes:
+    """uint8, batch x size x size x 3 -> float32, batch x 2: the mean over 255, and one less that."""
+    constants = {
+        "scale": np.float32(255),
+        "signs": np.array([[1, -1]], np.float32),
+        "offsets": np.array([[0, 1]], np.float32),
+    }
+    nodes = [
+        helper.make_node("Cast", [INPUT], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["pixels"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Unsqueeze", ["mean", "last"], ["column"]),
+        helper.make_node("Div", ["column", "scale"], ["bright"]),
+        helper.make_node("Mul", ["bright", "signs"], ["both"]),
+        helper.make_node("Add", ["both", "offsets"], [OUTPUT]),
+    ]
+    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    tensors.append(numpy_helper.from_array(np.array([1], np.int64), "last"))
+    graph = helper.make_graph(
+        nodes,
+        "brightness",
+        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["batch", SIZE_PX, SIZE_PX, 3])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", 2])],
+        tensors,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model, full_check=True)
+    return model.SerializeToString()
+
+
+def brightness_card(content: bytes) -> ModelCard:
+    """Its card."""
+    return ModelCard(
+        project_type="classification",
+        architecture="mean",
+        classes=["bright", "dark"],
+        image_size=SIZE_PX,
+        preprocessing=describe_preprocessing(SIZE_PX),
+        metrics={},
+        metrics_on="validation images",
+        export_difference=0.0,
+        dataset={},
+        params={},
+        pretrained=False,
+        device="cpu",
+        libraries={},
+        licence="none",
+        onnx_sha256=hashlib.sha256(content).hexdigest(),
+        duration_seconds=0.0,
+    )
+
+
+def store_brightness_model(store: Store, project: Project) -> Model:
+    """Make it the model of a project, by the steps of a job."""
+    content = brightness_model()
+    file = store.artifacts.put(io.BytesIO(content), "model.onnx")
+    store.jobs.create(project, {}, 1)
+    job = store.jobs.claim("test")
+    assert job is not None
+    model = store.models.create(project.id, job.id, brightness_card(content).model_dump(), {"model.onnx": file})
+    assert store.jobs.succeed(job, model.id)
+    assert store.projects.serve(project.id, model.id, model.version)
+    return model

@@ -1,0 +1,115 @@
+"""The engine on real sessions: each model loaded once, a bounded cache, a bounded queue, no mixed-up answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from bson import ObjectId
+from PIL import Image
+
+from inference.engine import Engine
+from storage.models import Model
+from storage.store import Store
+from tests.conftest import wait_until
+from tests.inference.models import store_brightness_model
+from utils import InvalidInput, NotFound, Settings, Unavailable
+
+
+def grey(level: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (16, 16), (level,) * 3).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def a_model(store: Store, name: str) -> Model:
+    user = store.users.find("ada") or store.users.create("ada", b"long enough")
+    return store_brightness_model(store, store.projects.create(user, name, "classification"))
+
+
+@pytest.fixture
+def engine(store: Store, settings: Settings) -> Engine:
+    return Engine(store, settings)
+
+
+def test_every_caller_gets_the_answer_to_his_own_image(engine: Engine, store: Store) -> None:
+    model = a_model(store, "p")
+    levels = list(range(0, 256, 5)) * 4
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(lambda level: engine.predict(model.id, grey(level)), levels))
+    for level, answer in zip(levels, answers, strict=True):
+        confidences = {prediction.class_name: prediction.confidence for prediction in answer}
+        assert confidences["bright"] == pytest.approx(level / 255, abs=1e-5)
+        assert answer[0].confidence >= answer[1].confidence
+        assert answer[0].box_px == (0, 0, 16, 16)
+
+
+def test_a_model_is_read_once_however_many_callers_come_at_once(engine: Engine, store: Store) -> None:
+    model = a_model(store, "p")
+    barrier = threading.Barrier(8)
+
+    def call(_: int) -> None:
+        barrier.wait()
+        engine.predict(model.id, grey(9))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(call, range(8)))
+    store.artifacts.delete(model.files["model.onnx"].file_id)
+    assert engine.predict(model.id, grey(255))[0].class_name == "bright"
+    with pytest.raises(NotFound):
+        Engine(store, Settings()).predict(model.id, grey(255))
+
+
+def test_past_its_bound_the_cache_lets_go_of_the_model_that_was_not_used_for_longest(
+    store: Store, settings: Settings
+) -> None:
+    models = [a_model(store, name) for name in "abc"]
+    size = models[0].files["model.onnx"].size
+    engine = Engine(store, dataclasses.replace(settings, model_cache_bytes=7 * size))  # two of them, thrice their file
+    for position in (0, 1, 0, 2):
+        engine.predict(models[position].id, grey(1))
+    for model in models:
+        store.artifacts.delete(model.files["model.onnx"].file_id)
+    engine.predict(models[0].id, grey(1))
+    engine.predict(models[2].id, grey(1))
+    with pytest.raises(NotFound):
+        engine.predict(models[1].id, grey(1))
+
+
+def test_past_the_bound_of_waiting_callers_the_answer_is_come_back_later(store: Store, settings: Settings) -> None:
+    model = a_model(store, "p")
+    engine = Engine(store, dataclasses.replace(settings, inference_queue=0))
+    engine.predict(model.id, grey(1))
+    with ThreadPoolExecutor(2) as threads, engine._running, engine._running:
+        held = [threads.submit(engine.predict, model.id, grey(1)) for _ in range(2)]
+        wait_until(lambda: engine._places._value == 0, 10)
+        with pytest.raises(Unavailable) as refused:
+            engine.predict(model.id, grey(1))
+        assert refused.value.retry_after_seconds >= 1
+        assert not any(call.done() for call in held)
+    assert engine.predict(model.id, grey(0))[0].class_name == "dark"
+
+
+def test_what_is_no_image_and_what_is_no_model_harm_nobody(engine: Engine, store: Store) -> None:
+    model = a_model(store, "p")
+    for _ in range(100):
+        with pytest.raises(InvalidInput):
+            engine.predict(model.id, b"no image")
+        with pytest.raises(NotFound):
+            engine.predict(ObjectId(), grey(1))
+    assert engine.predict(model.id, grey(255))[0].class_name == "bright"
+
+
+def test_a_model_file_that_changed_since_it_was_stored_is_never_opened(engine: Engine, store: Store) -> None:
+    model = a_model(store, "p")
+    file_id = model.files["model.onnx"].file_id
+    chunk = store.database["artifacts.chunks"].find_one({"files_id": file_id})
+    assert chunk is not None
+    store.database["artifacts.chunks"].update_one(
+        {"_id": chunk["_id"]}, {"$set": {"data": bytes(chunk["data"][:-1]) + b"\x00"}}
+    )
+    with pytest.raises(Unavailable, match="damaged"):
+        engine.predict(model.id, grey(1))
