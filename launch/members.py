@@ -13,6 +13,8 @@ from utils import Settings, child_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 WEB_STOP_SECONDS = 15
+# Nobody reads these arguments but people who look at a list of processes.
+CALLED = {"worker": ("celery", "worker"), "web": ("gunicorn", "DIYML:app")}
 
 
 def mongod_member(server: EmbeddedMongod, settings: Settings) -> Member:
@@ -34,7 +36,7 @@ def worker_member(settings: Settings, log: Path | None = None) -> Member:
     """The Celery worker; nobody waits for it to be ready, since jobs queue until it is."""
     return Member(
         name="worker",
-        command=[sys.executable, "-m", "training.worker"],
+        command=[sys.executable, "-m", "training.worker", *CALLED["worker"]],
         environment=member_environment(settings),
         log=log,
         # Told to end in order, it might wait for a training; with the parent gone nobody would end it after that.
@@ -46,7 +48,7 @@ def web_member(settings: Settings, log: Path) -> Member:
     """The web server, ready once it answers its own health check."""
     return Member(
         name="web server",
-        command=[sys.executable, "-m", "launch.web"],
+        command=[sys.executable, "-m", "launch.web", *CALLED["web"]],
         environment=member_environment(settings),
         log=log,
         ready=lambda: is_healthy(settings.host, settings.port),
