@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 import launch
 from launch.family import LaunchError
@@ -18,6 +19,7 @@ from utils import Settings, SettingsError
 
 FAILED, MISUSED = 1, 2
 STOP_SECONDS = 120.0
+BROKERS = ("amqp", "amqps", "mongodb", "mongodb+srv")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -40,13 +42,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def check(settings: Settings) -> None:
-    """See that the log level is one.
+    """See that the log level is one, and that the broker is one that Celery can reach.
 
     Raises:
         SettingsError: it is not.
     """
+    if settings.broker_url and not _is_broker(settings.broker_url):
+        # The address itself may hold a password.
+        raise SettingsError(f"CELERY_BROKER_URL must look like {' or '.join(BROKERS)}://user:password@host:port/...")
     if settings.log_level.upper() not in LOG_LEVELS:
         raise SettingsError(f"DIYML_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, got '{settings.log_level}'")
+
+
+def _is_broker(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in BROKERS and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,8 +6,6 @@ import logging
 from urllib.parse import urlsplit, urlunsplit
 
 from celery import Celery
-from kombu.exceptions import OperationalError
-from pymongo.errors import PyMongoError
 
 from utils import Settings
 
@@ -16,6 +14,9 @@ logger = logging.getLogger(__name__)
 QUEUE = "diyml"
 WAKE = "diyml.wake"
 _POLLING_SECONDS = 0.2
+_CONNECT_SECONDS = 4
+_ANSWER_SECONDS = 2
+_BOUNDED = {"read_timeout": _ANSWER_SECONDS, "write_timeout": _ANSWER_SECONDS}
 
 
 def broker_url(settings: Settings) -> str:
@@ -30,8 +31,12 @@ def broker_url(settings: Settings) -> str:
     return urlunsplit((parts.scheme, parts.netloc, f"/{settings.database}_queue", query, ""))
 
 
-def celery_app(settings: Settings) -> Celery:
-    """A Celery application for sending or receiving wake-ups."""
+def celery_app(settings: Settings, sends: bool = False) -> Celery:
+    """A Celery application for sending or receiving wake-ups.
+
+    Args:
+        sends: whoever sends waits a few seconds for the broker and no longer; a receiver waits as long as it takes.
+    """
     url = broker_url(settings)
     app = Celery("diyml", broker=url, set_as_current=False)
     app.conf.update(
@@ -44,13 +49,13 @@ def celery_app(settings: Settings) -> Celery:
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_connection_timeout=4,
+        broker_connection_timeout=_CONNECT_SECONDS,
     )
     if url.startswith("mongodb"):
         app.conf.broker_transport_options = {"polling_interval": _POLLING_SECONDS}
     else:
         app.conf.task_default_queue_type = "quorum"
-        app.conf.broker_transport_options = {"confirm_publish": True}
+        app.conf.broker_transport_options = {"confirm_publish": True, **(_BOUNDED if sends else {})}
     return app
 
 
@@ -61,6 +66,8 @@ def wake(app: Celery) -> None:
     does not answer delays the start and loses nothing.
     """
     try:
-        app.send_task(WAKE, retry=False)
-    except (OperationalError, PyMongoError, OSError) as error:
+        # RabbitMQ that is short of memory or disk takes the message and confirms it when it has room again.
+        app.send_task(WAKE, retry=False, confirm_timeout=_ANSWER_SECONDS)
+    # Transports raise errors of their own kinds, and none of them is a reason to refuse a job that is stored.
+    except Exception as error:
         logger.warning("the broker does not answer, workers will find the job by themselves: %s", error)

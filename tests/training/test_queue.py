@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from training.queue import celery_app, wake
+from utils import Settings
+
+
+@pytest.mark.parametrize("url", ["foo://broker", "amqp://127.0.0.1:notaport//"])
+def test_a_broker_address_that_cannot_be_read_does_not_refuse_a_job(url: str):
+    wake(celery_app(Settings(broker_url=url), sends=True))
+
+
+def test_a_broker_that_accepts_and_then_says_nothing_is_not_waited_for():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        queue = celery_app(Settings(broker_url=f"amqp://127.0.0.1:{port}//"), sends=True)
+        started = time.monotonic()
+        wake(queue)
+        assert time.monotonic() - started < 15
