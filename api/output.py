@@ -9,13 +9,17 @@ from typing import Any
 from flask import Response
 
 
-def output_json(data: Any, status: int, headers: dict[str, str] | None = None) -> Response:
-    """A response; a number that JSON cannot write (a loss that became NaN) is sent as null."""
+def json_text(data: Any) -> str:
+    """JSON in one line; a number that it cannot write (a loss that became NaN) becomes null."""
     try:
-        text = json.dumps(data, allow_nan=False)
+        return json.dumps(data, allow_nan=False)
     except ValueError:
-        text = json.dumps(_finite(data), allow_nan=False)
-    return Response(text + "\n", status, headers, mimetype="application/json")
+        return json.dumps(_finite(data), allow_nan=False)
+
+
+def output_json(data: Any, status: int, headers: dict[str, str] | None = None) -> Response:
+    """A response."""
+    return Response(json_text(data) + "\n", status, headers, mimetype="application/json")
 
 
 def _finite(value: Any) -> Any:

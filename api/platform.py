@@ -10,6 +10,7 @@ from functools import cached_property
 
 from celery import Celery
 
+from api.streams import Streams
 from inference.engine import Engine
 from storage.store import Store
 from training.queue import celery_app
@@ -27,6 +28,7 @@ class Services:
     store: Store
     engine: Engine
     queue: Celery
+    streams: Streams
 
 
 class Platform:
@@ -35,9 +37,15 @@ class Platform:
     Args:
         read: gives the settings; called once, at first use.
         ensure: gives them with a `mongo_uri`; called once, at first use, and may start what is needed.
+
+    Attributes:
+        stopping: whether the process is about to end, so that no stream holds it up; the web server sets it.
     """
 
+    stopping: Callable[[], bool]
+
     def __init__(self, read: Callable[[], Settings], ensure: Callable[[Settings], Settings]):
+        self.stopping = lambda: False
         self._read = read
         self._ensure = ensure
         self._lock = threading.Lock()
@@ -81,4 +89,6 @@ class Platform:
         except BaseException:
             store.close()
             raise
-        return Services(settings, store, Engine(store, settings), celery_app(settings))
+        return Services(
+            settings, store, Engine(store, settings), celery_app(settings, sends=True), Streams(settings.web_threads)
+        )

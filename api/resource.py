@@ -51,6 +51,10 @@ class PlatformResource(Resource):
         """The rooms below."""
         return self._platform.services
 
+    def stopping(self) -> bool:
+        """Whether the process is about to end."""
+        return self._platform.stopping()
+
     @cached_property
     def given(self) -> dict[str, Any]:
         """The parameters as sent."""

@@ -17,7 +17,9 @@ from api.classic.users import Users
 from api.health import Health, Readiness
 from api.platform import Platform
 from api.resource import Access, PlatformResource
-from api.v1.jobs import JobCancel, JobItem
+from api.v1.job_events import JobEventStream
+from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
+from api.v1.jobs import JobCancel, JobItem, JobList
 from api.v1.models import ModelFile, ModelItem
 
 PUBLIC, TOKEN = Access.PUBLIC, Access.TOKEN
@@ -40,8 +42,13 @@ ROUTES = (
     Route("/train", Trainings, {"PUT": TOKEN}),
     Route("/publish", Publications, {"GET": PUBLIC, "PUT": TOKEN}),
     Route("/inference", Inferences, {"GET": PUBLIC, "POST": TOKEN}),
+    Route("/api/v1/jobs", JobList, {"GET": TOKEN, "POST": TOKEN}),
     Route("/api/v1/jobs/<job_id>", JobItem, {"GET": TOKEN}),
     Route("/api/v1/jobs/<job_id>/cancel", JobCancel, {"POST": TOKEN}),
+    Route("/api/v1/jobs/<job_id>/log", JobLog, {"GET": TOKEN}),
+    Route("/api/v1/jobs/<job_id>/metrics", JobMetrics, {"GET": TOKEN}),
+    Route("/api/v1/jobs/<job_id>/artifacts", JobArtifacts, {"GET": TOKEN}),
+    Route("/api/v1/jobs/<job_id>/events", JobEventStream, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>", ModelItem, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>/files/<name>", ModelFile, {"GET": TOKEN}),
     Route("/health", Health, {"GET": PUBLIC}),

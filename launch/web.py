@@ -31,6 +31,13 @@ class WebServer(BaseApplication):
         return import_app("DIYML:app")
 
 
+def _tell_when_stopping(worker: Any) -> None:
+    """Let the application ask whether this process is about to end: a live stream would hold it up."""
+    platform = getattr(worker.wsgi, "extensions", {}).get("diyml")
+    if platform is not None:
+        platform.stopping = lambda: not worker.alive
+
+
 def gunicorn_options(settings: Settings) -> dict[str, Any]:
     """What differs from gunicorn's own defaults."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -39,6 +46,7 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "workers": settings.web_workers,
         "threads": settings.web_threads,
         "worker_class": "gthread",
+        "post_worker_init": _tell_when_stopping,
         "proc_name": "diyml-web",
         "loglevel": settings.log_level.lower(),
         # A thread may take its time over a slow upload; this is about a process whose main loop hangs.

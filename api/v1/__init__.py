@@ -1,1 +1,1 @@
-"""The REST API of the platform: so far what the classic contract points at."""
+"""The REST API of the platform: so far trainings and models."""

@@ -4,49 +4,82 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.classic.representation import training
+from api.pagination import page, position
 from api.resource import PlatformResource
+from api.v1.representation import job_in_list, whole_job
+from api.v1.schemas import JobsQuery, NewJob, Request
 from storage.database import object_id
-from storage.jobs import Job
+from storage.jobs import Job, JobState
+from training.submission import submit
 from utils import NotFound
 
 
-class _OwnJob(PlatformResource):
-    def _owned(self, job_id: str) -> Job:
+class JobList(PlatformResource):
+    """The user's trainings."""
+
+    def get(self) -> dict[str, Any]:
+        """List them, newest first."""
+        query, store = self.parse(JobsQuery), self.services.store
+        names = {project.id: project.name for project in store.projects.list_owned(self.user)}
+        project_id = None
+        if query.project_name is not None:
+            project_id = store.projects.owned(query.project_name, self.user, private=True).id
+        jobs = store.jobs.list_owned(
+            self.user.id, query.limit + 1, position(query.cursor), state=query.state, project_id=project_id
+        )
+        return page(
+            jobs,
+            query.limit,
+            show=lambda job: job_in_list(job, names.get(job.project_id)),
+            key=lambda job: (job.created_at, job.id),
+        )
+
+    def post(self) -> tuple[dict[str, Any], int, dict[str, str]]:
+        """Start one in the background; the job tells how it goes."""
+        wish, store = self.parse(NewJob), self.services.store
+        project = store.projects.owned(wish.project_name, self.user, private=True)
+        job = submit(store, self.services.queue, project, wish.params)
+        shown = whole_job(job, project.name, store.job_queue.place_of(job.id))
+        return shown, 202, {"Location": f"/api/v1/jobs/{job.id}"}
+
+
+class OwnJob(PlatformResource):
+    """The base of all that belongs to one training."""
+
+    def owned(self, job_id: str) -> Job:
+        """The job, if the user owns it.
+
+        Raises:
+            NotFound: there is none of this id, or it is another user's.
+        """
         job = self.services.store.jobs.get(object_id(job_id, "job"))
         if job.owner_id != self.user.id:
             raise NotFound(f"there is no job '{job_id}'")
         return job
 
+    def shown(self, job: Job) -> dict[str, Any]:
+        """The job as its owner sees it."""
+        store = self.services.store
+        project = store.projects.get(job.project_id)
+        place = store.job_queue.place_of(job.id) if job.state is JobState.QUEUED else None
+        return whole_job(job, project.name if project else None, place)
 
-class JobItem(_OwnJob):
+
+class JobItem(OwnJob):
     """One training."""
 
     def get(self, job_id: str) -> dict[str, Any]:
-        """State, metrics of every epoch, and the last lines of the log."""
-        return _shown(self._owned(job_id))
+        """State, place in the queue, metrics of every epoch, and the last lines of the log."""
+        self.parse(Request)
+        return self.shown(self.owned(job_id))
 
 
-class JobCancel(_OwnJob):
+class JobCancel(OwnJob):
     """The end of a training before its time."""
 
     def post(self, job_id: str) -> dict[str, Any]:
         """Cancel; an ended job stays as it is."""
-        job = self._owned(job_id)
+        self.parse(Request)
+        job = self.owned(job_id)
         self.services.store.jobs.cancel(job.id)
-        return _shown(self.services.store.jobs.get(job.id))
-
-
-def _shown(job: Job) -> dict[str, Any]:
-    return {
-        **(training(job) or {}),
-        "params": job.params,
-        "attempt": job.attempt,
-        "created_at": job.created_at.isoformat(),
-        "started_at": job.started_at.isoformat() if job.started_at else None,
-        "finished_at": job.finished_at.isoformat() if job.finished_at else None,
-        "cancel_requested": job.cancel_requested,
-        "model_url": f"/api/v1/models/{job.model_id}" if job.model_id else None,
-        "history": list(job.history),
-        "log": list(job.log),
-    }
+        return self.shown(self.services.store.jobs.get(job.id))

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Response
 
 from api.resource import PlatformResource
+from api.v1.representation import model_files
 from storage.database import object_id
 from storage.models import Model
 from utils import NotFound
@@ -24,15 +25,7 @@ class ModelItem(PlatformResource):
             "version": model.version,
             "created_at": model.created_at.isoformat(),
             "card": model.card,
-            "files": [
-                {
-                    "name": file.name,
-                    "size": file.size,
-                    "sha256": file.sha256,
-                    "url": f"/api/v1/models/{model.id}/files/{file.name}",
-                }
-                for file in model.files.values()
-            ],
+            "files": model_files(model),
         }
 
     def _visible(self, model_id: str, owner_only: bool = False) -> Model:

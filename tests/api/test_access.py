@@ -37,7 +37,13 @@ ANOTHERS = {
     ("PUT", "/train"): 403,
     ("PUT", "/publish"): 403,
     ("POST", "/inference"): 404,
+    ("GET", "/api/v1/jobs"): 200,
+    ("POST", "/api/v1/jobs"): 404,
     ("GET", "/api/v1/jobs/<job_id>"): 404,
+    ("GET", "/api/v1/jobs/<job_id>/log"): 404,
+    ("GET", "/api/v1/jobs/<job_id>/metrics"): 404,
+    ("GET", "/api/v1/jobs/<job_id>/artifacts"): 404,
+    ("GET", "/api/v1/jobs/<job_id>/events"): 404,
     ("POST", "/api/v1/jobs/<job_id>/cancel"): 404,
     ("GET", "/api/v1/models/<model_id>"): 404,
     ("GET", "/api/v1/models/<model_id>/files/<name>"): 404,
@@ -91,7 +97,8 @@ def test_with_the_owners_token_it_is_not_refused(
     client: FlaskClient, caller: Caller, pets: Pets, method: str, path: str
 ):
     status = _send(client, pets, method, path, caller.token).status_code
-    assert status == {"/train": 409, "/inference": 404}.get(path, 200)
+    expected = {("PUT", "/train"): 409, ("POST", "/api/v1/jobs"): 409, ("POST", "/inference"): 404}
+    assert status == expected.get((method, path), 200)
 
 
 @pytest.mark.parametrize(("method", "path"), [(m, p) for m, p, access in METHODS if access is Access.PUBLIC])

@@ -33,13 +33,15 @@ def test_no_request_gives_a_server_error(client: FlaskClient, caller: Caller, pe
         method, path = odds.choice(sorted(REQUESTS))
         if method == "PATCH" and path in ("/auth", "/upload/project"):
             continue  # now and then it would succeed, and leave nothing to try on
+        if path.endswith("/events"):
+            continue  # a stream, which would stay open
         values = {name: value for name, value in REQUESTS[method, path].items() if odds.random() < 0.8}
         values |= {odds.choice(FIELDS): odds.choice(ODD) for _ in range(odds.randint(0, 3))}
         sent = _request(odds, method, values, caller.token)
         url = fill(path, odds.choice([pets.job.id, *NAMES]), odds.choice([pets.model.id, *NAMES]), odds.choice(NAMES))
         response = client.open(url, method=odds.choice([method] * 9 + ["HEAD"]), **sent)
         assert response.status_code < 500, (method, url, sent, response.text)
-        if response.request.method != "HEAD" and response.status_code != 308:
+        if response.request.method != "HEAD" and response.status_code != 308 and response.mimetype != "text/plain":
             assert isinstance(json.loads(response.data), (dict, list, bool)), (method, url, sent)
 
 

@@ -1,0 +1,57 @@
+"""How many live streams one process serves: each holds a thread, and other requests need threads too."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Hashable
+
+from utils import TooManyRequests, Unavailable, plural
+
+_MOST_PER_USER = 3
+_RETRY_AFTER_SECONDS = 5
+
+
+class Streams:
+    """Admits streams: half of the threads at most, and not all of those for one user."""
+
+    def __init__(self, web_threads: int):
+        self._most = web_threads // 2
+        self._most_per_user = max(1, min(_MOST_PER_USER, self._most - 1))
+        self._open: Counter[Hashable] = Counter()
+        self._lock = threading.Lock()
+
+    def admit(self, user: Hashable) -> Callable[[], None]:
+        """Count a stream in; gives what counts it out again, once however often it is called.
+
+        Raises:
+            TooManyRequests: the user has as many as allowed.
+            Unavailable: all users together have.
+        """
+        with self._lock:
+            if self._open[user] >= self._most_per_user:
+                raise TooManyRequests(
+                    f"you have {plural(self._most_per_user, 'open stream')}, which is the most allowed: close one",
+                    retry_after_seconds=_RETRY_AFTER_SECONDS,
+                )
+            if self._open.total() >= self._most:
+                raise Unavailable(
+                    "as many streams are open as the server allows: try again in a moment, or ask for the job itself",
+                    retry_after_seconds=_RETRY_AFTER_SECONDS,
+                )
+            self._open[user] += 1
+        return _Once(lambda: self._release(user))
+
+    def _release(self, user: Hashable) -> None:
+        with self._lock:
+            self._open[user] -= 1
+            self._open += Counter()  # forget users without streams
+
+
+class _Once:
+    def __init__(self, call: Callable[[], None]):
+        self._calls = [call]
+
+    def __call__(self) -> None:
+        while self._calls:
+            self._calls.pop()()

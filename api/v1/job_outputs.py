@@ -1,0 +1,54 @@
+"""What a training gives: log, metrics, files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Response
+
+from api.pagination import whole
+from api.v1.jobs import OwnJob
+from api.v1.representation import model_files
+from api.v1.schemas import LogQuery, Request
+from storage.jobs import LOG_TAIL_LINES
+from utils import NotFound
+
+
+class JobLog(OwnJob):
+    """The log of a training, as text."""
+
+    def get(self, job_id: str) -> Response:
+        """The whole log, or its last lines."""
+        tail, job, events = self.parse(LogQuery).tail, self.owned(job_id), self.services.store.job_events
+        if tail is None:
+            return Response(map(_text, events.log(job.id)), mimetype="text/plain")
+        # The job has its last lines even when the log has grown too long to be kept whole.
+        lines = list(job.log[-tail:]) if tail <= LOG_TAIL_LINES else events.log_end(job.id, tail)
+        return Response(_text(lines), mimetype="text/plain")
+
+
+class JobMetrics(OwnJob):
+    """What was measured at the end of every epoch."""
+
+    def get(self, job_id: str) -> dict[str, Any]:
+        """One entry an epoch."""
+        self.parse(Request)
+        return whole(list(self.owned(job_id).history))
+
+
+class JobArtifacts(OwnJob):
+    """The files that came of a training."""
+
+    def get(self, job_id: str) -> dict[str, Any]:
+        """Files of its model; none before it succeeded."""
+        self.parse(Request)
+        job = self.owned(job_id)
+        try:
+            return whole(model_files(self.services.store.models.get(job.result)))
+        except NotFound:
+            return whole([])
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,56 @@
+"""One schema a request. A field that a schema does not name is refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.names import Lookup, Number
+from storage.jobs import JobState
+
+MOST_LOG_TAIL_LINES = 20_000
+STREAM_SECONDS = 55
+_LARGEST_EVENT_ID = 2**53
+
+
+class Request(BaseModel):
+    """A request with no parameters but the token, which may come among them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    api_token: Any = None
+
+
+class PageQuery(Request):
+    """Which page of a list."""
+
+    limit: Annotated[int, Number, Field(ge=1, le=100)] = 20
+    cursor: Lookup | None = None
+
+
+class JobsQuery(PageQuery):
+    """Which of the user's jobs."""
+
+    state: JobState | None = None
+    project_name: Lookup | None = None
+
+
+class NewJob(Request):
+    """A training to be queued; `params` are the trainer's, which checks them."""
+
+    project_name: Lookup
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class LogQuery(Request):
+    """How much of a log."""
+
+    tail: Annotated[int | None, Number, Field(ge=1, le=MOST_LOG_TAIL_LINES)] = None
+
+
+class EventsQuery(Request):
+    """Where a stream goes on, and after how many seconds it ends at the latest."""
+
+    last_event_id: Annotated[int, Number, Field(ge=0, le=_LARGEST_EVENT_ID)] = 0
+    seconds: Annotated[int, Number, Field(ge=0, le=STREAM_SECONDS)] = STREAM_SECONDS
