@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -85,6 +86,20 @@ class Settings:
         "DIYML_HEARTBEAT_SECONDS", 1.0, "How often a worker reports and looks for a cancel.", "s", least=0.05
     )
     max_attempts: int = _setting("DIYML_MAX_ATTEMPTS", 3, "Times a job is tried before it fails.", "attempts", least=1)
+    queued_jobs_per_user: int = _setting(
+        "DIYML_QUEUED_JOBS_PER_USER",
+        20,
+        "Trainings one user may have waiting before a further one is 429.",
+        "jobs",
+        least=1,
+    )
+    checkpoint_seconds: float = _setting(
+        "DIYML_CHECKPOINT_SECONDS",
+        15.0,
+        "How much training may be lost with a worker; an epoch when epochs are longer.",
+        "s",
+        least=0,
+    )
     job_hours: float = _setting("DIYML_JOB_HOURS", 24.0, "Longest time one training may take.", "h", least=0.01)
     yolo_model: str = _setting("DIYML_YOLO_MODEL", "yolo26n", "Ultralytics model that detection trains.")
     weights_dir: str = _setting("DIYML_WEIGHTS_DIR", "", "Folder with pretrained weights; empty: <data>/weights.")
@@ -238,6 +253,15 @@ def configure_libraries(**variables: str) -> None:
 def utc_now() -> datetime:
     """The time now, aware, in UTC."""
     return datetime.now(timezone.utc)
+
+
+_QUOTED_PATH = re.compile(r"""(['"])/(?:[^/'"\n]+/)+([^/'"\n]*)\1""")
+_BARE_PATH = re.compile(r"""(?<![\w:/.])/(?:[^/\s'"]+/)+([^/\s'"]*)""")
+
+
+def without_folders(text: str) -> str:
+    """A text for users: of every absolute path in it only the last part, since folders are the operator's."""
+    return _BARE_PATH.sub(r"\1", _QUOTED_PATH.sub(r"\1\2\1", text))
 
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:

@@ -37,6 +37,12 @@ class Printer:
     def progress(self, epoch: float, epochs: int, metrics: dict[str, float] | None = None) -> None:
         """Progress is not shown."""
 
+    def checkpoint(self, path: Path, epoch: int) -> None:
+        """Checkpoints are not kept."""
+
+    def resumed(self, epoch: int) -> None:
+        """Never happens here."""
+
 
 def read_folder(folder: Path, seed: int) -> Dataset:
     """One class a folder; a fifth of each, drawn with the seed, is held back."""

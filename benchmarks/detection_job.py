@@ -49,6 +49,12 @@ class Silent:
     def progress(self, epoch: float, epochs: int, metrics: dict[str, float] | None = None) -> None:
         """Not shown."""
 
+    def checkpoint(self, path: Path, epoch: int) -> None:
+        """Not kept."""
+
+    def resumed(self, epoch: int) -> None:
+        """Not shown."""
+
 
 def read_part(folder: Path) -> tuple[Sample, ...]:
     """Images of one part with their labels."""

@@ -43,5 +43,12 @@ def snapshot_of(project: Project, images: list[StoredImage]) -> Snapshot:
 def _snapshot_image(image: StoredImage, index_of: dict[int, int]) -> SnapshotImage:
     annotations = tuple(Annotation(index_of[a.class_id], a.box) for a in image.annotations if a.class_id in index_of)
     return SnapshotImage(
-        image.name, image.sha256, str(image.file_id), image.width, image.height, image.format, annotations
+        name=image.name,
+        sha256=image.sha256,
+        file_id=str(image.file_id),
+        width=image.width,
+        height=image.height,
+        format=image.format,
+        annotations=annotations,
+        waits=bool(image.annotations) and not annotations,
     )

@@ -26,7 +26,11 @@ class Annotation:
 
 @dataclass(frozen=True)
 class SnapshotImage:
-    """One image of a snapshot; `width` and `height` in pixels after the EXIF turn."""
+    """One image of a snapshot; `width` and `height` in pixels after the EXIF turn.
+
+    Attributes:
+        waits: it is labelled, but with classes that left the class list.
+    """
 
     name: str
     sha256: str
@@ -35,6 +39,7 @@ class SnapshotImage:
     height: int
     format: str
     annotations: tuple[Annotation, ...]
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Snapshot:
 
     Attributes:
         unknown: names of classes that annotations refer to and the class list no longer holds, with how many images.
-        unlabelled: names of images with no annotation.
+        unlabelled: names of images that nobody has labelled.
     """
 
     project_type: str
@@ -53,7 +58,7 @@ class Snapshot:
 
     @property
     def unlabelled(self) -> list[str]:
-        return [image.name for image in self.images if not image.annotations]
+        return [image.name for image in self.images if not (image.annotations or image.waits)]
 
     def images_of_class(self) -> list[int]:
         """How many images hold each class, in the order of `classes`."""

@@ -10,6 +10,8 @@ from storage.database import connect, shielded
 from storage.files import Files
 from storage.images import Images
 from storage.inferences import Inferences
+from storage.job_events import JobEvents
+from storage.job_queue import JobQueue
 from storage.jobs import Jobs
 from storage.models import Models
 from storage.projects import Projects
@@ -32,14 +34,19 @@ class Store:
         self.throttles = Throttles(self.database, settings.login_window_seconds)
         self.projects = Projects(self.database)
         self.images = Images(self.database, self.image_files)
-        self.jobs = Jobs(self.database, settings.lease_seconds, settings.max_attempts)
+        self.jobs = Jobs(
+            self.database, self.artifacts, settings.lease_seconds, settings.max_attempts, settings.queued_jobs_per_user
+        )
+        self.job_events = JobEvents(self.database)
+        self.job_queue = JobQueue(self.database)
         self.models = Models(self.database, self.artifacts)
         self.inferences = Inferences(self.database, settings.inference_minutes)
 
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
-            self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.models, self.inferences
+            self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_events,
+            self.models, self.inferences,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -75,7 +82,16 @@ class Store:
         self.images.delete_all(project_id)
         self.models.delete_all(project_id)
         self.inferences.delete_project(project_id)
+        job_ids = self.jobs.ids_of(project_id)
         self.jobs.delete_ended(project_id)
+        self.delete_orphan_events(job_ids)
+
+    def delete_orphan_events(self, job_ids: list[ObjectId]) -> int:
+        """Delete the events of those of the jobs that are gone; gives how many jobs that were."""
+        gone = set(job_ids) - self.jobs.existing(job_ids)
+        if gone:
+            self.job_events.delete(gone)
+        return len(gone)
 
     def delete_user(self, user_id: ObjectId) -> None:
         """Delete an account with all its projects, tokens and results."""

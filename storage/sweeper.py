@@ -27,9 +27,12 @@ def sweep(store: Store, grace: timedelta = GRACE) -> dict[str, int]:
     return {
         "projects": _sweep_projects(store),
         "contents": _sweep_contents(store),
+        "events": _sweep_events(store),
         "models": _sweep_models(store, grace),
         "image_files": _sweep_files(store.image_files, store.images.referenced, grace),
-        "artifacts": _sweep_files(store.artifacts, store.models.referenced, grace),
+        "artifacts": _sweep_files(
+            store.artifacts, lambda ids: store.models.referenced(ids) | store.jobs.referenced(ids), grace
+        ),
     }
 
 
@@ -54,6 +57,11 @@ def _sweep_contents(store: Store) -> int:
             store.delete_contents(project_id)
             removed += 1
     return removed
+
+
+def _sweep_events(store: Store) -> int:
+    """Events of jobs that are gone; a worker that had not noticed yet may have written them."""
+    return sum(store.delete_orphan_events(batch) for batch in batches(store.job_events.job_ids()))
 
 
 def _sweep_models(store: Store, grace: timedelta) -> int:

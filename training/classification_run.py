@@ -17,6 +17,7 @@ from inference.classification import ClassificationPredictor, describe_preproces
 from inference.protocol import ModelCard
 from inference.sessions import open_session
 from training import networks, pictures
+from training.checkpoints import Checkpoints
 from training.classification import ClassificationParams
 from training.fitting import Fitter
 from training.pixels import Labelled, load, read
@@ -49,6 +50,7 @@ class ClassificationRun:
     def __init__(self, dataset: Dataset, params: ClassificationParams, workspace: Workspace, report: Report):
         self._dataset = dataset
         self._params = params
+        self._workspace = workspace
         self._folder = workspace.folder
         self._report = report
         self._started = time.monotonic()
@@ -62,13 +64,11 @@ class ClassificationRun:
         Raises:
             TrainingFailed: see `ClassificationTrainer.fit`.
         """
-        # Seeds the first weights and the dropout; the order and changes of images have a generator of their own.
-        torch.manual_seed(self._params.seed)
         torch.backends.cudnn.deterministic = True
-        model = networks.build(len(self._dataset.classes), self._weights)
         self._introduce()
         train, val = self._load()
-        history = Fitter(model, self._params, len(train.labels), self._device).fit(train, val, self._report)
+        fitter, model = self._prepare(len(train.labels))
+        history = fitter.fit(train, val, self._report, Checkpoints(self._workspace, self._report))
         # Scored on the CPU in full precision, so that what differs in the export is the export's doing.
         native = networks.probabilities(model.cpu(), val.pixels)
         onnx_path, weights_path = self._folder / "model.onnx", self._folder / "weights.pt"
@@ -78,6 +78,27 @@ class ClassificationRun:
         artifacts = self._draw(card, history, val, native)
         card = card.model_copy(update={"duration_seconds": round(time.monotonic() - self._started, 3)})
         return TrainedModel(onnx_path, weights_path, card, artifacts)
+
+    def _prepare(self, images: int) -> tuple[Fitter, networks.Classifier]:
+        """Network and fitter as they are at the start, or as an earlier attempt left them."""
+        checkpoint = self._workspace.checkpoint
+        fitter, model = self._new_fitter(images)
+        if checkpoint is None:
+            return fitter, model
+        try:
+            epoch = fitter.resume(checkpoint)
+        # What is wrong with a file shows in many ways, and none of them is a reason not to train.
+        except Exception as error:
+            self._report.log(f"The checkpoint cannot be used, training starts over: {type(error).__name__}: {error}")
+            return self._new_fitter(images)
+        self._report.resumed(epoch)
+        return fitter, model
+
+    def _new_fitter(self, images: int) -> tuple[Fitter, networks.Classifier]:
+        # Seeds the first weights and the dropout; the order and changes of images have a generator of their own.
+        torch.manual_seed(self._params.seed)
+        model = networks.build(len(self._dataset.classes), self._weights)
+        return Fitter(model, self._params, images, self._device), model
 
     def _introduce(self) -> None:
         origin = f"from the pretrained weights {self._weights.name}" if self._weights else "from scratch"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 from pydantic import Field
 
 from datasets.snapshot import Dataset, Snapshot
+from training.checkpoints import Checkpoints
+from training.detection_checkpoint import Resumed, pack, unpack
 from training.detection_files import write_dataset
 from training.detection_follower import Follower
 from training.detection_model import Trained, finish
@@ -26,6 +30,8 @@ _USUAL_BATCH = 16
 _SMALL_RECIPE = {"optimizer": "AdamW", "lr0": 0.002, "momentum": 0.9, "warmup_epochs": 1.0, "warmup_bias_lr": 0.0}
 _GPU_PX, _CPU_PX, _LEAST_PX, _STRIDE = 640, 320, 64, 32
 _INTEGRATIONS = ("sync", "clearml", "comet", "dvc", "mlflow", "raytune", "tensorboard", "wandb")
+# What an attempt on another machine might choose otherwise, and must not.
+_KEPT = ("pretrained", "imgsz", "batch")
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory")
 
 
@@ -78,7 +84,7 @@ class DetectionTrainer:
         model = weights or f"{workspace.yolo_model}.yaml"
         arguments = train_arguments(params, data, len(dataset.train), size_px, model)
         try:
-            trained = _train(arguments, Follower(report, params.epochs, threads))
+            trained = _resume_or_begin(arguments, workspace, report, threads)
             return finish(trained, dataset, params, workspace, report, started)
         except (MemoryError, RuntimeError) as error:
             if not isinstance(error, MemoryError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
@@ -147,14 +153,55 @@ def _safe_batch(batch: int, images: int, size_px: int) -> int:
     return batch
 
 
-def _train(arguments: dict[str, Any], follower: Follower) -> Trained:
-    from ultralytics import YOLO
+def _resume_or_begin(arguments: dict[str, Any], workspace: Workspace, report: Report, threads: int) -> Trained:
+    """Train on from the workspace's checkpoint, or from the start when there is none that can be used."""
+
+    def follower(history: list[dict[str, float]], arguments: dict[str, Any]) -> Follower:
+        kept = {"architecture": workspace.yolo_model, **{name: arguments[name] for name in _KEPT}}
+        save = functools.partial(pack, arguments=kept)
+        return Follower(report, arguments["epochs"], threads, Checkpoints(workspace, report), save, history)
+
+    resuming: Follower | None = None
+    if workspace.checkpoint:
+        try:
+            resumed = unpack(workspace.checkpoint, workspace.folder / "resumed")
+            if resumed.arguments.pop("architecture") != workspace.yolo_model:
+                raise ValueError("it is of another architecture")
+            as_before = {**arguments, **resumed.arguments}
+            resuming = follower(resumed.history, as_before)
+            return _train(as_before, resuming, resumed)
+        # What is wrong with a checkpoint shows in many ways, and none of them is a reason not to train.
+        except Exception as error:
+            if resuming and resuming.started:
+                raise
+            report.log(f"the checkpoint cannot be used, training starts over: {type(error).__name__}: {error}")
+            shutil.rmtree(workspace.folder / "run", ignore_errors=True)
+    return _train(arguments, follower([], arguments), None)
+
+
+def _engine(arguments: dict[str, Any], resumed: Resumed | None) -> Any:
+    """Ultralytics' trainer."""
     from ultralytics.models.yolo.detect import DetectionTrainer as Engine
 
+    # Our own pictures show the classes' real names, which must not get in here, and cost less time.
     folder = Path(arguments["data"]).parent.parent / "run"
+    given = {"save_dir": str(folder), "plots": False, "verbose": False}
+    if resumed is None:
+        return Engine(overrides={**arguments, **given})
+    # What is not named here it takes from the checkpoint.
+    here = {name: arguments[name] for name in ("data", "device", "workers")}
+    engine = Engine(overrides={**here, **given, "resume": str(resumed.last)})
+    engine.args.amp = arguments["amp"]
+    # It only writes the best when an epoch is better still.
+    shutil.copy(resumed.best, engine.best)
+    return engine
+
+
+def _train(arguments: dict[str, Any], follower: Follower, resumed: Resumed | None) -> Trained:
+    from ultralytics import YOLO
+
     try:
-        # Our own pictures show the classes' real names, which must not get in here, and cost less time.
-        engine = Engine(overrides={**arguments, "save_dir": str(folder), "plots": False, "verbose": False})
+        engine = _engine(arguments, resumed)
         follower.follow(engine)
         engine.train()
     except FileNotFoundError as error:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+from training.checkpoints import Checkpoints
 from training.protocol import Report, TrainingFailed
 
 _METRICS = {
@@ -26,17 +29,33 @@ class Follower:
     Args:
         threads: of a CPU that torch computes with; ultralytics sets one less than there are cores.
 
+        checkpoints: told after an epoch when one is due.
+        save: writes a checkpoint of ultralytics' trainer and the history to a path.
+        history: of the epochs that an earlier attempt finished.
+
     Attributes:
         history: metrics of each finished epoch.
+        started: the training itself has begun.
     """
 
-    def __init__(self, report: Report, epochs: int, threads: int):
-        self.history: list[dict[str, float]] = []
+    def __init__(
+        self,
+        report: Report,
+        epochs: int,
+        threads: int,
+        checkpoints: Checkpoints,
+        save: Callable[[Path, Any, list[dict[str, float]]], None],
+        history: Sequence[dict[str, float]] = (),
+    ):
+        self.history: list[dict[str, float]] = [*history]
+        self.started = False
+        self._checkpoints = checkpoints
+        self._save = save
         self._report = report
         self._epochs = epochs
         self._threads = threads
         self._batch = 0
-        self._reached = 0.0
+        self._reached = float(len(history))
 
     def follow(self, engine: Any) -> None:
         """Attach to an ultralytics trainer that has not started."""
@@ -47,7 +66,10 @@ class Follower:
         engine.add_callback("on_fit_epoch_end", self._end_epoch)
 
     def _start(self, engine: Any) -> None:
+        self.started = True
         self._use_all_cores()
+        if engine.start_epoch:
+            self._report.resumed(engine.start_epoch)
         self._report.log(
             f"training on {len(engine.train_loader.dataset)} images, batch {engine.batch_size}, "
             f"image size {engine.args.imgsz}, on {engine.device}"
@@ -77,6 +99,9 @@ class Follower:
         # The last call is about the best model once more, which is no epoch and has no validation loss.
         if any(name.startswith("val/") for name in engine.metrics):
             self._record(engine, engine.epoch + 1)
+            # From the last epoch ultralytics cannot go on.
+            if self._checkpoints.due() and not engine.stop and engine.best.exists():
+                self._checkpoints.make(engine.epoch + 1, lambda path: self._save(path, engine, self.history))
 
     def _record(self, engine: Any, epoch: int) -> None:
         losses = {name: float(value) for name, value in engine.tloss.items()}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from training.checkpoints import Checkpoints
 from training.networks import Classifier, probabilities
 from training.pixels import Labelled, batches, move, recolour
 from training.protocol import Report, TrainingFailed
@@ -73,8 +75,44 @@ class Fitter:
             total_steps=self._total_steps + 1,
             pct_start=_WARM_UP,
         )
+        self._history: list[dict[str, float]] = []
+        self._best: dict[str, Tensor] = {}
 
-    def fit(self, train: Labelled, val: Labelled, report: Report) -> list[dict[str, float]]:
+    def resume(self, path: Path) -> int:
+        """Take over the state that `save` wrote; gives how many epochs are finished.
+
+        Raises:
+            Exception: of any kind, when it cannot be read or is of another network; this fitter is spoilt then.
+        """
+        # Nothing but tensors and plain values is ever read, so that a file cannot run code.
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["epochs"] != self._params.epochs or state["steps"] != self._schedule.steps:
+            raise ValueError("it is of a training of another length")
+        self._model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._rate.load_state_dict(state["rate"])
+        self._random.set_state(state["random"])
+        torch.set_rng_state(state["torch_random"])
+        self._history, self._best = state["history"], state["best"]
+        self._steps_done = self._schedule.steps * len(self._history)
+        return len(self._history)
+
+    def save(self, path: Path) -> None:
+        """Write everything that the epochs to come depend on."""
+        state: dict[str, Any] = {
+            "epochs": self._params.epochs,
+            "steps": self._schedule.steps,
+            "model": self._model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "rate": self._rate.state_dict(),
+            "random": self._random.get_state(),
+            "torch_random": torch.get_rng_state(),
+            "history": self._history,
+            "best": self._best,
+        }
+        torch.save(state, path)
+
+    def fit(self, train: Labelled, val: Labelled, report: Report, checkpoints: Checkpoints) -> list[dict[str, float]]:
         """Fit, and leave the weights of the best epoch in the model.
 
         Best is the highest accuracy on `val`; of equals, the one with the lower loss there.
@@ -87,21 +125,17 @@ class Fitter:
         """
         if self._schedule.repeats > 1:
             report.log(f"Few images: each is shown {plural(self._schedule.repeats, 'time')} an epoch, always changed.")
-        history: list[dict[str, float]] = []
-        best, weights = (-1.0, 0.0), {}
-        for epoch in range(self._params.epochs):
+        for epoch in range(len(self._history), self._params.epochs):
             loss = self._run_epoch(epoch, train, report)
             row = {"train_loss": loss, **evaluate(probabilities(self._model, val.pixels), val.labels)}
-            history.append(row)
-            score = (row["val_accuracy"], -row["val_loss"])
-            if score > best:
-                best, weights = (
-                    score,
-                    {name: value.detach().clone() for name, value in self._model.state_dict().items()},
-                )
+            if not self._history or _score(row) > max(map(_score, self._history)):
+                self._best = {name: value.detach().clone() for name, value in self._model.state_dict().items()}
+            self._history.append(row)
             self._tell(epoch, row, report)
-        self._model.load_state_dict(weights)
-        return history
+            if checkpoints.due():
+                checkpoints.make(epoch + 1, self.save)
+        self._model.load_state_dict(self._best)
+        return self._history
 
     def _run_epoch(self, epoch: int, train: Labelled, report: Report) -> float:
         """One epoch; gives the mean training loss."""
@@ -144,6 +178,10 @@ class Fitter:
         if (epoch + 1) % math.ceil(epochs / _LOGGED_EPOCHS) == 0 or epoch + 1 == epochs:
             report.log(f"Epoch {epoch + 1} of {epochs}: {row['val_accuracy']:.1%} of the validation images are right.")
         report.progress(epoch + 1, epochs, row)
+
+
+def _score(row: dict[str, float]) -> tuple[float, float]:
+    return row["val_accuracy"], -row["val_loss"]
 
 
 def evaluate(predicted: np.ndarray, labels: np.ndarray) -> dict[str, float]:

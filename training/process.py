@@ -13,24 +13,26 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from training.keeper import Keeper
 from training.progress import Progress
-from utils import scrubbed_environment
+from utils import scrubbed_environment, without_folders
 
 OUTPUT = "output.log"
 _TAIL_BYTES = 4000
 
 
 class TrainingProcess:
-    """A process group of its own, whose events go into a `Progress`.
+    """A process group of its own, whose events go into a `Progress`, and its checkpoints to a `Keeper`.
 
     Attributes:
         failure: the reason the process gave for ending without a model.
     """
 
-    def __init__(self, folder: Path, home: Path, progress: Progress):
+    def __init__(self, folder: Path, home: Path, progress: Progress, keeper: Keeper):
         self.failure: str | None = None
         self._folder = folder
         self._progress = progress
+        self._keeper = keeper
         events_fd, child_fd = os.pipe()
         with (folder / OUTPUT).open("wb") as output:
             self._process = subprocess.Popen(
@@ -73,7 +75,7 @@ class TrainingProcess:
         with (self._folder / OUTPUT).open("rb") as output:
             output.seek(0, os.SEEK_END)
             output.seek(max(0, output.tell() - _TAIL_BYTES))
-            return output.read().decode(errors="replace").splitlines()[-20:]
+            return without_folders(output.read().decode(errors="replace")).splitlines()[-20:]
 
     def close(self) -> None:
         """Let go of the pipe that keeps the process alive."""
@@ -92,22 +94,26 @@ class TrainingProcess:
 
     def _take_in(self, event: dict[str, Any]) -> None:
         if "failed" in event:
-            self.failure = event["failed"]
+            self.failure = without_folders(event["failed"])
         elif "log" in event:
-            self._progress.log(event["log"])
+            self._progress.log(without_folders(event["log"]))
+        elif "checkpoint" in event:
+            self._keeper.offer(Path(event["checkpoint"]), event["epoch"])
+        elif "resumed" in event:
+            self._keeper.resumed(event["resumed"])
         else:
             self._progress.advance(event["epoch"], event["epochs"], event["metrics"])
 
 
 @contextmanager
-def training_process(folder: Path, home: Path, progress: Progress) -> Iterator[TrainingProcess]:
+def training_process(folder: Path, home: Path, progress: Progress, keeper: Keeper) -> Iterator[TrainingProcess]:
     """A running training process that is gone when the block is left, however it is left.
 
     Args:
         folder: the job's own, with its spec and dataset.
         home: where libraries may keep their caches from one training to the next.
     """
-    process = TrainingProcess(folder, home, progress)
+    process = TrainingProcess(folder, home, progress, keeper)
     try:
         yield process
     finally:

@@ -12,12 +12,16 @@ _EPOCHS_MEASURED = 5
 
 
 class Progress:
-    """Collects events from the training process; `take` gives what is new. Safe between threads."""
+    """Collects events from the training process; `take` gives what is new. Safe between threads.
 
-    def __init__(self, epochs: int):
+    Args:
+        fraction: what an earlier attempt had reached, 0 to 1.
+    """
+
+    def __init__(self, epochs: int, fraction: float = 0.0):
         self._epochs = epochs
         self._lock = threading.Lock()
-        self._fraction = 0.0
+        self._fraction = fraction
         self._done = 0
         self._ends: deque[float] = deque(maxlen=_EPOCHS_MEASURED + 1)
         self._fields: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,6 +39,19 @@ class Report(Protocol):
         """
         ...
 
+    def checkpoint(self, path: Path, epoch: int) -> None:
+        """Hand over a file from which `fit` can go on; to be told after the progress of that epoch.
+
+        Args:
+            path: complete, and never written again; it may be deleted any time after this call.
+            epoch: finished epochs in it.
+        """
+        ...
+
+    def resumed(self, epoch: int) -> None:
+        """Tell that the training goes on from the workspace's checkpoint, of so many finished epochs."""
+        ...
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -48,12 +62,16 @@ class Workspace:
         weights_path: folder with pretrained weights; may not exist.
         download_weights: weights that are missing may be fetched from the network.
         yolo_model: ultralytics architecture for detection, such as `yolo26n`.
+        checkpoint: what an earlier attempt at the same job, on the same dataset, told its report; None to begin anew.
+        checkpoint_seconds: how long to train until the next checkpoint is worth its time.
     """
 
     folder: Path
     weights_path: Path
     download_weights: bool
     yolo_model: str
+    checkpoint: Path | None = None
+    checkpoint_seconds: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -87,6 +105,8 @@ class Trainer(Protocol):
 
     def fit(self, dataset: Dataset, params: Any, workspace: Workspace, report: Report) -> TrainedModel:
         """Train, export to ONNX, score the export on `dataset.val` against the native model.
+
+        A checkpoint that cannot be used is no reason to fail: the report gets a line, and the training begins anew.
 
         Raises:
             TrainingFailed: with a reason for a person.

@@ -37,6 +37,14 @@ class PipeReport:
         values = None if metrics is None else {name: float(value) for name, value in metrics.items()}
         self.send(epoch=float(epoch), epochs=int(epochs), metrics=values)
 
+    def checkpoint(self, path: Path, epoch: int) -> None:
+        """See `Report.checkpoint`."""
+        self.send(checkpoint=str(path), epoch=int(epoch))
+
+    def resumed(self, epoch: int) -> None:
+        """See `Report.resumed`."""
+        self.send(resumed=int(epoch))
+
     def send(self, **event: Any) -> None:
         """Send one event."""
         self._events.write(json.dumps(event) + "\n")
@@ -53,6 +61,8 @@ def main(arguments: list[str]) -> int:
         weights_path=Path(spec["weights_path"]),
         download_weights=spec["download_weights"],
         yolo_model=spec["yolo_model"],
+        checkpoint=Path(spec["checkpoint"]) if spec["checkpoint"] else None,
+        checkpoint_seconds=spec["checkpoint_seconds"],
     )
     workspace.folder.mkdir()
     try:

@@ -9,28 +9,36 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
+
+from bson import ObjectId
 
 from datasets.cache import DatasetCache
 from datasets.capture import capture
 from datasets.snapshot import Dataset, Snapshot
+from storage.attempts import BrokenOff
 from storage.database import object_id
-from storage.jobs import Job
+from storage.job import Job
 from storage.models import Model
 from storage.store import Store
 from training.heart import Heart
+from training.keeper import Keeper
 from training.process import TrainingProcess, training_process
 from training.progress import Progress
 from training.registry import TRAINERS
 from training.run import DATASET, EXIT_FAILED, RESULT, SPEC
-from utils import NotFound, Settings, Unavailable
+from utils import NotFound, Settings, Unavailable, without_folders
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.1
 _CAPTURES = 5
+_FLUSH_SECONDS = 5.0
+_SIGTERM_SECONDS = 1.0
+_STOPPED = "the worker was stopped"
 
 
 class _Ended(Exception):
@@ -55,7 +63,7 @@ class Supervisor:
         """Bring a job to an end, or back into the queue."""
         logger.info("job %s: attempt %d of a %s training begins", job.id, job.attempt, job.project_type)
         folder = self._work / f"{job.id}-{job.attempt}"
-        progress = Progress(job.epochs)
+        progress = Progress(job.epochs, job.progress)
         self._remove_leftovers()
         try:
             with Heart(self._store, job, progress, self._settings.heartbeat_seconds) as heart:
@@ -78,21 +86,53 @@ class Supervisor:
         try:
             dataset = self._materialise(job)
         except OSError as error:
-            raise self._failed(job, f"the images could not be brought to the worker's disk: {error}") from error
+            reason = without_folders(str(error))
+            raise self._failed(job, f"the images could not be brought to the worker's disk: {reason}") from error
         dataset.write(folder / DATASET)
-        (folder / SPEC).write_text(json.dumps(self._spec(job)))
+        checkpoint = self._fetch_checkpoint(job, dataset.digest, folder / "checkpoint", progress)
+        (folder / SPEC).write_text(json.dumps(self._spec(job, checkpoint)))
         progress.log(f"{len(dataset.train)} images to train on, {len(dataset.val)} held back")
         home = self._settings.data_dir / "cache" / "home"
         home.mkdir(parents=True, exist_ok=True)
-        with training_process(folder, home, progress) as process:
+        with (
+            Keeper(self._store, job, dataset.digest, heart.beat) as keeper,
+            training_process(folder, home, progress, keeper) as process,
+        ):
             logger.info("job %s: training process %d", job.id, process.pid)
-            status = self._follow(job, process, heart)
+            status = self._follow(job, process, heart, keeper)
             if status != 0:
-                raise self._broken_off(job, status, process, progress, heart)
+                raise self._broken_off(job, status, process, progress, heart, keeper)
         self._finish(job, json.loads((folder / RESULT).read_text()), progress, heart)
 
-    def _spec(self, job: Job) -> dict[str, Any]:
+    def _fetch_checkpoint(self, job: Job, digest: str, path: Path, progress: Progress) -> Path | None:
+        """What an earlier attempt left, on disk; None to begin anew.
+
+        A checkpoint may be a pickle, which can run code when it is read. What is read is what a training process of
+        ours wrote: the job names its hash, so that whoever could change the stored file alone changes nothing here.
+        """
+        checkpoint = job.checkpoint
+        if checkpoint is None:
+            return None
+        if checkpoint.digest != digest:
+            reason = "the images or labels have changed since"
+        elif self._save(checkpoint.file_id, path) != checkpoint.sha256:
+            reason = "the checkpoint is lost or damaged"
+        else:
+            progress.log(f"attempt {job.attempt} goes on after epoch {checkpoint.epoch}")
+            return path.absolute()
+        progress.log(f"attempt {job.attempt} starts over from the first epoch: {reason}")
+        self._persist(lambda: self._store.jobs.start_over(job))
+        return None
+
+    def _save(self, file_id: ObjectId, path: Path) -> str | None:
+        with suppress(NotFound):
+            return self._persist(lambda: self._store.artifacts.save(file_id, path))
+        return None
+
+    def _spec(self, job: Job, checkpoint: Path | None) -> dict[str, Any]:
         return {
+            "checkpoint": str(checkpoint) if checkpoint else None,
+            "checkpoint_seconds": self._settings.checkpoint_seconds,
             "project_type": job.project_type,
             "params": job.params,
             "weights_path": str(self._settings.weights_path.absolute()),
@@ -126,7 +166,7 @@ class Supervisor:
         files, fraction, seed = self._store.image_files, job.params["train_split"], job.params["seed"]
         return self._persist(lambda: self._cache.materialise(snapshot, files, fraction, seed))
 
-    def _follow(self, job: Job, process: TrainingProcess, heart: Heart) -> int:
+    def _follow(self, job: Job, process: TrainingProcess, heart: Heart, keeper: Keeper) -> int:
         """Wait for the end of the process; end it when the job is cancelled, lost, too long, or the worker stops."""
         deadline = time.monotonic() + self._settings.job_hours * 3600
         while True:
@@ -142,22 +182,29 @@ class Supervisor:
                 raise _Ended
             if self._stop.is_set():
                 process.kill()
-                self._persist(lambda: self._store.jobs.release(job, "the worker was stopped", counts=False))
+                keeper.flush(_FLUSH_SECONDS)
+                self._persist(lambda: self._store.jobs.release(job, _STOPPED, BrokenOff.STOPPED))
                 raise _Ended
             if time.monotonic() > deadline:
                 process.kill()
                 raise self._failed(job, f"the training took longer than the {self._settings.job_hours:g} h allowed")
 
-    def _broken_off(self, job: Job, status: int, process: TrainingProcess, progress: Progress, heart: Heart) -> _Ended:
+    def _broken_off(
+        self, job: Job, status: int, process: TrainingProcess, progress: Progress, heart: Heart, keeper: Keeper
+    ) -> _Ended:
         """Record why the process ended without a model; a process that was killed is tried again."""
         for line in process.last_lines():
             progress.log(line)
         self._persist(heart.beat)
         if status == EXIT_FAILED and process.failure:
             return self._failed(job, process.failure)
-        reason = exit_reason(status)
+        reason, cause = exit_reason(status), BrokenOff.CRASHED
+        # A machine that goes down ends every process at once, and this one may be seen before our own signal.
+        if self._stop.wait(_SIGTERM_SECONDS if status == -signal.SIGTERM else 0):
+            reason, cause = _STOPPED, BrokenOff.STOPPED
         logger.warning("job %s: %s", job.id, reason)
-        self._persist(lambda: self._store.jobs.release(job, reason))
+        keeper.flush(_FLUSH_SECONDS)
+        self._persist(lambda: self._store.jobs.release(job, reason, cause))
         return _Ended()
 
     def _finish(self, job: Job, result: dict[str, Any], progress: Progress, heart: Heart) -> None:

@@ -20,7 +20,7 @@ from training.housekeeping import Housekeeper
 from training.identity import Identity
 from training.queue import WAKE, celery_app
 from training.supervisor import Supervisor
-from utils import Settings, Unavailable
+from utils import Settings, Unavailable, without_folders
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Desk:
             # An error in here is ours or the machine's (a full disk), and the next job must start all the same.
             except Exception as error:
                 logger.exception("job %s: supervision failed", job.id)
-                self._give_back(job, f"the worker could not see the training through: {error}")
+                self._give_back(job, f"the worker could not see the training through: {without_folders(str(error))}")
 
     def _give_back(self, job: Job, reason: str) -> None:
         with suppress(Unavailable):  # then its lease brings it back

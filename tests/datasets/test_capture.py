@@ -31,6 +31,17 @@ def test_annotations_follow_their_class_and_removed_classes_are_counted_by_image
     assert taken.unknown == (("red", 1),)
 
 
+def test_an_image_whose_class_left_the_list_is_not_said_to_have_no_label(caller: Caller, store: Store):
+    caller.project("pets", classes="cat|dog")
+    caller.place("pets", "a", "cat")
+    caller.place("pets", "b", "")
+    caller.call("PUT", "/upload/class_info", project_name="pets", class_info="dog")
+    user = store.users.find("ada")
+    assert user
+    taken = capture(store, store.projects.owned("pets", user))
+    assert (taken.unlabelled, taken.unknown) == (["b"], (("cat", 1),))
+
+
 def test_a_class_added_after_the_project_was_read_is_known(caller: Caller, store: Store):
     caller.project("pets", classes="cat")
     user = store.users.find("ada")

@@ -33,6 +33,12 @@ class Silent:
     def progress(self, epoch: float, epochs: int, metrics: dict[str, float] | None = None) -> None:
         """Not read."""
 
+    def checkpoint(self, path: Path, epoch: int) -> None:
+        """Not read."""
+
+    def resumed(self, epoch: int) -> None:
+        """Not read."""
+
 
 def square(random: np.random.Generator, width: int, height: int, colour: int) -> tuple[np.ndarray, Annotation]:
     """One bright rectangle on dark noise, and where it is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from storage.attempts import MOST_ATTEMPTS, BrokenOff, Checkpoint
 from storage.jobs import LOG_TAIL_LINES, Job, JobState
 from storage.projects import Project
 from storage.store import Store
@@ -99,11 +101,128 @@ def test_a_job_fails_after_its_last_attempt_with_the_reason(store: Store) -> Non
 def test_an_attempt_that_was_broken_off_from_outside_does_not_count(store: Store) -> None:
     job = a_job(store, "ada", "p")
     for _ in range(5):
-        assert store.jobs.release(claimed(store), "the worker was stopped", counts=False)
+        assert store.jobs.release(claimed(store), "the worker was stopped", BrokenOff.STOPPED)
     assert store.jobs.get(job.id).state is JobState.QUEUED
     for _ in range(3):
         store.jobs.release(claimed(store), "crashed")
     assert store.jobs.get(job.id).state is JobState.FAILED
+
+
+def keep(store: Store, job: Job, epoch: int) -> ObjectId:
+    file = store.artifacts.put(io.BytesIO(b"checkpoint"), f"checkpoint-{epoch}")
+    assert store.jobs.checkpoint(job, file, epoch, "digest")
+    return file.id
+
+
+def stored(store: Store) -> set[ObjectId]:
+    return {row["_id"] for row in store.database["artifacts.files"].find()}
+
+
+def test_a_process_that_dies_by_itself_twice_at_the_same_place_is_not_tried_a_third_time(store: Store) -> None:
+    job = a_job(store, "ada", "p")
+    for _ in range(2):
+        store.jobs.release(claimed(store), "crashed", BrokenOff.CRASHED)
+    ended = store.jobs.get(job.id)
+    assert (ended.state, ended.error) == (JobState.FAILED, "crashed (tried 2 times)")
+    assert [attempt.ended_by for attempt in ended.attempts] == ["crashed", "crashed (tried 2 times)"]
+
+
+@pytest.mark.parametrize("cause", [BrokenOff.LOST, BrokenOff.CRASHED])
+def test_a_job_that_gets_further_each_time_is_tried_again_up_to_a_bound(store: Store, cause: BrokenOff) -> None:
+    job = a_job(store, "ada", "p")
+    for attempt in range(1, MOST_ATTEMPTS + 1):
+        assert store.jobs.get(job.id).state is JobState.QUEUED
+        current = claimed(store)
+        keep(store, current, attempt)
+        store.jobs.release(current, "broken off", cause)
+    assert store.jobs.get(job.id).state is JobState.FAILED
+    assert stored(store) == set()
+
+
+def test_going_over_the_same_epochs_again_is_no_progress(store: Store) -> None:
+    job = a_job(store, "ada", "p")
+    for _ in range(4):
+        current = claimed(store)
+        keep(store, current, 5)
+        store.jobs.release(current, "lost")
+        if store.jobs.get(job.id).state is JobState.FAILED:
+            break
+    assert store.jobs.get(job.id).attempt == 3
+
+
+def test_a_new_checkpoint_replaces_the_old_one_and_being_told_twice_harms_nothing(store: Store) -> None:
+    a_job(store, "ada", "p")
+    job = claimed(store)
+    keep(store, job, 1)
+    file = store.artifacts.put(io.BytesIO(b"newer"), "checkpoint-2")
+    assert store.jobs.checkpoint(job, file, 2, "digest")
+    assert store.jobs.checkpoint(job, file, 2, "digest")
+    assert stored(store) == {file.id}
+    kept = store.jobs.get(job.id).checkpoint
+    assert kept == Checkpoint(file.id, file.sha256, 5, 2, "digest")
+
+
+def test_a_stale_attempt_leaves_no_checkpoint(store: Store) -> None:
+    a_job(store, "ada", "p")
+    stale = claimed(store)
+    kept = keep(store, stale, 1)
+    store.jobs.release(stale, "lost")
+    claimed(store)
+    assert not store.jobs.checkpoint(stale, store.artifacts.put(io.BytesIO(b"late"), "c"), 9, "digest")
+    assert stored(store) == {kept}
+
+
+@pytest.mark.parametrize("way", ["succeeds", "fails", "is cancelled", "is cancelled in the queue", "fails at last"])
+def test_a_job_that_ends_leaves_no_checkpoint(store: Store, way: str) -> None:
+    a_job(store, "ada", "p")
+    job = claimed(store)
+    keep(store, job, 1)
+    if way == "succeeds":
+        store.jobs.succeed(job, ObjectId())
+    elif way == "fails":
+        store.jobs.fail(job, "reason")
+    elif way == "is cancelled":
+        store.jobs.end_cancelled(job)
+    elif way == "is cancelled in the queue":
+        store.jobs.release(job, "lost")
+        store.jobs.cancel(job.id)
+    else:
+        for _ in range(3):
+            store.jobs.release(job, "lost")
+            job = store.jobs.claim("w") or job
+    ended = store.jobs.get(job.id)
+    assert (ended.state.ended, ended.checkpoint, stored(store)) == (True, None, set())
+    assert all(attempt.ended_at for attempt in ended.attempts)
+
+
+def test_a_further_attempt_goes_on_where_the_checkpoint_is_and_progress_never_falls(store: Store) -> None:
+    a_job(store, "ada", "p")
+    first = claimed(store, "$w1")
+    history = [{"epoch": epoch, "loss": 1.0 / epoch} for epoch in (1, 2, 3)]
+    store.jobs.beat(first, {"progress": 0.35, "epoch": 3, "metrics": {"loss": 0.3}}, history, [])
+    keep(store, first, 2)
+    store.jobs.release(first, "lost")
+    second = claimed(store, "w2")
+    assert (second.epoch, second.progress, second.history) == (2, 0.35, tuple(history[:2]))
+    store.jobs.resumed(second, 2)
+    record = store.jobs.get(second.id).attempts
+    assert [(a.attempt, a.worker, a.ended_by, a.resumed_from_epoch, a.epoch) for a in record] == [
+        (1, "$w1", "lost", 0, 3),
+        (2, "w2", None, 2, None),
+    ]
+    store.jobs.start_over(second)
+    anew = store.jobs.get(second.id)
+    assert (anew.epoch, anew.progress, anew.history, anew.checkpoint) == (0, 0.35, (), None)
+    assert stored(store) == set()
+
+
+def test_an_epoch_that_is_gone_over_again_is_in_the_history_once(store: Store) -> None:
+    a_job(store, "ada", "p")
+    job = claimed(store)
+    store.jobs.beat(job, {}, [{"epoch": epoch, "loss": 1.0} for epoch in (1, 2, 3)], [])
+    beaten = store.jobs.beat(job, {}, [{"epoch": 2, "loss": 2.0}], [])
+    assert beaten is not None
+    assert [(entry["epoch"], entry["loss"]) for entry in beaten.history] == [(1, 1.0), (2, 2.0)]
 
 
 def test_cancelling_a_queued_job_ends_it_at_once_and_frees_the_project(store: Store) -> None:
@@ -132,7 +251,7 @@ def test_giving_back_a_job_that_was_cancelled_ends_it(store: Store) -> None:
     a_job(store, "ada", "p")
     job = claimed(store)
     store.jobs.cancel(job.id)
-    assert store.jobs.release(job, "the worker was stopped", counts=False)
+    assert store.jobs.release(job, "the worker was stopped", BrokenOff.STOPPED)
     assert store.jobs.get(job.id).state is JobState.CANCELLED
 
 

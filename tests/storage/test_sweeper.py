@@ -14,7 +14,7 @@ from storage.store import Store
 from storage.sweeper import sweep
 from storage.users import User
 
-NONE = {"projects": 0, "contents": 0, "models": 0, "image_files": 0, "artifacts": 0}
+NONE = {"projects": 0, "contents": 0, "events": 0, "models": 0, "image_files": 0, "artifacts": 0}
 AT_ONCE = timedelta(seconds=-2)
 HEADER = {"format": "PNG", "width": 1, "height": 1}
 
@@ -121,6 +121,18 @@ def test_a_model_whose_job_did_not_succeed_goes(store: Store, project: Project):
     assert sweep(store) == NONE
     assert sweep(store, AT_ONCE) == {**NONE, "models": 1}
     assert _counts(store) == before
+
+
+def test_a_checkpoint_stays_while_its_job_has_not_ended(store: Store, user: User):
+    job = store.jobs.create(store.projects.create(user, "p", "classification"), {}, 1)
+    claimed = store.jobs.claim("w")
+    assert claimed
+    file = store.artifacts.put(io.BytesIO(b"c"), "checkpoint")
+    assert store.jobs.checkpoint(claimed, file, 1, "digest")
+    assert sweep(store, AT_ONCE) == NONE
+    # As if the worker had died between ending the job and deleting its checkpoint.
+    store.database["jobs"].update_one({"_id": job.id}, {"$unset": {"active": 1}})
+    assert sweep(store, AT_ONCE) == {**NONE, "artifacts": 1}
 
 
 def test_more_leftovers_than_one_batch_holds_go(store: Store, project: Project, monkeypatch: pytest.MonkeyPatch):

@@ -33,6 +33,8 @@ class Recorder:
         self.lines: list[str] = []
         self.epochs: list[float] = []
         self.metrics: list[dict[str, float]] = []
+        self.checkpoints: list[tuple[Path, int]] = []
+        self.resumed_from: int | None = None
 
     def log(self, line: str) -> None:
         self.lines.append(line)
@@ -41,6 +43,12 @@ class Recorder:
         self.epochs.append(epoch)
         if metrics is not None:
             self.metrics.append(metrics)
+
+    def checkpoint(self, path: Path, epoch: int) -> None:
+        self.checkpoints.append((path, epoch))
+
+    def resumed(self, epoch: int) -> None:
+        self.resumed_from = epoch
 
 
 def save(array: np.ndarray, path: Path, class_index: int) -> Sample:

@@ -3,8 +3,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +33,7 @@ pytestmark = [
 HOSTILE = ('5" nail', "\\", "yes", "null", "a: b", "{x}", "$x_2^$", "download: import os\nos.abort()", "猫\x00")
 BOX = (0.5, 0.5, 0.5, 0.5)
 QUICK = DetectionParams(image_size=64, epochs=1)
+FOUR_EPOCHS = DetectionParams(image_size=32, epochs=4)
 
 
 class Recorder(Silent):
@@ -40,6 +43,8 @@ class Recorder(Silent):
         self.lines: list[str] = []
         self.epochs: list[float] = []
         self.metrics: list[dict[str, float]] = []
+        self.checkpoints: list[tuple[Path, int]] = []
+        self.resumed_from: int | None = None
         self._cancel_at = cancel_at
 
     def log(self, line: str) -> None:
@@ -51,6 +56,12 @@ class Recorder(Silent):
         self.epochs.append(epoch)
         if metrics is not None:
             self.metrics.append(metrics)
+
+    def checkpoint(self, path: Path, epoch: int) -> None:
+        self.checkpoints.append((path, epoch))
+
+    def resumed(self, epoch: int) -> None:
+        self.resumed_from = epoch
 
 
 def snapshot(classes: tuple[str, ...], *images: tuple[Annotation, ...], unknown=()) -> Snapshot:
@@ -149,6 +160,52 @@ def test_pictures_are_made(hostile):
 def test_what_the_report_raises_ends_the_training(tmp_path):
     with pytest.raises(KeyError, match="cancelled"):
         DetectionTrainer().fit(squares(tmp_path, 12, 4), QUICK, workspace(tmp_path / "work"), Recorder(cancel_at=0.3))
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Path]:
+    """A training of four epochs that was broken off in the third, and its checkpoint; its folders are gone."""
+    torch.set_num_threads(1)
+    folder, report = tmp_path_factory.mktemp("interrupted"), Recorder(cancel_at=2.4)
+    dataset = squares(folder, 8, 4)
+    place = replace(workspace(folder / "work"), checkpoint_seconds=0)
+    with pytest.raises(KeyError):
+        DetectionTrainer().fit(dataset, FOUR_EPOCHS, place, report)
+    assert [epoch for _, epoch in report.checkpoints] == [1, 2]
+    checkpoint = report.checkpoints[-1][0].rename(folder / "checkpoint")
+    shutil.rmtree(place.folder)
+    return dataset, checkpoint
+
+
+def test_a_training_goes_on_from_a_checkpoint_and_keeps_its_history_and_best_epoch(interrupted, tmp_path):
+    dataset, checkpoint = interrupted
+    report = Recorder()
+    place = replace(workspace(tmp_path / "work"), checkpoint=checkpoint, checkpoint_seconds=0)
+    model = DetectionTrainer().fit(dataset, FOUR_EPOCHS, place, report)
+    assert report.resumed_from == 2
+    assert (min(report.epochs) > 2, report.epochs[-1], len(report.metrics)) == (True, 4, 2)
+    assert [epoch for _, epoch in report.checkpoints] == [3]
+    assert model.onnx_path.is_file()
+
+
+@pytest.mark.parametrize("damage", ["not a checkpoint", "another architecture", "ultralytics cannot go on"])
+def test_a_checkpoint_that_cannot_be_used_means_a_start_from_the_beginning(interrupted, tmp_path, damage):
+    dataset, good = interrupted
+    checkpoint = tmp_path / "checkpoint"
+    content = {"not a checkpoint": b"PK nothing", "another architecture": good.read_bytes()}.get(damage, b"")
+    checkpoint.write_bytes(content)
+    if not content:
+        with zipfile.ZipFile(good) as source, zipfile.ZipFile(checkpoint, "w") as target:
+            for name in source.namelist():
+                target.writestr(name, b"cut short" if name == "last.pt" else source.read(name))
+    name = "yolo11n" if damage == "another architecture" else "yolo26n"
+    report = Recorder(cancel_at=1.5)
+    with pytest.raises(KeyError):
+        DetectionTrainer().fit(
+            dataset, FOUR_EPOCHS, replace(workspace(tmp_path / "w", name), checkpoint=checkpoint), report
+        )
+    assert any("the checkpoint cannot be used, training starts over" in line for line in report.lines)
+    assert (report.resumed_from, report.epochs[0], len(report.metrics)) == (None, 1, 1)
 
 
 def test_originals_stay_as_they_are_and_any_allowed_format_trains(tmp_path):

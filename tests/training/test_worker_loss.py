@@ -5,46 +5,92 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+from bson import ObjectId
 from flask.testing import FlaskClient
 
-from storage.jobs import JobState
+from storage.job import Job, JobState
 from storage.store import Store
 from tests.conftest import Caller, start_worker, wait_until
-from tests.training.conftest import infer, is_gone, shade, start_training, training_of, wait_for, wait_for_epoch
+from tests.training.conftest import infer, is_gone, shade, start_training, training_of, wait_for
 from utils import Settings
 
 
-def test_a_job_outlives_its_worker(caller: Caller, store: Store, settings: Settings, shades: str) -> None:
-    first = start_worker(settings)
-    job_id = start_training(caller, shades, epochs=60)
-    process = training_of(first)
-    wait_for_epoch(store, job_id)
-    first.kill()
-    first.wait()
-    wait_until(lambda: is_gone(process), 5)
-    second = start_worker(settings)
+def wait_for_checkpoint(store: Store, job_id: ObjectId, epoch: int, attempt: int = 1) -> Job:
+    """The job once this attempt has left a checkpoint of at least this epoch."""
+
+    def kept() -> Job | None:
+        job = store.jobs.get(job_id)
+        return job if job.attempt == attempt and job.checkpoint and job.checkpoint.epoch >= epoch else None
+
+    job: Job = wait_until(kept, 90)
+    return job
+
+
+def checkpoints(store: Store) -> int:
+    return store.database["artifacts.files"].count_documents({"filename": {"$regex": "^checkpoint"}})
+
+
+@pytest.mark.parametrize("killed", ["the worker", "the training process"])
+def test_an_interrupted_training_goes_on_from_its_last_checkpoint(
+    caller: Caller, store: Store, settings: Settings, shades: str, killed: str
+) -> None:
+    worker = start_worker(settings, checkpoint_seconds=0)
     try:
-        job = wait_for(store, job_id, "succeeded", "failed")
-        assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2)
+        job_id = start_training(caller, shades, epochs=40)
+        process = training_of(worker)
+        before = wait_for_checkpoint(store, job_id, 15)
+        if killed == "the worker":
+            worker.kill()
+            worker.wait()
+            wait_until(lambda: is_gone(process), 5)
+            worker = start_worker(settings)
+        else:
+            process.kill()
+        seen = []
+        wait_until(lambda: seen.append(store.jobs.get(job_id)) or seen[-1].state.ended, 90)
+        job = seen[-1]
+        assert job.state is JobState.SUCCEEDED, job.error
+        first, second = job.attempts
+        assert first.ended_by
+        assert (second.ended_by, second.epoch) == (None, 40)
+        assert 15 <= second.resumed_from_epoch <= 40
+        assert first.epoch is not None
+        assert first.epoch + 40 - second.resumed_from_epoch <= 40 + 5
+        assert [entry["epoch"] for entry in job.history] == list(range(1, 41))
+        assert min(shown.progress for shown in seen) >= before.progress
         assert store.database["models"].count_documents({}) == 1
+        assert checkpoints(store) == 0
         wait_until(lambda: list((settings.data_dir / "work").iterdir()) == [], 10)
     finally:
-        second.terminate()
-        second.wait(20)
+        worker.terminate()
+        worker.wait(20)
 
 
-def test_a_worker_that_is_stopped_gives_its_job_back_at_once(
+def test_a_worker_that_is_stopped_gives_its_job_back_at_once_and_it_starts_over_when_the_data_have_changed(
     caller: Caller, store: Store, settings: Settings, shades: str
 ) -> None:
-    worker = start_worker(settings)
-    job_id = start_training(caller, shades, epochs=1000)
+    worker = start_worker(settings, checkpoint_seconds=0)
+    job_id = start_training(caller, shades, epochs=20)
     process = training_of(worker)
-    wait_for_epoch(store, job_id)
+    wait_for_checkpoint(store, job_id, 5)
     worker.terminate()
     assert worker.wait(20) == 0
     assert is_gone(process)
     job = store.jobs.get(job_id)
-    assert (job.state, job.allowance) == (JobState.QUEUED, 1)
+    assert (job.state, [attempt.ended_by for attempt in job.attempts]) == (JobState.QUEUED, ["the worker was stopped"])
+    assert checkpoints(store) == 1
+    caller.place(shades, "new.png", "dark", shade(40, 77))
+    worker = start_worker(settings)
+    try:
+        job = wait_for(store, job_id, "succeeded", "failed")
+        assert [attempt.resumed_from_epoch for attempt in job.attempts] == [0, 0]
+        assert [entry["epoch"] for entry in job.history] == list(range(1, 21))
+        assert any("starts over" in line for line in job.log)
+        assert checkpoints(store) == 0
+    finally:
+        worker.terminate()
+        worker.wait(20)
 
 
 def test_a_training_that_cannot_succeed_says_why_and_leaves_the_old_model_serving(
