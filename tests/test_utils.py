@@ -8,9 +8,9 @@ from utils import without_folders
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("cannot open '/srv/our data/work/1-1/model.onnx'", "cannot open 'model.onnx'"),
+        ("cannot open '/srv/our data/jobs/1-1/model.onnx'", "cannot open 'model.onnx'"),
         ('  File "/opt/diyml/training/run.py", line 60', '  File "run.py", line 60'),
-        ("saved to /srv/data/work/1-1/run", "saved to run"),
+        ("saved to /srv/data/jobs/1-1/run", "saved to run"),
         ("epoch 1/3, 4.5 images/s, and/or https://example.org/a/b", None),
     ],
 )

@@ -80,7 +80,7 @@ class Follower:
             if self._is_over() or now - started >= seconds or self._stopping():
                 return
             # Other processes write what we wait for, and nothing but the database tells.
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_LOOK_SECONDS)  # The database has no way to tell us that works without a replica set.
 
     def _look(self) -> list[str]:
         self._job = self._store.jobs.head(self._job.id)
