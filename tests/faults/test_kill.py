@@ -42,7 +42,7 @@ def test_killing_everything_at_once_loses_nothing(platform: Platform) -> None:
 
 
 def uploading_beside_a_training(platform: Platform, prefix: str) -> Uploader:
-    platform.train(epochs=40)
+    platform.train(epochs=25)
     wait_until(lambda: platform.training()["epoch"] >= 1, 60)
     uploader = Uploader(platform, prefix)
     before = len(platform.acknowledged)
