@@ -79,8 +79,7 @@ def _open(content: bytes, max_pixels: int) -> Image.Image:
             image = Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError:
         raise TooLarge(f"the image has more than the {max_pixels:,} pixels allowed: send a smaller one") from None
-    # Pillow's parsers raise many kinds of error on damaged files, and which ones changes between versions.
-    except Exception:
+    except Exception:  # Pillow's parsers raise many kinds on damaged files, and which ones changes between versions.
         raise _invalid(f"not an image: wanted one of {', '.join(FORMATS)}, got something else") from None
     width, height = image.size
     if width * height > max_pixels:
@@ -100,10 +99,9 @@ def _format(image: Image.Image) -> str:
 
 
 def _load(image: Image.Image) -> None:
-    # As above: struct.error, IndexError, zlib.error, ...
     try:
         image.load()
-    except Exception as error:
+    except Exception as error:  # so do its decoders: struct.error, IndexError, zlib.error, ...
         raise _invalid(f"the image is damaged or cut short: {error}") from None
 
 
@@ -113,6 +111,6 @@ def _orientation(image: Image.Image) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:
+    except Exception:  # and its reader of EXIF data
         return 1
     return value if value in _TURNS else 1

@@ -12,7 +12,7 @@ from demo.scores import predicted_boxes, right_boxes, true_boxes
 
 TILE_PX, CAPTION_PX, GAP_PX = 320, 26, 6
 COLUMNS, MOST_TILES = 4, 12
-PAPER, INK, RIGHT, WRONG = "white", "black", "#0a8f3c", "#d0021b"
+PAPER, RIGHT, WRONG = "white", "#0a8f3c", "#d0021b"
 Answer = tuple[Example, list[dict[str, Any]]]
 
 

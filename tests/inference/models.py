@@ -47,14 +47,14 @@ def brightness_model() -> bytes:
     return model.SerializeToString()
 
 
-def brightness_card(content: bytes) -> ModelCard:
-    """Its card."""
+def classification_card(size_px: int, classes: list[str], content: bytes = b"") -> ModelCard:
+    """A card that says what a predictor needs, and nothing else."""
     return ModelCard(
         project_type="classification",
-        architecture="mean",
-        classes=["bright", "dark"],
-        image_size=SIZE_PX,
-        preprocessing=describe_preprocessing(SIZE_PX),
+        architecture="handmade",
+        classes=classes,
+        image_size=size_px,
+        preprocessing=describe_preprocessing(size_px),
         metrics={},
         metrics_on="validation images",
         export_difference=0.0,
@@ -76,7 +76,8 @@ def store_brightness_model(store: Store, project: Project) -> Model:
     store.jobs.create(project, {}, 1)
     job = store.jobs.claim("test")
     assert job is not None
-    model = store.models.create(project.id, job.id, brightness_card(content).model_dump(), {"model.onnx": file})
+    card = classification_card(SIZE_PX, ["bright", "dark"], content)
+    model = store.models.create(project.id, job.id, card.model_dump(), {"model.onnx": file})
     assert store.jobs.succeed(job, model.id)
     assert store.projects.serve(project.id, model.id, model.version)
     return model

@@ -12,9 +12,9 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from datasets.images import decode
-from inference.classification import BORDER, INPUT, OUTPUT, ClassificationPredictor, describe_preprocessing, letterbox
-from inference.protocol import ModelCard
+from inference.classification import BORDER, INPUT, OUTPUT, ClassificationPredictor, letterbox
 from inference.sessions import open_session
+from tests.inference.models import classification_card
 
 CLASSES = ["red", "green", "blue"]
 
@@ -35,30 +35,9 @@ def colour_session(size_px: int) -> onnxruntime.InferenceSession:
     return open_session(model.SerializeToString(), threads=1)
 
 
-def card(size_px: int) -> ModelCard:
-    return ModelCard(
-        project_type="classification",
-        architecture="colour",
-        classes=CLASSES,
-        image_size=size_px,
-        preprocessing=describe_preprocessing(size_px),
-        metrics={},
-        metrics_on="validation images",
-        export_difference=0.0,
-        dataset={},
-        params={},
-        pretrained=False,
-        device="CPU",
-        libraries={},
-        licence="",
-        onnx_sha256="",
-        duration_seconds=0.0,
-    )
-
-
 @pytest.fixture
 def predictor() -> ClassificationPredictor:
-    return ClassificationPredictor(colour_session(32), card(32))
+    return ClassificationPredictor(colour_session(32), classification_card(32, CLASSES))
 
 
 def encoded(image: Image.Image, file_format: str = "PNG") -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+from collections.abc import Iterator
 
 import numpy as np
 import psutil
@@ -23,6 +24,17 @@ def shade(value: int, seed: int) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(np.clip(noise + value, 0, 255).astype(np.uint8)).save(stream, "PNG")
     return stream.getvalue()
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads gain nothing on images this small, and lose much beside other busy processes."""
+    import torch  # only the tests that train in this process need it
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

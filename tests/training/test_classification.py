@@ -23,6 +23,8 @@ from training.fitting import Schedule
 from training.pixels import load
 from training.protocol import TrainedModel, TrainingFailed, Workspace
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 HOSTILE = ('5" nail', "\\", "yes", "null", "a: b", "{x}", "$x$", "猫 \n\x00")
 
 
@@ -77,15 +79,6 @@ def fit(dataset: Dataset, folder: Path, weights: Path | None = None, **params) -
     workspace = Workspace(folder, weights or folder / "none", download_weights=False, yolo_model="")
     chosen = ClassificationParams(**{"epochs": 3, "image_size": 32, **params})
     return ClassificationTrainer().fit(dataset, chosen, workspace, report), report
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Threads gain nothing on images this small, and lose much beside other busy processes."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

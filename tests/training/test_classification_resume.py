@@ -12,16 +12,9 @@ from tests.training.test_classification import Recorder, shapes
 from training.classification import ClassificationParams, ClassificationTrainer
 from training.protocol import TrainedModel, Workspace
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FOUR_EPOCHS = ClassificationParams(epochs=4, image_size=32)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Threads gain nothing on images this small, and lose much beside other busy processes."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
