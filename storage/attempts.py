@@ -10,6 +10,7 @@ from typing import Any
 from bson import ObjectId
 
 from storage.database import Document
+from storage.files import Files
 
 # A process that dies by itself twice at the same place will do so a third time.
 _MOST_CRASHES = 2
@@ -120,3 +121,9 @@ def with_checkpoint(checkpoint: Document) -> Document:
         "furthest_epoch": {"$max": ["$furthest_epoch", epoch]},
         **{name: {"$cond": [further, 0, f"${name}"]} for name in ("losses", "crashes")},
     }
+
+
+def delete_checkpoint(files: Files, before: Document | None, keep: ObjectId | None = None) -> None:
+    """Delete the file of a job as it was before, unless it is the one to keep: a step may be told twice."""
+    if before and before.get("checkpoint") and before["checkpoint"]["file_id"] != keep:
+        files.delete(before["checkpoint"]["file_id"])

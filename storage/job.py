@@ -14,6 +14,7 @@ from storage.database import Document
 from utils import NotFound, utc_now
 
 MOST_STATES = 200
+WITHOUT_BULK = {"log": 0, "history": 0}
 
 
 class JobState(str, Enum):

@@ -12,6 +12,7 @@ from storage.images import Images
 from storage.inferences import Inferences
 from storage.job_events import JobEvents
 from storage.job_queue import JobQueue
+from storage.job_runs import JobRuns
 from storage.jobs import Jobs
 from storage.models import Models
 from storage.projects import Projects
@@ -34,9 +35,8 @@ class Store:
         self.throttles = Throttles(self.database, settings.login_window_seconds)
         self.projects = Projects(self.database)
         self.images = Images(self.database, self.image_files)
-        self.jobs = Jobs(
-            self.database, self.artifacts, settings.lease_seconds, settings.max_attempts, settings.queued_jobs_per_user
-        )
+        self.jobs = Jobs(self.database, self.artifacts, settings.queued_jobs_per_user)
+        self.job_runs = JobRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
         self.job_events = JobEvents(self.database)
         self.job_queue = JobQueue(self.database)
         self.models = Models(self.database, self.artifacts)

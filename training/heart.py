@@ -6,8 +6,8 @@ import logging
 import threading
 from contextlib import suppress
 
+from storage.job import Job
 from storage.job_events import Event, numbered
-from storage.jobs import Job
 from storage.store import Store
 from training.news import news_of
 from training.progress import Progress
@@ -58,7 +58,7 @@ class Heart:
             fields, history, log = self._progress.take()
             news, kept = news_of(self._seen, fields, history, log)
             try:
-                job = self._store.jobs.beat(self._job, {**fields, **kept}, history, log, events=len(news))
+                job = self._store.job_runs.beat(self._job, {**fields, **kept}, history, log, events=len(news))
             except Unavailable:
                 self._progress.give_back(fields, history, log)
                 raise

@@ -39,15 +39,15 @@ class Housekeeper:
         A job is taken only when two looks in a row find it so: after an outage of the database its own worker
         beats first and keeps it. A worker of this machine whose process is gone needs no such patience.
         """
-        for job in self._store.jobs.running():
+        for job in self._store.job_runs.running():
             if self._me.knows_gone(job.worker):
                 logger.warning("job %s: its worker %s is gone, giving it back to the queue", job.id, job.worker)
-                self._store.jobs.release(job, LOST)
-        expired = list(self._store.jobs.expired())
+                self._store.job_runs.release(job, LOST)
+        expired = list(self._store.job_runs.expired())
         for job in expired:
             if (job.id, job.attempt) in self._suspects:
                 logger.warning("job %s: no heartbeat from %s, giving it back to the queue", job.id, job.worker)
-                self._store.jobs.release(job, LOST)
+                self._store.job_runs.release(job, LOST)
         self._suspects = {(job.id, job.attempt) for job in expired}
 
     def finish(self) -> None:

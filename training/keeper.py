@@ -92,7 +92,7 @@ class Keeper:
     def _record(self, resumed: int | None, newest: tuple[Path, int] | None) -> None:
         try:
             if resumed is not None:
-                self._store.jobs.resumed(self._job, resumed)
+                self._store.job_runs.resumed(self._job, resumed)
                 resumed = None
             if newest:
                 self._upload(*newest)
@@ -107,7 +107,7 @@ class Keeper:
         with path.open("rb") as source:
             file = self._store.artifacts.put(source, f"checkpoint-{epoch}")
         self._beat()
-        if self._store.jobs.checkpoint(self._job, file, epoch, self._digest):
+        if self._store.job_runs.checkpoint(self._job, file, epoch, self._digest):
             logger.info("job %s: checkpoint of epoch %d kept, %d bytes", self._job.id, epoch, file.size)
         path.unlink(missing_ok=True)
 

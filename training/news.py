@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from storage.job import Job
 from storage.job_events import News
-from storage.jobs import Job
 
 MOST_LOG_LINES = 20_000
 MOST_LOG_BYTES = 5_000_000

@@ -8,7 +8,7 @@ from celery import Celery
 from pydantic import ValidationError
 
 from datasets.capture import capture
-from storage.jobs import Job
+from storage.job import Job
 from storage.projects import Project
 from storage.store import Store
 from training.protocol import TrainerParams

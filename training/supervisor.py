@@ -78,7 +78,7 @@ class Supervisor:
         """Delete the folders of attempts that run no more, such as those of a worker that was killed."""
         for folder in self._work.glob("*-*"):
             job_id, attempt = folder.name.split("-", 1)
-            if not self._store.jobs.runs(object_id(job_id, "job"), int(attempt)):
+            if not self._store.job_runs.runs(object_id(job_id, "job"), int(attempt)):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _train(self, job: Job, folder: Path, progress: Progress, heart: Heart) -> None:
@@ -121,7 +121,7 @@ class Supervisor:
             progress.log(f"attempt {job.attempt} goes on after epoch {checkpoint.epoch}")
             return path.absolute()
         progress.log(f"attempt {job.attempt} starts over from the first epoch: {reason}")
-        self._persist(lambda: self._store.jobs.start_over(job))
+        self._persist(lambda: self._store.job_runs.start_over(job))
         return None
 
     def _save(self, file_id: ObjectId, path: Path) -> str | None:
@@ -154,7 +154,7 @@ class Supervisor:
     def _snapshot(self, job: Job) -> Snapshot:
         project = self._persist(lambda: self._store.projects.get(job.project_id))
         if project is None:
-            self._persist(lambda: self._store.jobs.end_cancelled(job))
+            self._persist(lambda: self._store.job_runs.end_cancelled(job))
             raise _Ended
         snapshot = self._persist(lambda: capture(self._store, project))
         missing = TRAINERS[job.project_type].check(snapshot)
@@ -178,12 +178,12 @@ class Supervisor:
                 raise _Ended
             if heart.cancelled.is_set():
                 process.kill()
-                self._persist(lambda: self._store.jobs.end_cancelled(job))
+                self._persist(lambda: self._store.job_runs.end_cancelled(job))
                 raise _Ended
             if self._stop.is_set():
                 process.kill()
                 keeper.flush(_FLUSH_SECONDS)
-                self._persist(lambda: self._store.jobs.release(job, _STOPPED, BrokenOff.STOPPED))
+                self._persist(lambda: self._store.job_runs.release(job, _STOPPED, BrokenOff.STOPPED))
                 raise _Ended
             if time.monotonic() > deadline:
                 process.kill()
@@ -204,7 +204,7 @@ class Supervisor:
             reason, cause = _STOPPED, BrokenOff.STOPPED
         logger.warning("job %s: %s", job.id, reason)
         keeper.flush(_FLUSH_SECONDS)
-        self._persist(lambda: self._store.jobs.release(job, reason, cause))
+        self._persist(lambda: self._store.job_runs.release(job, reason, cause))
         return _Ended()
 
     def _finish(self, job: Job, result: dict[str, Any], progress: Progress, heart: Heart) -> None:
@@ -214,9 +214,9 @@ class Supervisor:
         progress.note(metrics=scores, pretrained=card["pretrained"])
         self._persist(heart.beat)
         model = self._persist(lambda: self._store_model(job, result))
-        if not self._persist(lambda: self._store.jobs.succeed(job, model.id)):
+        if not self._persist(lambda: self._store.job_runs.succeed(job, model.id)):
             self._persist(lambda: self._store.models.delete(model.id))
-            self._persist(lambda: self._store.jobs.end_cancelled(job))
+            self._persist(lambda: self._store.job_runs.end_cancelled(job))
             raise _Ended
         self._persist(lambda: hand_over(self._store, job, model))
         logger.info("job %s: succeeded with model version %d", job.id, model.version)
@@ -233,7 +233,7 @@ class Supervisor:
     def _failed(self, job: Job, reason: str) -> _Ended:
         """Record the reason; gives what to raise."""
         logger.info("job %s: failed: %s", job.id, reason)
-        self._persist(lambda: self._store.jobs.fail(job, reason))
+        self._persist(lambda: self._store.job_runs.fail(job, reason))
         return _Ended()
 
     def _persist(self, write: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from celery.exceptions import WorkerShutdown
 from celery.signals import worker_ready, worker_shutting_down
 
-from storage.jobs import Job
+from storage.job import Job
 from storage.store import Store
 from training.housekeeping import Housekeeper
 from training.identity import Identity
@@ -64,7 +64,7 @@ class Desk:
 
     def _give_back(self, job: Job, reason: str) -> None:
         with suppress(Unavailable):  # then its lease brings it back
-            self._store.jobs.release(job, reason)
+            self._store.job_runs.release(job, reason)
 
     def _prepared(self) -> bool:
         try:
@@ -76,7 +76,7 @@ class Desk:
 
     def _claim(self) -> Job | None:
         try:
-            return self._store.jobs.claim(self._name)
+            return self._store.job_runs.claim(self._name)
         except Unavailable as error:
             logger.warning("%s", error)
             return None

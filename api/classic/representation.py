@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from inference.protocol import Prediction
-from storage.jobs import Job
+from storage.job import Job
 from storage.projects import Project
 
 NOTHING_DETECTED = "Nothing Detected in Image"

@@ -13,9 +13,9 @@ from api.parameters import parse
 from api.v1.jobs import OwnJob
 from api.v1.representation import model_url, queue_place
 from api.v1.schemas import EventsQuery
+from storage.job import Job, JobState
 from storage.job_events import Event
 from storage.job_queue import Place
-from storage.jobs import Job, JobState
 from storage.store import Store
 from utils import NotFound, Unavailable
 

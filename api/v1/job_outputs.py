@@ -11,7 +11,7 @@ from api.pagination import whole
 from api.v1.jobs import OwnJob
 from api.v1.representation import model_files
 from api.v1.schemas import LogQuery, Request
-from storage.jobs import LOG_TAIL_LINES
+from storage.job_runs import LOG_TAIL_LINES
 from utils import NotFound
 
 

@@ -9,7 +9,7 @@ from api.resource import PlatformResource
 from api.v1.representation import job_in_list, whole_job
 from api.v1.schemas import JobsQuery, NewJob, Request
 from storage.database import object_id
-from storage.jobs import Job, JobState
+from storage.job import Job, JobState
 from training.submission import submit
 from utils import NotFound
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from api.classic.representation import training
 from storage.attempts import Attempt
+from storage.job import Job
 from storage.job_queue import Place
-from storage.jobs import Job
 from storage.models import Model
 from utils import utc_now
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.names import Lookup, Number
-from storage.jobs import JobState
+from storage.job import JobState
 
 MOST_LOG_TAIL_LINES = 20_000
 STREAM_SECONDS = 55

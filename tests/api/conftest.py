@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from storage.jobs import Job
+from storage.job import Job
 from storage.models import Model
 from storage.projects import Project
 from storage.store import Store

@@ -74,10 +74,10 @@ def store_brightness_model(store: Store, project: Project) -> Model:
     content = brightness_model()
     file = store.artifacts.put(io.BytesIO(content), "model.onnx")
     store.jobs.create(project, {}, 1)
-    job = store.jobs.claim("test")
+    job = store.job_runs.claim("test")
     assert job is not None
     card = classification_card(SIZE_PX, ["bright", "dark"], content)
     model = store.models.create(project.id, job.id, card.model_dump(), {"model.onnx": file})
-    assert store.jobs.succeed(job, model.id)
+    assert store.job_runs.succeed(job, model.id)
     assert store.projects.serve(project.id, model.id, model.version)
     return model

@@ -8,8 +8,8 @@ import pytest
 from bson import ObjectId
 
 import training.news
+from storage.job import Job
 from storage.job_events import Event, News, numbered
-from storage.jobs import Job
 from storage.store import Store
 from storage.sweeper import sweep
 from tests.storage.test_jobs import a_job, claimed
@@ -22,7 +22,7 @@ LONG_AGO = utc_now() - timedelta(minutes=1)
 
 
 def beat(store: Store, job: Job, *news: News) -> None:
-    seen = store.jobs.beat(job, {}, [], [], events=len(news))
+    seen = store.job_runs.beat(job, {}, [], [], events=len(news))
     assert seen
     store.job_events.add(job.id, numbered(seen, list(news)))
 
@@ -36,10 +36,10 @@ def test_changes_of_state_and_news_of_the_beats_are_in_one_order(store: Store) -
     job = a_job(store, "ada", "p")
     first = claimed(store)
     beat(store, first, News("log", {"lines": ["a"]}), News("metrics", {"epoch": 1}))
-    assert store.jobs.release(first, "the worker was lost")
+    assert store.job_runs.release(first, "the worker was lost")
     second = claimed(store)
     beat(store, second, News("progress", {}))
-    assert store.jobs.fail(second, "no")
+    assert store.job_runs.fail(second, "no")
     expected = ["queued", "running", "log", "metrics", "queued", "running", "progress", "failed"]
     assert told(store, job) == list(enumerate(expected, 1))
     assert told(store, job, 5) == list(enumerate(expected, 1))[5:]
@@ -57,7 +57,7 @@ def test_a_cancel_is_an_event_once_the_job_has_ended(store: Store, runs: bool) -
     store.jobs.cancel(job.id)
     if runs:
         assert told(store, job)[-1] == (2, "running")
-        assert store.jobs.end_cancelled(running)
+        assert store.job_runs.end_cancelled(running)
     store.jobs.cancel(job.id)
     assert [state for _, state in told(store, job)] == ["queued", *(["running"] if runs else []), "cancelled"]
 
@@ -65,15 +65,15 @@ def test_a_cancel_is_an_event_once_the_job_has_ended(store: Store, runs: bool) -
 def test_a_stale_attempt_gets_no_numbers(store: Store) -> None:
     job = a_job(store, "ada", "p")
     stale = claimed(store)
-    store.jobs.release(stale, "lost")
-    assert store.jobs.beat(stale, {}, [], [], events=3) is None
+    store.job_runs.release(stale, "lost")
+    assert store.job_runs.beat(stale, {}, [], [], events=3) is None
     assert store.jobs.head(job.id).last_event == 3
 
 
 def test_nothing_behind_a_number_that_may_still_come_is_given(store: Store) -> None:
     job = a_job(store, "ada", "p")
     running = claimed(store)
-    late = store.jobs.beat(running, {}, [], [], events=1)
+    late = store.job_runs.beat(running, {}, [], [], events=1)
     assert late
     beat(store, running, News("log", {"lines": ["b"]}))
     assert told(store, job) == [(1, "queued"), (2, "running")]
@@ -84,7 +84,7 @@ def test_nothing_behind_a_number_that_may_still_come_is_given(store: Store) -> N
 
 def test_a_number_that_never_came_is_a_gap(store: Store) -> None:
     job = a_job(store, "ada", "p")
-    assert store.jobs.beat(claimed(store), {}, [], [], events=5)
+    assert store.job_runs.beat(claimed(store), {}, [], [], events=5)
     store.job_events.add(job.id, [Event("log", {"lines": []}, 7, LONG_AGO)])
     assert told(store, job) == [(1, "queued"), (2, "running"), (7, "log")]
 
@@ -110,7 +110,7 @@ def test_more_events_than_one_look_gives_come_in_several(store: Store, monkeypat
     job = a_job(store, "ada", "p")
     running = claimed(store)
     beat(store, running, *[News("metrics", {"epoch": number}) for number in range(10)])
-    store.jobs.fail(running, "no")
+    store.job_runs.fail(running, "no")
     seen: list[tuple[int, str]] = []
     while more := told(store, job, len(seen)):
         seen += more
@@ -154,7 +154,7 @@ def test_the_log_that_is_kept_is_bounded_over_all_attempts(store: Store, monkeyp
     for lines in (["a", "b"], ["c", "d", "e"], ["f"]):
         news, fields = news_of(job, {}, [], lines)
         kept += [line for item in news for line in item.data["lines"]]
-        job = store.jobs.beat(job, fields, [], lines, events=len(news)) or job
+        job = store.job_runs.beat(job, fields, [], lines, events=len(news)) or job
     assert kept == ["a", "b", "c", LOG_ENDS]
     assert job.log == ("a", "b", "c", "d", "e", "f")
 
@@ -172,7 +172,7 @@ def test_events_go_with_their_project_and_those_of_no_job_are_swept(store: Store
     job = a_job(store, "ada", "p")
     running = claimed(store)
     beat(store, running, News("log", {"lines": ["a"]}))
-    store.jobs.fail(running, "no")
+    store.job_runs.fail(running, "no")
     store.delete_project(job.project_id)
     assert store.database["job_events"].count_documents({}) == 0
     store.job_events.add(ObjectId(), [Event("log", {"lines": []}, 1, LONG_AGO)])

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from bson import ObjectId
 
+from storage.job import Job, JobState
 from storage.job_queue import Lineup, Place, Running, Waiting, place_of
-from storage.jobs import Job, JobState
 from storage.store import Store
 from tests.storage.test_jobs import PARAMS, a_job, a_project, at_once, claimed
 from utils import Settings, TooManyRequests
@@ -58,7 +58,7 @@ def test_the_place_is_read_from_the_jobs(store: Store) -> None:
     running = claimed(store)
     assert running.id == first.id
     assert store.job_queue.place_of(first.id) is None
-    store.jobs.beat(running, {"eta_seconds": 40.0}, [], [])
+    store.job_runs.beat(running, {"eta_seconds": 40.0}, [], [])
     assert store.job_queue.place_of(third.id) == Place(1, 40.0)
     assert store.job_queue.place_of(second.id) == Place(2, None)
 
@@ -70,8 +70,8 @@ def test_claims_follow_the_places(store: Store) -> None:
     while waiting := [job for job in jobs if store.jobs.head(job.id).state is JobState.QUEUED]:
         told = {store.job_queue.place_of(job.id).position: job.id for job in waiting}
         assert sorted(told) == list(range(1, len(waiting) + 1))
-        for running in store.jobs.running():
-            store.jobs.fail(running, "to make room")
+        for running in store.job_runs.running():
+            store.job_runs.fail(running, "to make room")
         if len({job.owner_id for job in waiting}) == 1:
             assert claimed(store).id == told[1]
         else:
@@ -83,9 +83,9 @@ def test_workers_that_claim_at_once_take_one_job_a_user_while_others_wait(store:
         for number in range(4):
             a_job(store, owner, f"{owner} {number}")
     for _ in range(4):
-        jobs = at_once([lambda: store.jobs.claim("w")] * 3)
+        jobs = at_once([lambda: store.job_runs.claim("w")] * 3)
         assert len({job.owner_id for job in jobs}) == 3
-        assert all(store.jobs.fail(job, "done") for job in jobs)
+        assert all(store.job_runs.fail(job, "done") for job in jobs)
 
 
 def test_a_newcomer_is_served_after_at_most_one_job_of_a_user_who_has_many_waiting(store: Store) -> None:
@@ -93,7 +93,7 @@ def test_a_newcomer_is_served_after_at_most_one_job_of_a_user_who_has_many_waiti
         a_job(store, "ada", f"{number}")
     running = claimed(store)
     newcomer = a_job(store, "grace", "new")
-    assert store.jobs.fail(running, "done")
+    assert store.job_runs.fail(running, "done")
     assert claimed(store).id == newcomer.id
 
 
@@ -103,7 +103,7 @@ def test_users_with_many_jobs_take_turns(store: Store) -> None:
     for _ in jobs:
         job = claimed(store)
         served.append(job.owner_id)
-        assert store.jobs.fail(job, "done")
+        assert store.job_runs.fail(job, "done")
     ada, grace = jobs[0].owner_id, jobs[3].owner_id
     assert served == [ada, grace] * 3
 
@@ -111,7 +111,7 @@ def test_users_with_many_jobs_take_turns(store: Store) -> None:
 def test_a_single_user_may_use_every_worker(store: Store) -> None:
     for number in range(3):
         a_job(store, "ada", f"{number}")
-    assert len({job.id for job in at_once([lambda: store.jobs.claim("w")] * 3)}) == 3
+    assert len({job.id for job in at_once([lambda: store.job_runs.claim("w")] * 3)}) == 3
 
 
 def test_a_user_has_no_more_jobs_waiting_than_allowed_however_many_ask_at_once(narrow: Store) -> None:
@@ -136,7 +136,7 @@ def test_a_job_that_starts_or_is_cancelled_makes_room_and_one_that_comes_back_ne
     jobs = [a_job(narrow, "ada", f"p{number}") for number in range(3)]
     running = claimed(narrow)
     a_job(narrow, "ada", "p3")
-    assert narrow.jobs.release(running, "the worker was lost")
+    assert narrow.job_runs.release(running, "the worker was lost")
     with pytest.raises(TooManyRequests):
         a_job(narrow, "ada", "p4")
     narrow.jobs.cancel(jobs[1].id)

@@ -12,7 +12,8 @@ import pytest
 from bson import ObjectId
 
 from storage.attempts import MOST_ATTEMPTS, BrokenOff, Checkpoint
-from storage.jobs import LOG_TAIL_LINES, Job, JobState
+from storage.job import Job, JobState
+from storage.job_runs import LOG_TAIL_LINES
 from storage.projects import Project
 from storage.store import Store
 from storage.users import User
@@ -32,7 +33,7 @@ def a_job(store: Store, owner: str, name: str) -> Job:
 
 
 def claimed(store: Store, worker: str = "w") -> Job:
-    job = store.jobs.claim(worker)
+    job = store.job_runs.claim(worker)
     assert job is not None
     return job
 
@@ -65,7 +66,7 @@ def test_a_project_has_one_active_job_however_many_ask_at_once(store: Store) -> 
 
 def test_a_job_is_claimed_once_however_many_workers_ask(store: Store) -> None:
     job = a_job(store, "ada", "p")
-    results = at_once([functools.partial(store.jobs.claim, f"worker {n}") for n in range(8)])
+    results = at_once([functools.partial(store.job_runs.claim, f"worker {n}") for n in range(8)])
     assert [result.id for result in results if result] == [job.id]
 
 
@@ -73,44 +74,44 @@ def test_a_user_with_nothing_running_goes_first(store: Store) -> None:
     first, second = a_job(store, "ada", "a1"), a_job(store, "ada", "a2")
     third = a_job(store, "grace", "g1")
     assert [claimed(store).id for _ in range(3)] == [first.id, third.id, second.id]
-    assert store.jobs.claim("w") is None
+    assert store.job_runs.claim("w") is None
 
 
 def test_a_stale_attempt_can_neither_beat_nor_end_the_job(store: Store) -> None:
     a_job(store, "ada", "p")
     stale = claimed(store)
-    assert store.jobs.release(stale, "lost")
+    assert store.job_runs.release(stale, "lost")
     current = claimed(store)
     assert (stale.attempt, current.attempt) == (1, 2)
-    assert store.jobs.beat(stale, {"progress": 0.5}, [], []) is None
-    assert not store.jobs.succeed(stale, ObjectId())
-    assert not store.jobs.fail(stale, "late")
-    assert not store.jobs.end_cancelled(stale)
+    assert store.job_runs.beat(stale, {"progress": 0.5}, [], []) is None
+    assert not store.job_runs.succeed(stale, ObjectId())
+    assert not store.job_runs.fail(stale, "late")
+    assert not store.job_runs.end_cancelled(stale)
     assert store.jobs.get(current.id).state is JobState.RUNNING
 
 
 def test_a_job_fails_after_its_last_attempt_with_the_reason(store: Store) -> None:
     a_job(store, "ada", "p")
     for _ in range(3):
-        assert store.jobs.release(claimed(store), "the worker was lost")
+        assert store.job_runs.release(claimed(store), "the worker was lost")
     job = next(iter(store.jobs.latest([row["project_id"] for row in store.database["jobs"].find()]).values()))
     assert (job.state, job.error) == (JobState.FAILED, "the worker was lost (tried 3 times)")
-    assert store.jobs.claim("w") is None
+    assert store.job_runs.claim("w") is None
 
 
 def test_an_attempt_that_was_broken_off_from_outside_does_not_count(store: Store) -> None:
     job = a_job(store, "ada", "p")
     for _ in range(5):
-        assert store.jobs.release(claimed(store), "the worker was stopped", BrokenOff.STOPPED)
+        assert store.job_runs.release(claimed(store), "the worker was stopped", BrokenOff.STOPPED)
     assert store.jobs.get(job.id).state is JobState.QUEUED
     for _ in range(3):
-        store.jobs.release(claimed(store), "crashed")
+        store.job_runs.release(claimed(store), "crashed")
     assert store.jobs.get(job.id).state is JobState.FAILED
 
 
 def keep(store: Store, job: Job, epoch: int) -> ObjectId:
     file = store.artifacts.put(io.BytesIO(b"checkpoint"), f"checkpoint-{epoch}")
-    assert store.jobs.checkpoint(job, file, epoch, "digest")
+    assert store.job_runs.checkpoint(job, file, epoch, "digest")
     return file.id
 
 
@@ -121,7 +122,7 @@ def stored(store: Store) -> set[ObjectId]:
 def test_a_process_that_dies_by_itself_twice_at_the_same_place_is_not_tried_a_third_time(store: Store) -> None:
     job = a_job(store, "ada", "p")
     for _ in range(2):
-        store.jobs.release(claimed(store), "crashed", BrokenOff.CRASHED)
+        store.job_runs.release(claimed(store), "crashed", BrokenOff.CRASHED)
     ended = store.jobs.get(job.id)
     assert (ended.state, ended.error) == (JobState.FAILED, "crashed (tried 2 times)")
     assert [attempt.ended_by for attempt in ended.attempts] == ["crashed", "crashed (tried 2 times)"]
@@ -134,7 +135,7 @@ def test_a_job_that_gets_further_each_time_is_tried_again_up_to_a_bound(store: S
         assert store.jobs.get(job.id).state is JobState.QUEUED
         current = claimed(store)
         keep(store, current, attempt)
-        store.jobs.release(current, "broken off", cause)
+        store.job_runs.release(current, "broken off", cause)
     assert store.jobs.get(job.id).state is JobState.FAILED
     assert stored(store) == set()
 
@@ -144,7 +145,7 @@ def test_going_over_the_same_epochs_again_is_no_progress(store: Store) -> None:
     for _ in range(4):
         current = claimed(store)
         keep(store, current, 5)
-        store.jobs.release(current, "lost")
+        store.job_runs.release(current, "lost")
         if store.jobs.get(job.id).state is JobState.FAILED:
             break
     assert store.jobs.get(job.id).attempt == 3
@@ -155,8 +156,8 @@ def test_a_new_checkpoint_replaces_the_old_one_and_being_told_twice_harms_nothin
     job = claimed(store)
     keep(store, job, 1)
     file = store.artifacts.put(io.BytesIO(b"newer"), "checkpoint-2")
-    assert store.jobs.checkpoint(job, file, 2, "digest")
-    assert store.jobs.checkpoint(job, file, 2, "digest")
+    assert store.job_runs.checkpoint(job, file, 2, "digest")
+    assert store.job_runs.checkpoint(job, file, 2, "digest")
     assert stored(store) == {file.id}
     kept = store.jobs.get(job.id).checkpoint
     assert kept == Checkpoint(file.id, file.sha256, 5, 2, "digest")
@@ -166,9 +167,9 @@ def test_a_stale_attempt_leaves_no_checkpoint(store: Store) -> None:
     a_job(store, "ada", "p")
     stale = claimed(store)
     kept = keep(store, stale, 1)
-    store.jobs.release(stale, "lost")
+    store.job_runs.release(stale, "lost")
     claimed(store)
-    assert not store.jobs.checkpoint(stale, store.artifacts.put(io.BytesIO(b"late"), "c"), 9, "digest")
+    assert not store.job_runs.checkpoint(stale, store.artifacts.put(io.BytesIO(b"late"), "c"), 9, "digest")
     assert stored(store) == {kept}
 
 
@@ -178,18 +179,18 @@ def test_a_job_that_ends_leaves_no_checkpoint(store: Store, way: str) -> None:
     job = claimed(store)
     keep(store, job, 1)
     if way == "succeeds":
-        store.jobs.succeed(job, ObjectId())
+        store.job_runs.succeed(job, ObjectId())
     elif way == "fails":
-        store.jobs.fail(job, "reason")
+        store.job_runs.fail(job, "reason")
     elif way == "is cancelled":
-        store.jobs.end_cancelled(job)
+        store.job_runs.end_cancelled(job)
     elif way == "is cancelled in the queue":
-        store.jobs.release(job, "lost")
+        store.job_runs.release(job, "lost")
         store.jobs.cancel(job.id)
     else:
         for _ in range(3):
-            store.jobs.release(job, "lost")
-            job = store.jobs.claim("w") or job
+            store.job_runs.release(job, "lost")
+            job = store.job_runs.claim("w") or job
     ended = store.jobs.get(job.id)
     assert (ended.state.ended, ended.checkpoint, stored(store)) == (True, None, set())
     assert all(attempt.ended_at for attempt in ended.attempts)
@@ -199,18 +200,18 @@ def test_a_further_attempt_goes_on_where_the_checkpoint_is_and_progress_never_fa
     a_job(store, "ada", "p")
     first = claimed(store, "$w1")
     history = [{"epoch": epoch, "loss": 1.0 / epoch} for epoch in (1, 2, 3)]
-    store.jobs.beat(first, {"progress": 0.35, "epoch": 3, "metrics": {"loss": 0.3}}, history, [])
+    store.job_runs.beat(first, {"progress": 0.35, "epoch": 3, "metrics": {"loss": 0.3}}, history, [])
     keep(store, first, 2)
-    store.jobs.release(first, "lost")
+    store.job_runs.release(first, "lost")
     second = claimed(store, "w2")
     assert (second.epoch, second.progress, second.history) == (2, 0.35, tuple(history[:2]))
-    store.jobs.resumed(second, 2)
+    store.job_runs.resumed(second, 2)
     record = store.jobs.get(second.id).attempts
     assert [(a.attempt, a.worker, a.ended_by, a.resumed_from_epoch, a.epoch) for a in record] == [
         (1, "$w1", "lost", 0, 3),
         (2, "w2", None, 2, None),
     ]
-    store.jobs.start_over(second)
+    store.job_runs.start_over(second)
     anew = store.jobs.get(second.id)
     assert (anew.epoch, anew.progress, anew.history, anew.checkpoint) == (0, 0.35, (), None)
     assert stored(store) == set()
@@ -219,8 +220,8 @@ def test_a_further_attempt_goes_on_where_the_checkpoint_is_and_progress_never_fa
 def test_an_epoch_that_is_gone_over_again_is_in_the_history_once(store: Store) -> None:
     a_job(store, "ada", "p")
     job = claimed(store)
-    store.jobs.beat(job, {}, [{"epoch": epoch, "loss": 1.0} for epoch in (1, 2, 3)], [])
-    beaten = store.jobs.beat(job, {}, [{"epoch": 2, "loss": 2.0}], [])
+    store.job_runs.beat(job, {}, [{"epoch": epoch, "loss": 1.0} for epoch in (1, 2, 3)], [])
+    beaten = store.job_runs.beat(job, {}, [{"epoch": 2, "loss": 2.0}], [])
     assert beaten is not None
     assert [(entry["epoch"], entry["loss"]) for entry in beaten.history] == [(1, 1.0), (2, 2.0)]
 
@@ -230,7 +231,7 @@ def test_cancelling_a_queued_job_ends_it_at_once_and_frees_the_project(store: St
     job = store.jobs.create(project, PARAMS, 3)
     store.jobs.cancel(job.id)
     assert store.jobs.get(job.id).state is JobState.CANCELLED
-    assert store.jobs.claim("w") is None
+    assert store.job_runs.claim("w") is None
     assert store.jobs.create(project, PARAMS, 3).state is JobState.QUEUED
 
 
@@ -238,11 +239,11 @@ def test_cancelling_a_running_job_is_a_wish_its_worker_reads_and_no_model_comes_
     a_job(store, "ada", "p")
     job = claimed(store)
     store.jobs.cancel(job.id)
-    beaten = store.jobs.beat(job, {}, [], [])
+    beaten = store.job_runs.beat(job, {}, [], [])
     assert beaten is not None
     assert beaten.cancel_requested
-    assert not store.jobs.succeed(job, ObjectId())
-    assert store.jobs.end_cancelled(job)
+    assert not store.job_runs.succeed(job, ObjectId())
+    assert store.job_runs.end_cancelled(job)
     store.jobs.cancel(job.id)
     assert store.jobs.get(job.id).state is JobState.CANCELLED
 
@@ -251,7 +252,7 @@ def test_giving_back_a_job_that_was_cancelled_ends_it(store: Store) -> None:
     a_job(store, "ada", "p")
     job = claimed(store)
     store.jobs.cancel(job.id)
-    assert store.jobs.release(job, "the worker was stopped", BrokenOff.STOPPED)
+    assert store.job_runs.release(job, "the worker was stopped", BrokenOff.STOPPED)
     assert store.jobs.get(job.id).state is JobState.CANCELLED
 
 
@@ -259,16 +260,16 @@ def test_success_can_be_told_twice_because_an_answer_may_be_lost(store: Store) -
     a_job(store, "ada", "p")
     job = claimed(store)
     model = ObjectId()
-    assert store.jobs.succeed(job, model)
-    assert store.jobs.succeed(job, model)
-    assert not store.jobs.succeed(job, ObjectId())
+    assert store.job_runs.succeed(job, model)
+    assert store.job_runs.succeed(job, model)
+    assert not store.job_runs.succeed(job, ObjectId())
 
 
 def test_cancelling_an_ended_job_changes_nothing(store: Store) -> None:
     a_job(store, "ada", "p")
     job = claimed(store)
     model = ObjectId()
-    assert store.jobs.succeed(job, model)
+    assert store.job_runs.succeed(job, model)
     store.jobs.cancel(job.id)
     ended = store.jobs.get(job.id)
     assert (ended.state, ended.model_id, ended.cancel_requested) == (JobState.SUCCEEDED, model, False)
@@ -277,9 +278,9 @@ def test_cancelling_an_ended_job_changes_nothing(store: Store) -> None:
 def test_a_beat_records_progress_history_and_the_end_of_the_log_literally(store: Store) -> None:
     a_job(store, "ada", "p")
     job = claimed(store)
-    store.jobs.beat(job, {"progress": 0.25, "epoch": 1}, [{"epoch": 1, "loss": 2.0}], ["$$NOW", "{x}"])
+    store.job_runs.beat(job, {"progress": 0.25, "epoch": 1}, [{"epoch": 1, "loss": 2.0}], ["$$NOW", "{x}"])
     lines = [f"line {number}" for number in range(LOG_TAIL_LINES)]
-    beaten = store.jobs.beat(job, {"metrics": {"loss": 1.0}}, [{"epoch": 2, "loss": 1.0}], lines[2:])
+    beaten = store.job_runs.beat(job, {"metrics": {"loss": 1.0}}, [{"epoch": 2, "loss": 1.0}], lines[2:])
     assert beaten is not None
     assert (beaten.progress, beaten.epoch, beaten.metrics) == (0.25, 1, {"loss": 1.0})
     assert [entry["epoch"] for entry in beaten.history] == [1, 2]
@@ -289,10 +290,10 @@ def test_a_beat_records_progress_history_and_the_end_of_the_log_literally(store:
 def test_a_lease_runs_out_by_the_servers_clock_unless_it_is_renewed(store: Store) -> None:
     a_job(store, "ada", "p")
     job = claimed(store)
-    assert list(store.jobs.expired()) == []
-    wait_until(lambda: [late.id for late in store.jobs.expired()] == [job.id], 10)
-    assert store.jobs.beat(job, {}, [], []) is not None
-    assert list(store.jobs.expired()) == []
+    assert list(store.job_runs.expired()) == []
+    wait_until(lambda: [late.id for late in store.job_runs.expired()] == [job.id], 10)
+    assert store.job_runs.beat(job, {}, [], []) is not None
+    assert list(store.job_runs.expired()) == []
 
 
 def test_an_unknown_job_is_not_found(store: Store) -> None:

@@ -35,11 +35,11 @@ def filled(store: Store, user: User, name: str) -> Project:
     file = store.image_files.put(io.BytesIO(name.encode()), name)
     store.images.place(project.id, "a", file, HEADER, (StoredAnnotation(0),))
     queued = store.jobs.create(project, {}, 1)
-    job = store.jobs.claim("w")
+    job = store.job_runs.claim("w")
     assert job
     assert job.id == queued.id
     model = store.models.create(project.id, job.id, {}, {"model.onnx": store.artifacts.put(io.BytesIO(b"m"), "m")})
-    assert store.jobs.succeed(job, model.id)
+    assert store.job_runs.succeed(job, model.id)
     assert store.projects.serve(project.id, model.id, model.version)
     store.inferences.create(project.id, user.id, [])
     return project
@@ -95,11 +95,11 @@ def test_contents_of_a_project_whose_document_is_gone_go(store: Store, user: Use
 def test_a_running_job_of_a_gone_project_is_cancelled_and_stays_for_its_worker(store: Store, user: User):
     project = store.projects.create(user, "gone", "classification")
     job = store.jobs.create(project, {}, 1)
-    assert store.jobs.claim("w")
+    assert store.job_runs.claim("w")
     store.projects.delete(project.id)
     sweep(store, AT_ONCE)
     assert store.jobs.get(job.id).cancel_requested
-    assert store.jobs.end_cancelled(store.jobs.get(job.id))
+    assert store.job_runs.end_cancelled(store.jobs.get(job.id))
     sweep(store, AT_ONCE)
     assert store.database["jobs"].count_documents({}) == 0
 
@@ -125,10 +125,10 @@ def test_a_model_whose_job_did_not_succeed_goes(store: Store, project: Project):
 
 def test_a_checkpoint_stays_while_its_job_has_not_ended(store: Store, user: User):
     job = store.jobs.create(store.projects.create(user, "p", "classification"), {}, 1)
-    claimed = store.jobs.claim("w")
+    claimed = store.job_runs.claim("w")
     assert claimed
     file = store.artifacts.put(io.BytesIO(b"c"), "checkpoint")
-    assert store.jobs.checkpoint(claimed, file, 1, "digest")
+    assert store.job_runs.checkpoint(claimed, file, 1, "digest")
     assert sweep(store, AT_ONCE) == NONE
     # As if the worker had died between ending the job and deleting its checkpoint.
     store.database["jobs"].update_one({"_id": job.id}, {"$unset": {"active": 1}})

@@ -13,7 +13,7 @@ from bson import ObjectId
 from flask.testing import FlaskClient
 from PIL import Image
 
-from storage.jobs import Job
+from storage.job import Job
 from storage.store import Store
 from tests.conftest import Caller, encoded, wait_until
 

@@ -11,7 +11,7 @@ import threading
 import psutil
 import pytest
 
-from storage.jobs import Job, JobState
+from storage.job import Job, JobState
 from storage.store import Store
 from tests.conftest import wait_until
 from tests.storage.test_jobs import a_job, claimed
@@ -27,7 +27,7 @@ def housekeeper(store: Store) -> Housekeeper:
 def abandoned(store: Store) -> Job:
     a_job(store, "ada", "p")
     job = claimed(store)
-    wait_until(lambda: list(store.jobs.expired()), 10)
+    wait_until(lambda: list(store.job_runs.expired()), 10)
     return job
 
 
@@ -68,7 +68,7 @@ def test_a_worker_that_lives_or_may_live_elsewhere_keeps_its_job(
 def test_a_worker_that_beats_after_an_outage_keeps_its_job(store: Store, housekeeper: Housekeeper) -> None:
     job = abandoned(store)
     housekeeper.reap()
-    assert store.jobs.beat(job, {}, [], []) is not None
+    assert store.job_runs.beat(job, {}, [], []) is not None
     housekeeper.reap()
     assert store.jobs.get(job.id).state is JobState.RUNNING
 
@@ -88,7 +88,7 @@ def test_a_model_whose_worker_died_before_the_last_step_is_handed_to_its_project
     job = claimed(store)
     file = store.artifacts.put(io.BytesIO(b"onnx"), "model.onnx")
     model = store.models.create(job.project_id, job.id, {}, {"model.onnx": file})
-    assert store.jobs.succeed(job, model.id)
+    assert store.job_runs.succeed(job, model.id)
     housekeeper.finish()
     project = store.projects.get(job.project_id)
     assert project is not None

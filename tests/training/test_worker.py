@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from flask.testing import FlaskClient
 
-from storage.jobs import JobState
+from storage.job import JobState
 from storage.store import Store
 from storage.sweeper import sweep
 from tests.conftest import Caller, wait_until

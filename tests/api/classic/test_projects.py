@@ -87,9 +87,9 @@ def test_reading_shows_the_newest_training(caller: Caller, pets: Pets):
 
 
 def test_a_metric_that_is_no_number_any_more_is_sent_as_null(caller: Caller, pets: Pets, store: Store):
-    job = store.jobs.claim("a worker")
+    job = store.job_runs.claim("a worker")
     assert job
-    store.jobs.beat(job, {"metrics": {"loss": float("nan"), "accuracy": 0.5}}, [], [])
+    store.job_runs.beat(job, {"metrics": {"loss": float("nan"), "accuracy": 0.5}}, [], [])
     text = caller.call("POST", "/upload/project", project_name="pets").text
     assert "NaN" not in text
     assert caller.training("pets")["metrics"] == {"loss": None, "accuracy": 0.5}

@@ -93,13 +93,13 @@ def test_training_anothers_project_is_403_and_none_404(ready: Caller, other: Cal
 def test_deleting_the_project_cancels_its_queued_training(ready: Caller, store: Store):
     ready.call("PUT", "/train", project_name="pets", train_split=0.8, epochs=1)
     assert ready.call("PATCH", "/upload/project", project_name="pets").status_code == 200
-    assert store.jobs.claim("a worker") is None
+    assert store.job_runs.claim("a worker") is None
     assert store.database["jobs"].count_documents({}) == 0
 
 
 def test_deleting_the_project_asks_its_running_training_to_end(ready: Caller, store: Store):
     ready.call("PUT", "/train", project_name="pets", train_split=0.8, epochs=1)
-    job = store.jobs.claim("a worker")
+    job = store.job_runs.claim("a worker")
     assert job
     assert ready.call("PATCH", "/upload/project", project_name="pets").status_code == 200
     assert store.jobs.get(job.id).cancel_requested

@@ -157,13 +157,13 @@ def test_a_queued_job_tells_its_state_and_place(caller: Caller, pets: Pets):
 
 
 def test_who_comes_back_gets_what_came_after(caller: Caller, pets: Pets, store: Store):
-    job = store.jobs.claim("w")
+    job = store.job_runs.claim("w")
     assert job
-    seen = store.jobs.beat(job, {}, [], [], events=2)
+    seen = store.job_runs.beat(job, {}, [], [], events=2)
     assert seen
     news = [News("metrics", {"epoch": 1, "loss": float("nan")}), News("log", {"lines": ["$x", "a\nb"]})]
     store.job_events.add(job.id, numbered(seen, news))
-    assert store.jobs.release(job, "the worker was lost")
+    assert store.job_runs.release(job, "the worker was lost")
     assert [message.id for message in told(stream(caller, pets))] == [1, 2, 3, 4, 5, None]
     metrics, log, state, _ = told(stream(caller, pets, Last_Event_ID="2"))
     assert metrics.data["loss"] is None

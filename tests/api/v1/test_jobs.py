@@ -7,8 +7,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from storage.job import Job, JobState
 from storage.job_events import Event, News, numbered
-from storage.jobs import Job, JobState
 from storage.store import Store
 from tests.api.conftest import Pets
 from tests.api.problems import assert_problem
@@ -23,12 +23,14 @@ def get(caller: Caller, path: str, **query: Any) -> TestResponse:
 @pytest.fixture
 def running(pets: Pets, store: Store) -> Job:
     """The job of `pets`, which a worker has taken and told some of."""
-    job = store.jobs.claim("a worker")
+    job = store.job_runs.claim("a worker")
     assert job
     lines = [f"line {number}" for number in range(300)]
     history = [{"epoch": 1, "loss": 0.5}]
     news = [News("log", {"lines": lines[:200]}), News("log", {"lines": lines[200:]}), News("metrics", history[0])]
-    seen = store.jobs.beat(job, {"epoch": 1, "progress": 0.5, "eta_seconds": 30.0}, history, lines, events=len(news))
+    seen = store.job_runs.beat(
+        job, {"epoch": 1, "progress": 0.5, "eta_seconds": 30.0}, history, lines, events=len(news)
+    )
     assert seen
     store.job_events.add(job.id, numbered(seen, news))
     return seen
@@ -167,7 +169,7 @@ def test_metrics_come_per_epoch_and_files_once_there_are_some(caller: Caller, pe
     url = f"/api/v1/jobs/{running.id}"
     assert get(caller, f"{url}/metrics").json == {"items": [{"epoch": 1, "loss": 0.5}], "next": None}
     assert get(caller, f"{url}/artifacts").json == {"items": [], "next": None}
-    assert store.jobs.succeed(running, pets.model.id)
+    assert store.job_runs.succeed(running, pets.model.id)
     (file,) = get(caller, f"{url}/artifacts").json["items"]
     assert (file["name"], file["size"]) == ("model.onnx", 7)
     assert get(caller, file["url"]).data == b"weights"
@@ -205,7 +207,7 @@ def test_a_field_nobody_knows_is_400(caller: Caller, pets: Pets):
 def test_the_whole_log_and_every_event_outlive_nothing_but_their_job(caller: Caller, running: Job, store: Store):
     store.job_events.add(running.id, [Event("log", {"lines": []}, 99, utc_now())])
     caller.call("PATCH", "/upload/project", project_name="pets")
-    assert store.jobs.end_cancelled(running)
+    assert store.job_runs.end_cancelled(running)
     store.delete_contents(running.project_id)
     assert store.database["job_events"].count_documents({}) == 0
 
@@ -216,7 +218,7 @@ def test_a_job_of_an_earlier_version_is_shown_as_far_as_it_goes(caller: Caller, 
     old = store.jobs.get(running.id)
     assert dataclasses.astuple(old)[0] == running.id
     assert get(caller, f"/api/v1/jobs/{running.id}").json["state"] == "running"
-    assert store.jobs.fail(running, "no")
+    assert store.job_runs.fail(running, "no")
     assert get(caller, f"/api/v1/jobs/{running.id}/events", seconds=0).status_code == 200
 
 
