@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_sample_images
 
 from datasets.snapshot import Annotation, Dataset, Sample
 from inference.detection import DetectionPredictor, letterbox, overlap, suppress
+from inference.protocol import Prediction
 from inference.sessions import open_session
 from training.detection import DetectionParams, DetectionTrainer
 from training.protocol import TrainedModel, Workspace
@@ -97,6 +100,43 @@ def test_boxes_are_those_of_ultralytics_own_predict(trained, predictor, size):
             assert prediction.confidence == pytest.approx(confidence, abs=1e-3)
             assert overlap(np.array(prediction.box_px), np.array([box])).item() >= 0.99
     assert found or min(size) < 50
+
+
+def views(photograph: np.ndarray) -> Iterator[np.ndarray]:
+    """A photograph whole, turned, in parts, and enlarged, shrunk and squeezed."""
+    yield from (photograph, np.rot90(photograph), photograph[:, 100:460], photograph[50:, 200:])
+    yield from (photograph[30:331, 60:421], photograph[:200], photograph[150:], photograph[:, ::-1])
+    for size in ((1600, 1067), (320, 213), (100, 67), (211, 427)):
+        yield np.asarray(Image.fromarray(photograph).resize(size))
+
+
+def mate(box: np.ndarray, class_name: str, candidates: list[Prediction]) -> Prediction | None:
+    """The one of this class that covers a box best, if it covers nearly all of it."""
+    same = [prediction for prediction in candidates if prediction.class_name == class_name]
+    overlaps = [overlap(np.array(prediction.box_px), box[np.newaxis]).item() for prediction in same]
+    return same[int(np.argmax(overlaps))] if overlaps and max(overlaps) >= 0.95 else None
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["china.jpg", "flower.jpg"])
+def test_on_a_photograph_each_box_is_one_of_ultralytics_own_predict(trained, number):
+    from ultralytics import YOLO
+
+    native: Any = YOLO(trained.weights_path)
+    # What the model is unsure of has to agree too, and there is more of it.
+    unsure = DetectionPredictor(open_session(trained.onnx_path), trained.card, confidence=0.02)
+    confidences: list[float] = []
+    for image in map(np.ascontiguousarray, views(load_sample_images().images[number])):
+        result = native.predict(image[..., ::-1].copy(), verbose=False, device="cpu", conf=0.02)[0]
+        left = unsure.predict(image)
+        assert len(left) == len(result.boxes)
+        for *box, confidence, index in result.boxes.data.numpy():
+            found = mate(np.array(box), trained.card.classes[int(index)], left)
+            assert found, f"nothing where ultralytics is {confidence} sure of {box}"
+            assert found.confidence == pytest.approx(confidence, abs=0.02)
+            confidences.append(found.confidence)
+            left.remove(found)
+    assert len(confidences) >= 20
+    assert max(confidences) - min(confidences) > 0.3
 
 
 def test_the_rectangle_is_found(predictor):
