@@ -155,6 +155,12 @@ def test_images_of_any_shape_give_finite_boxes_inside_them(trained, shape):
         assert 0 <= y1 <= y2 <= shape[0]
 
 
+def test_a_box_with_a_negative_side_is_not_served(predictor):
+    outputs = np.array([[32, 32, 8, 8, 0.9, 0], [32, 32, -8, 8, 0.9, 0], [9, 9, 8, -0.1, 0, 0.9]], np.float32).T
+    found = predictor.post_process(outputs[np.newaxis], (64, 64), (64, 64))
+    assert [prediction.box_px for prediction in found] == [(28, 28, 36, 36)]
+
+
 def test_a_higher_confidence_leaves_boxes_out(trained):
     image, _ = square(np.random.default_rng(9), 64, 64, 0)
     session = open_session(trained.onnx_path)
