@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
-MOST_KEPT_BYTES = 256 * 1024
+MOST_KEPT_BYTES = 1024 * 1024
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 _KEPT_HEADERS = ("Content-Type", "Location")
 # Names of what is shown once, and may not lie in the database.

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
 
 from storage.idempotency import Answer, Claim
 from storage.job import Job
@@ -65,6 +66,12 @@ def test_a_forgotten_key_is_a_new_one(store: Store):
     first = claim(store)
     store.idempotency.forget(first)
     assert claim(store, "g").record != first.record
+
+
+def test_the_database_itself_holds_one_record_a_key(store: Store):
+    claim(store)
+    with pytest.raises(DuplicateKeyError):
+        store.database["idempotency"].insert_one({"user_id": ADA, "key": "k"})
 
 
 def test_keys_are_gone_after_a_day(store: Store):
