@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from api.idempotency import MOST_KEPT_BYTES, fingerprint, once
 from api.routes import ROUTES
+from storage.idempotency import Idempotency
 from storage.projects import Projects
 from storage.store import Store
 from tests.api.conftest import Pets
@@ -65,6 +66,24 @@ def test_every_call_that_changes_something_gives_its_first_answer_again(
     assert (again.status_code, again.data, again.mimetype) == (first.status_code, first.data, first.mimetype)
     assert again.headers.get("Location") == first.headers.get("Location")
     assert replayed(again) == ((method, path) not in READS)
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(set(WRITES) - READS - {("PATCH", "/auth"), ("POST", "/inference")}))
+def test_a_call_made_again_because_its_answer_was_never_kept_changes_nothing_more(
+    client: FlaskClient, caller: Caller, pets: Pets, store: Store, method: str, path: str, monkeypatch
+):
+    monkeypatch.setattr(Idempotency, "keep", lambda keys, claim, _: keys.release(claim))  # as if killed, a minute ago
+    store.jobs.cancel(pets.job.id)
+    where = fill(path, pets.job.id, pets.model.id)
+    first = send(client, caller.token, method, where, "k", **REQUESTS[method, path])
+    names = set(store.database.list_collection_names()) - {"idempotency"}
+    counts = {name: store.database[name].count_documents({}) for name in names}
+    again = send(client, caller.token, method, where, "k", **REQUESTS[method, path])
+    assert again.status_code == first.status_code or (method, again.status_code) == ("PATCH", 404)
+    assert counts == {name: store.database[name].count_documents({}) for name in names}
+    if again.status_code < 300:
+        assert again.json.get("job_id") == first.json.get("job_id")
+        assert again.json.get("project_id") == first.json.get("project_id")
 
 
 @pytest.mark.parametrize(("path", "more"), [
