@@ -212,6 +212,12 @@ class Conflict(DomainError):
     code = "conflict"
 
 
+class KeyReused(DomainError):
+    """An idempotency key stands for another request."""
+
+    code = "key_reused"
+
+
 class TooLarge(DomainError):
     """More than the configured bound."""
 

@@ -8,6 +8,7 @@ from flask import Flask, request
 from flask_cors import CORS
 
 from api.errors import ProblemApi
+from api.idempotency import REPLAYED
 from api.output import output_json
 from api.platform import Platform
 from api.routes import add_routes
@@ -31,7 +32,7 @@ def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Setting
         request.max_content_length = platform.settings.max_request_bytes
         request.max_form_memory_size = platform.settings.max_request_bytes
 
-    CORS(app, expose_headers=["Retry-After", "Location", "ETag"], max_age=3600)
+    CORS(app, expose_headers=["Retry-After", "Location", "ETag", REPLAYED], max_age=3600)
     api = ProblemApi(app, catch_all_404s=True)
     api.representation("application/json")(output_json)
     add_routes(api, platform)

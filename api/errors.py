@@ -21,6 +21,7 @@ STATUS_OF = {
     "forbidden": HTTPStatus.FORBIDDEN,
     "not_found": HTTPStatus.NOT_FOUND,
     "conflict": HTTPStatus.CONFLICT,
+    "key_reused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -42,6 +43,14 @@ class ProblemApi(Api):
             return _http_problem(error)
         logger.error("a request failed", exc_info=error)
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong on our side; it has been logged")
+
+
+def status_of(error: BaseException) -> int:
+    """The status of the response that an exception becomes."""
+    if isinstance(error, DomainError):
+        return STATUS_OF[error.code]
+    code = error.code if isinstance(error, HTTPException) else None
+    return code or HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def problem(status: int, detail: str, code: str = "", errors: list[dict[str, str]] | None = None) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from functools import cached_property
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_restful import Resource
 from pydantic import BaseModel
 
+from api.idempotency import once, sent_key
 from api.parameters import parameters, parse
 from api.platform import Platform, Services
 from storage.users import User
@@ -31,9 +33,12 @@ class PlatformResource(Resource):
 
     Attributes:
         user: who calls, on methods that need a token.
+        request_key: the same when this call is made again, for what must not be made twice; None without
+            an idempotency key.
     """
 
     user: User
+    request_key: str | None = None
 
     def __init__(self, platform: Platform, access: dict[str, Access]):
         self._platform = platform
@@ -44,7 +49,13 @@ class PlatformResource(Resource):
         access = self._access["GET" if request.method == "HEAD" else request.method]
         if access is Access.TOKEN:
             self.user = self._authenticate()
+            if not self.reads() and (key := sent_key()) is not None:
+                return self._once(key, lambda: super(PlatformResource, self).dispatch_request(*args, **kwargs))
         return super().dispatch_request(*args, **kwargs)
+
+    def reads(self) -> bool:
+        """Whether this call changes nothing; it is then made anew whatever its idempotency key."""
+        return request.method in ("GET", "HEAD")
 
     @property
     def services(self) -> Services:
@@ -88,6 +99,13 @@ class PlatformResource(Resource):
             Unauthenticated: a token was sent and is not valid.
         """
         return self._authenticate() if self.token() or "api_token" in self.given else None
+
+    def _once(self, key: str, call: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
+        def keyed(request_key: str) -> ResponseReturnValue:
+            self.request_key = request_key
+            return call()
+
+        return once(self.services.store.idempotency, self.user, key, self.given, keyed)
 
     def _authenticate(self) -> User:
         token = self.token()

@@ -63,7 +63,8 @@ def describe_preprocessing(size_px: int, stride: int) -> dict[str, Any]:
 class DetectionPredictor:
     """A trained detector; safe to call from several threads at once.
 
-    It gives the boxes that `YOLO(weights).predict(image)` of ultralytics gives with its default settings.
+    It gives the boxes that `YOLO(weights).predict(image)` of ultralytics gives with its default settings, except those
+    whose sides are negative.
 
     Args:
         confidence: boxes the model is less sure of are left out, 0 to 1.
@@ -121,8 +122,9 @@ class DetectionPredictor:
         anchors = outputs[0].T
         classes = anchors[:, 4:].argmax(1)
         confidences = anchors[np.arange(len(anchors)), 4 + classes]
-        # A number that is none is never larger, so it is left out here.
-        sure = (confidences > self._confidence) & np.isfinite(anchors[:, :4]).all(1)
+        # A number that is none is never larger, so it is left out here; so are sides below zero, which a network that
+        # has hardly learned predicts, and which would turn a box inside out.
+        sure = (confidences > self._confidence) & np.isfinite(anchors[:, :4]).all(1) & (anchors[:, 2:4] >= 0).all(1)
         boxes, classes, confidences = _corners(anchors[sure, :4]), classes[sure], confidences[sure]
         kept = suppress(boxes + classes[:, np.newaxis].astype(np.float32) * _CLASS_OFFSET_PX, confidences)
         placed = place(boxes[kept], input_shape, image_shape)

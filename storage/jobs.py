@@ -42,6 +42,7 @@ class Jobs:
         self._jobs.create_index([("owner_id", 1), ("created_at", -1), ("_id", -1)])
         self._jobs.create_index([("state", 1), ("finished_at", -1)])
         self._jobs.create_index("checkpoint.file_id", sparse=True)
+        self._jobs.create_index("request_key", unique=True, sparse=True)
         self._jobs.create_index(
             [("owner_id", 1), ("slot", 1)],
             unique=True,
@@ -55,11 +56,14 @@ class Jobs:
             name="one_in_turn",
         )
 
-    def create(self, project: Project, params: dict[str, Any], epochs: int) -> Job:
+    def create(self, project: Project, params: dict[str, Any], epochs: int, request_key: str | None = None) -> Job:
         """Queue a training.
 
         Each queued job holds one of its owner's slots, so that parallel calls cannot pass the bound together. A job
         that comes back to the queue holds none.
+
+        Args:
+            request_key: of the request that wants it; no two jobs have the same, and the first of them is given.
 
         Raises:
             Conflict: one of this project is queued or running.
@@ -79,6 +83,8 @@ class Jobs:
             "created_at": utc_now(),
             "last_event": 1,
         }
+        if request_key:
+            row["request_key"] = request_key
         first = {"seq": 1, "at": row["created_at"], "state": JobState.QUEUED.value, "attempt": 0, "reason": None}
         row.update(states=[first], turn=next_turn(self._jobs, project.owner_id))
         while True:
@@ -87,11 +93,18 @@ class Jobs:
                 self._jobs.insert_one(row)
                 return job_of(row)
             except DuplicateKeyError as error:
+                if request_key and (made := self.made_by(request_key)):
+                    return made
                 if "slot" in (error.details or {}).get("keyPattern", {}):
                     continue  # another call took this slot just now: look for the next
                 raise Conflict(
                     f"a training of '{project.name}' is queued or running: wait for it or cancel it"
                 ) from None
+
+    def made_by(self, request_key: str) -> Job | None:
+        """The job that a request has made, if it has."""
+        row = self._jobs.find_one({"request_key": request_key})
+        return job_of(row) if row else None
 
     def get(self, job_id: ObjectId) -> Job:
         """The job of this id.

@@ -85,8 +85,11 @@ class Projects:
         self._projects.create_index("name", unique=True)
         self._projects.create_index("owner_id")
 
-    def create(self, owner: User, name: str, type: str) -> Project:
+    def create(self, owner: User, name: str, type: str, request_key: str | None = None) -> Project:
         """Create an empty, unpublished project.
+
+        Args:
+            request_key: of the request that wants it; made again, it gives the project that it made before.
 
         Raises:
             Conflict: the name is taken, by anybody.
@@ -103,9 +106,13 @@ class Projects:
             "is_published": False,
             "created_at": utc_now(),
         }
+        if request_key:
+            row["request_key"] = request_key
         try:
             self._projects.insert_one(row)
         except DuplicateKeyError:
+            if request_key and (made := self._projects.find_one({"name": name, "request_key": request_key})):
+                return _project(made)
             raise Conflict(f"the project name '{name}' is taken: choose another") from None
         return _project(row)
 

@@ -8,6 +8,7 @@ from pymongo.errors import PyMongoError
 
 from storage.database import connect, shielded
 from storage.files import Files
+from storage.idempotency import Idempotency
 from storage.images import Images
 from storage.inferences import Inferences
 from storage.job_events import JobEvents
@@ -40,13 +41,14 @@ class Store:
         self.job_events = JobEvents(self.database)
         self.job_queue = JobQueue(self.database)
         self.models = Models(self.database, self.artifacts)
+        self.idempotency = Idempotency(self.database)
         self.inferences = Inferences(self.database, settings.inference_minutes)
 
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
             self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_events,
-            self.models, self.inferences,
+            self.models, self.inferences, self.idempotency,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -100,3 +102,4 @@ class Store:
         for project_id in self.projects.ids_of(user_id):
             self.delete_project(project_id)
         self.inferences.delete_user(user_id)
+        self.idempotency.delete_user(user_id)

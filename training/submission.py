@@ -17,16 +17,20 @@ from training.registry import TRAINERS
 from utils import InvalidInput
 
 
-def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any]) -> Job:
+def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any], request_key: str | None = None) -> Job:
     """Queue a training of the project as it is when a worker takes it.
 
     Args:
         given: hyper-parameters of the project type's trainer; defaults for the rest.
+        request_key: names the request; made again, it gives the job that it made before.
 
     Raises:
         InvalidInput: a hyper-parameter out of its range, or the project lacks something; says what.
         Conflict: a training of the project is queued or running.
     """
+    if request_key and (made := store.jobs.made_by(request_key)):
+        wake(queue)  # whoever was killed after making the job may not have come to this
+        return made
     params = _params(project.type, given)
     missing = TRAINERS[project.type].check(capture(store, project))
     if missing:
@@ -34,7 +38,7 @@ def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any])
             "the project is not ready to train: " + "; ".join(missing),
             [{"field": "project_name", "message": sentence} for sentence in missing],
         )
-    job = store.jobs.create(project, params.model_dump(mode="json"), params.epochs)
+    job = store.jobs.create(project, params.model_dump(mode="json"), params.epochs, request_key)
     wake(queue)
     return job
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import request
+
 from api.classic.schemas import NewClasses, ProjectQuery
 from api.resource import PlatformResource
 
 
 class ClassInfo(PlatformResource):
     """The class list, whole."""
+
+    def reads(self) -> bool:
+        """POST reads when it brings no list."""
+        return request.method == "POST" and "class_info" not in self.given
 
     def put(self) -> dict[str, Any]:
         """Replace the list; annotations stay with their class by name."""

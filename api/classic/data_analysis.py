@@ -15,6 +15,10 @@ from training.registry import TRAINERS
 class DataAnalysis(PlatformResource):
     """Statistics of a project."""
 
+    def reads(self) -> bool:
+        """Always."""
+        return True
+
     def post(self) -> dict[str, Any]:
         """Every data point with its labels, statistics, and what is missing before training may start."""
         store = self.services.store

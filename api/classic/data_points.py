@@ -6,6 +6,8 @@ import io
 from dataclasses import asdict
 from typing import Any
 
+from flask import request
+
 from api.classic.schemas import DataPointQuery, NewDataPoint
 from api.resource import PlatformResource
 from datasets.images import read_info
@@ -14,6 +16,10 @@ from datasets.registry import LABEL_FORMATS
 
 class DataPoints(PlatformResource):
     """One image of a project by name."""
+
+    def reads(self) -> bool:
+        """POST reads when it brings no image."""
+        return request.method == "POST" and "image_data" not in self.given
 
     def put(self) -> dict[str, Any]:
         """Place an image; one of the same name is replaced."""

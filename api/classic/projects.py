@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import request
+
 from api.classic.representation import listed_project, owned_project, training
 from api.classic.schemas import NewProject, ProjectQuery, UserQuery
 from api.resource import PlatformResource
@@ -12,6 +14,10 @@ from utils import NotFound
 
 class Projects(PlatformResource):
     """A user's projects, and one by name."""
+
+    def reads(self) -> bool:
+        """POST reads, beside GET."""
+        return request.method == "POST" or super().reads()
 
     def get(self) -> list[dict[str, Any]]:
         """List a user's projects; what others see of them is an operator's choice."""
@@ -37,7 +43,8 @@ class Projects(PlatformResource):
     def put(self) -> dict[str, Any]:
         """Create one."""
         new = self.parse(NewProject)
-        project = self.services.store.projects.create(self.user, new.project_name, new.project_type)
+        create = self.services.store.projects.create
+        project = create(self.user, new.project_name, new.project_type, self.request_key)
         return {"project_name": project.name, "project_type": project.type, "project_id": str(project.id)}
 
     def patch(self) -> dict[str, Any]:

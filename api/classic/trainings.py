@@ -17,5 +17,5 @@ class Trainings(PlatformResource):
         wish = self.parse(Training)
         project = self.services.store.projects.owned(wish.project_name, self.user)
         params = wish.model_dump(exclude={"project_name"}, exclude_none=True)
-        job = submit(self.services.store, self.services.queue, project, params)
+        job = submit(self.services.store, self.services.queue, project, params, self.request_key)
         return {"RequestResult": "Training has began for this project.", "job_id": str(job.id)}

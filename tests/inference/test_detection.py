@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_sample_images
 
 from datasets.snapshot import Annotation, Dataset, Sample
 from inference.detection import DetectionPredictor, letterbox, overlap, suppress
+from inference.protocol import Prediction
 from inference.sessions import open_session
 from training.detection import DetectionParams, DetectionTrainer
 from training.protocol import TrainedModel, Workspace
@@ -99,6 +102,44 @@ def test_boxes_are_those_of_ultralytics_own_predict(trained, predictor, size):
     assert found or min(size) < 50
 
 
+def views(photograph: np.ndarray) -> Iterator[np.ndarray]:
+    """A photograph whole, turned, in parts, and enlarged, shrunk and squeezed."""
+    yield from (photograph, np.rot90(photograph), photograph[:, 100:460], photograph[50:, 200:])
+    yield from (photograph[30:331, 60:421], photograph[:200], photograph[150:], photograph[:, ::-1])
+    for size in ((1600, 1067), (320, 213), (100, 67), (211, 427)):
+        yield np.asarray(Image.fromarray(photograph).resize(size))
+
+
+def mate(box: np.ndarray, class_name: str, candidates: list[Prediction]) -> Prediction | None:
+    """The one of this class that covers a box best, if it covers nearly all of it."""
+    same = [prediction for prediction in candidates if prediction.class_name == class_name]
+    overlaps = [overlap(np.array(prediction.box_px), box[np.newaxis]).item() for prediction in same]
+    return same[int(np.argmax(overlaps))] if overlaps and max(overlaps) >= 0.95 else None
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["china.jpg", "flower.jpg"])
+def test_on_a_photograph_each_box_is_one_of_ultralytics_own_predict(trained, number):
+    from ultralytics import YOLO
+
+    native: Any = YOLO(trained.weights_path)
+    # What the model is unsure of has to agree too, and there is more of it.
+    unsure = DetectionPredictor(open_session(trained.onnx_path), trained.card, confidence=0.02)
+    confidences: list[float] = []
+    for image in map(np.ascontiguousarray, views(load_sample_images().images[number])):
+        result = native.predict(image[..., ::-1].copy(), verbose=False, device="cpu", conf=0.02)[0]
+        left, rows = unsure.predict(image), result.boxes.data.numpy()
+        expected = rows[(rows[:, 2:4] >= rows[:, :2]).all(1)]
+        assert len(left) == len(expected)
+        for *box, confidence, index in expected:
+            found = mate(np.array(box), trained.card.classes[int(index)], left)
+            assert found, f"nothing where ultralytics is {confidence} sure of {box}"
+            assert found.confidence == pytest.approx(confidence, abs=0.02)
+            confidences.append(found.confidence)
+            left.remove(found)
+    assert len(confidences) >= 20
+    assert max(confidences) - min(confidences) > 0.3
+
+
 def test_the_rectangle_is_found(predictor):
     image, annotation = square(np.random.default_rng(9), 64, 64, 0)
     x, y, w, h = np.array(annotation.box) * 64
@@ -113,6 +154,12 @@ def test_images_of_any_shape_give_finite_boxes_inside_them(trained, shape):
     for x1, y1, x2, y2 in (p.box_px for p in eager.predict(np.full((*shape, 3), 200, np.uint8))):
         assert 0 <= x1 <= x2 <= shape[1]
         assert 0 <= y1 <= y2 <= shape[0]
+
+
+def test_a_box_with_a_negative_side_is_not_served(predictor):
+    outputs = np.array([[32, 32, 8, 8, 0.9, 0], [32, 32, -8, 8, 0.9, 0], [9, 9, 8, -0.1, 0, 0.9]], np.float32).T
+    found = predictor.post_process(outputs[np.newaxis], (64, 64), (64, 64))
+    assert [prediction.box_px for prediction in found] == [(28, 28, 36, 36)]
 
 
 def test_a_higher_confidence_leaves_boxes_out(trained):

@@ -52,6 +52,7 @@ def test_every_collection_says_that_the_database_does_not_answer(lost: Store):
         lambda: lost.inferences.get("x"), lambda: lost.image_files.put(io.BytesIO(b"x"), "x"),
         lambda: lost.image_files.read(some), lambda: list(lost.image_files.ids_before(some.generation_time)),
         lambda: lost.delete_user(some), lambda: list(lost.projects.owners()),
+        lambda: lost.idempotency.claim(some, "k", "f"),
     ]  # fmt: skip
 
     def attempt(call: Any) -> tuple[Exception | None, float]:
