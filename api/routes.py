@@ -21,6 +21,7 @@ from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.jobs import JobCancel, JobItem, JobList
 from api.v1.models import ModelFile, ModelItem
+from api.v1.predictions import Predictions
 
 PUBLIC, TOKEN = Access.PUBLIC, Access.TOKEN
 
@@ -51,6 +52,7 @@ ROUTES = (
     Route("/api/v1/jobs/<job_id>/events", JobEventStream, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>", ModelItem, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>/files/<name>", ModelFile, {"GET": TOKEN}),
+    Route("/api/v1/published/<project>/predict", Predictions, {"POST": TOKEN}),
     Route("/health", Health, {"GET": PUBLIC}),
     Route("/ready", Readiness, {"GET": PUBLIC}),
 )

@@ -83,9 +83,9 @@ def test_past_the_bound_of_waiting_callers_the_answer_is_come_back_later(store: 
     model = a_model(store, "p")
     engine = Engine(store, dataclasses.replace(settings, inference_queue=0))
     engine.predict(model.id, grey(1))
-    with ThreadPoolExecutor(2) as threads, engine._running, engine._running:
+    with ThreadPoolExecutor(2) as threads, engine._gate.run(), engine._gate.run():
         held = [threads.submit(engine.predict, model.id, grey(1)) for _ in range(2)]
-        wait_until(lambda: engine._places._value == 0, 10)
+        wait_until(lambda: engine._gate._admitted == 2, 10)
         with pytest.raises(Unavailable) as refused:
             engine.predict(model.id, grey(1))
         assert refused.value.retry_after_seconds >= 1
