@@ -70,10 +70,16 @@ class Settings:
         "DIYML_INFERENCE_MINUTES", 60, "How long an inference result is kept.", "min", least=10
     )
     inference_queue: int = _setting(
-        "DIYML_INFERENCE_QUEUE", 32, "Inferences one web process lets wait before it answers 503.", "requests"
+        "DIYML_INFERENCE_QUEUE",
+        96,
+        "Images that may wait for a model in one web process before it answers 503.",
+        "images",
     )
     model_cache_bytes: int = _setting(
         "DIYML_MODEL_CACHE_BYTES", 512 * MEBIBYTE, "Models one web process keeps loaded.", "bytes"
+    )
+    model_disk_cache_bytes: int = _setting(
+        "DIYML_MODEL_DISK_CACHE_BYTES", 4 * 1024 * MEBIBYTE, "Disk the models fetched for inference may take.", "bytes"
     )
     lease_seconds: int = _setting(
         "DIYML_LEASE_SECONDS",

@@ -15,6 +15,7 @@ from inference.drawing import annotated
 from inference.gate import Gate
 from inference.models import LoadedModel, Models
 from inference.protocol import NO_OPTIONS, Options, Prediction
+from storage.file_cache import FileCache
 from storage.store import Store
 from utils import DomainError, Settings
 
@@ -63,7 +64,8 @@ class Engine:
     def __init__(self, store: Store, settings: Settings):
         self._max_pixels = settings.max_image_pixels
         self._gate = Gate(_RUNNING, settings.inference_queue)
-        self._models = Models(store, settings.model_cache_bytes)
+        copies = FileCache(settings.data_dir / "cache" / "models", settings.model_disk_cache_bytes)
+        self._models = Models(store, settings.model_cache_bytes, copies)
 
     def predict(self, model_id: ObjectId, content: bytes) -> list[Prediction]:
         """Predict one image file with a stored model; raises as `predict_batch`."""

@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +16,13 @@ from inference.check import check_model
 from inference.protocol import ModelCard, Predictor
 from inference.registry import PREDICTORS
 from inference.sessions import open_session
+from storage.file_cache import DamagedFile, FileCache
+from storage.models import ModelFile
 from storage.store import Store
 from utils import Unavailable
 
 MODEL_FILE = "model.onnx"
+_SUFFIX = "onnx"
 _BYTES_PER_FILE_BYTE = 3  # weights, their optimised copy, and the arena of a first run, as measured on small nets
 _LOADERS = 1
 _PATIENCE_SECONDS = 10.0
@@ -39,11 +43,13 @@ class Models:
 
     Args:
         max_bytes: what they may take together; the one in use stays even when it alone takes more.
+        files: copies on disk, which the web processes of a machine share.
     """
 
-    def __init__(self, store: Store, max_bytes: int):
+    def __init__(self, store: Store, max_bytes: int, files: FileCache):
         self._store = store
         self._max_bytes = max_bytes
+        self._files = files
         self._lock = threading.Lock()
         self._loaders = ThreadPoolExecutor(_LOADERS, "model-loader")
         self._loading: dict[ObjectId, Future[LoadedModel]] = {}
@@ -82,15 +88,30 @@ class Models:
     def _load(self, model_id: ObjectId) -> LoadedModel:
         model = self._store.models.get(model_id)
         file = model.files[MODEL_FILE]
-        content = self._store.artifacts.read(file.file_id)
-        if hashlib.sha256(content).hexdigest() != file.sha256:
-            raise Unavailable("the stored model is damaged: train the project again")
+        content = self._read(file)
         check_model(content)
         card = ModelCard(**model.card)
         predictor = PREDICTORS[card.project_type](open_session(content), card)
         # The first run plans memory and picks kernels, which takes longer than any later one.
         predictor.predict(np.zeros((card.image_size, card.image_size, 3), np.uint8))
         return LoadedModel(predictor, card, len(content) * _BYTES_PER_FILE_BYTE)
+
+    def _read(self, file: ModelFile) -> bytes:
+        """The content, which has the recorded hash whatever has happened to the copy on disk."""
+        for _ in range(2):
+            try:
+                path = self._files.fetch(self._store.artifacts, file.file_id, file.sha256, _SUFFIX)
+                content = path.read_bytes()
+            except DamagedFile:
+                break
+            except FileNotFoundError:
+                continue  # another process's eviction came between
+            if hashlib.sha256(content).hexdigest() == file.sha256:
+                self._files.evict(keep={path})
+                return content
+            with suppress(OSError):
+                path.unlink()
+        raise Unavailable("the stored model is damaged: train the project again")
 
     def _keep(self, model_id: ObjectId, model: LoadedModel) -> None:
         with self._lock:
