@@ -115,6 +115,9 @@ class Settings:
     dataset_cache_bytes: int = _setting(
         "DIYML_DATASET_CACHE_BYTES", 20 * 1024 * MEBIBYTE, "Disk a worker's dataset cache may take.", "bytes"
     )
+    metrics_token: str = _setting(
+        "DIYML_METRICS_TOKEN", "", "Bearer token for /metrics; empty: only this machine may read it."
+    )
     log_level: str = _setting("DIYML_LOG_LEVEL", "INFO", "Least severe message that is logged.")
 
     def __post_init__(self) -> None:
@@ -142,6 +145,7 @@ class Settings:
             text = source.get(item.metadata["env"], "")
             if text != "":
                 values[item.name] = _parse_setting(item.metadata["env"], text, type(item.default))
+        values.setdefault("data_dir", cls.data_dir.absolute())
         return cls(**values)
 
     def to_environment(self) -> dict[str, str]:

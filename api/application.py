@@ -10,6 +10,7 @@ from flask_cors import CORS
 from api.errors import ProblemApi
 from api.output import output_json
 from api.platform import Platform
+from api.request_log import log_requests
 from api.routes import add_routes
 from utils import Settings
 
@@ -31,7 +32,8 @@ def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Setting
         request.max_content_length = platform.settings.max_request_bytes
         request.max_form_memory_size = platform.settings.max_request_bytes
 
-    CORS(app, expose_headers=["Retry-After", "Location", "ETag"], max_age=3600)
+    log_requests(app)
+    CORS(app, expose_headers=["Retry-After", "Location", "ETag", "Server-Timing", "X-Request-ID"], max_age=3600)
     api = ProblemApi(app, catch_all_404s=True)
     api.representation("application/json")(output_json)
     add_routes(api, platform)

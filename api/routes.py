@@ -15,6 +15,7 @@ from api.classic.publications import Publications
 from api.classic.trainings import Trainings
 from api.classic.users import Users
 from api.health import Health, Readiness
+from api.metrics import Metrics
 from api.platform import Platform
 from api.resource import Access, PlatformResource
 from api.v1.job_events import JobEventStream
@@ -55,6 +56,7 @@ ROUTES = (
     Route("/api/v1/published/<project>/predict", Predictions, {"POST": TOKEN}),
     Route("/health", Health, {"GET": PUBLIC}),
     Route("/ready", Readiness, {"GET": PUBLIC}),
+    Route("/metrics", Metrics, {"GET": PUBLIC}),
 )
 
 

@@ -13,6 +13,7 @@ from bson import ObjectId
 from datasets.images import decode
 from inference.drawing import annotated
 from inference.gate import Gate
+from inference.metrics import MODEL_SECONDS, WAIT_SECONDS
 from inference.models import LoadedModel, Models
 from inference.protocol import NO_OPTIONS, Options, Prediction
 from storage.file_cache import FileCache
@@ -112,9 +113,11 @@ class Engine:
             images = predictor.pre_process(image)
         start = time.perf_counter()
         with self._gate.run():
-            answer.seconds["wait"] += time.perf_counter() - start
-            with answer.measure("model"):
+            waited = time.perf_counter() - start
+            answer.seconds["wait"] += waited
+            with answer.measure("model"), MODEL_SECONDS.labels(model.card.project_type).time():
                 outputs = predictor.forward(images)
+        WAIT_SECONDS.observe(waited)
         with answer.measure("post"):
             predictions = predictor.post_process(outputs, images.shape, image.shape, options)
             picture = annotated(image, predictions, model.card.classes) if draw else None

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from inference.metrics import ADMITTED_IMAGES, REFUSED
 from utils import Unavailable, plural
 
 
@@ -34,14 +35,17 @@ class Gate:
         """
         with self._lock:
             if self._admitted and self._admitted + images > self._most:
+                REFUSED.inc()
                 raise Unavailable(
                     f"too many inferences are waiting ({plural(self._admitted, 'image')}): try again in a moment",
                     retry_after_seconds=1,
                 )
             self._admitted += images
+        ADMITTED_IMAGES.inc(images)
         try:
             yield
         finally:
+            ADMITTED_IMAGES.dec(images)
             with self._lock:
                 self._admitted -= images
 

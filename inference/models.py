@@ -13,6 +13,7 @@ import numpy as np
 from bson import ObjectId
 
 from inference.check import check_model
+from inference.metrics import CACHE_HITS, MODEL_LOADS
 from inference.protocol import ModelCard, Predictor
 from inference.registry import PREDICTORS
 from inference.sessions import open_session
@@ -65,6 +66,7 @@ class Models:
         with self._lock:
             if model_id in self._loaded:
                 self._loaded.move_to_end(model_id)
+                CACHE_HITS.inc()
                 return self._loaded[model_id]
             future = self._loading.get(model_id)
             if future is None:
@@ -77,11 +79,14 @@ class Models:
             ) from None
 
     def _bring(self, model_id: ObjectId) -> LoadedModel:
+        result = "failed"
         try:
             model = self._load(model_id)
             self._keep(model_id, model)
+            result = "loaded"
             return model
         finally:
+            MODEL_LOADS.labels(result).inc()
             with self._lock:
                 del self._loading[model_id]
 

@@ -35,6 +35,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/publish"): {"username": "ada"},
     ("PUT", "/publish"): {"project_name": "pets", "is_published": "False"},
     ("GET", "/inference"): {"inference_mapping": "unknown"},
+    ("GET", "/metrics"): {},
     ("POST", "/inference"): {"project_name": "pets", "image_data": IMAGE},
     ("POST", "/api/v1/published/<project>/predict"): {"image": IMAGE},
     ("GET", "/api/v1/jobs"): {"limit": 5, "state": "queued"},
