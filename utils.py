@@ -70,10 +70,16 @@ class Settings:
         "DIYML_INFERENCE_MINUTES", 60, "How long an inference result is kept.", "min", least=10
     )
     inference_queue: int = _setting(
-        "DIYML_INFERENCE_QUEUE", 32, "Inferences one web process lets wait before it answers 503.", "requests"
+        "DIYML_INFERENCE_QUEUE",
+        96,
+        "Images that may wait for a model in one web process before it answers 503.",
+        "images",
     )
     model_cache_bytes: int = _setting(
         "DIYML_MODEL_CACHE_BYTES", 512 * MEBIBYTE, "Models one web process keeps loaded.", "bytes"
+    )
+    model_disk_cache_bytes: int = _setting(
+        "DIYML_MODEL_DISK_CACHE_BYTES", 4 * 1024 * MEBIBYTE, "Disk the models fetched for inference may take.", "bytes"
     )
     lease_seconds: int = _setting(
         "DIYML_LEASE_SECONDS",
@@ -109,6 +115,9 @@ class Settings:
     dataset_cache_bytes: int = _setting(
         "DIYML_DATASET_CACHE_BYTES", 20 * 1024 * MEBIBYTE, "Disk a worker's dataset cache may take.", "bytes"
     )
+    metrics_token: str = _setting(
+        "DIYML_METRICS_TOKEN", "", "Bearer token for /metrics; empty: only this machine may read it."
+    )
     log_level: str = _setting("DIYML_LOG_LEVEL", "INFO", "Least severe message that is logged.")
 
     def __post_init__(self) -> None:
@@ -136,6 +145,7 @@ class Settings:
             text = source.get(item.metadata["env"], "")
             if text != "":
                 values[item.name] = _parse_setting(item.metadata["env"], text, type(item.default))
+        values.setdefault("data_dir", cls.data_dir.absolute())
         return cls(**values)
 
     def to_environment(self) -> dict[str, str]:

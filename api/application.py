@@ -11,6 +11,7 @@ from api.errors import ProblemApi
 from api.idempotency import REPLAYED
 from api.output import output_json
 from api.platform import Platform
+from api.request_log import REQUEST_ID, log_requests
 from api.routes import add_routes
 from utils import Settings
 
@@ -32,7 +33,9 @@ def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Setting
         request.max_content_length = platform.settings.max_request_bytes
         request.max_form_memory_size = platform.settings.max_request_bytes
 
-    CORS(app, expose_headers=["Retry-After", "Location", "ETag", REPLAYED], max_age=3600)
+    log_requests(app)
+    exposed = ["Retry-After", "Location", "ETag", "Server-Timing", REQUEST_ID, REPLAYED]
+    CORS(app, expose_headers=exposed, max_age=3600)
     api = ProblemApi(app, catch_all_404s=True)
     api.representation("application/json")(output_json)
     add_routes(api, platform)

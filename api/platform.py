@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from celery import Celery
 
@@ -40,9 +41,11 @@ class Platform:
 
     Attributes:
         stopping: whether the process is about to end, so that no stream holds it up; the web server sets it.
+        metrics_folder: where several web processes put what they count; the web server sets it.
     """
 
     stopping: Callable[[], bool]
+    metrics_folder: Path | None = None
 
     def __init__(self, read: Callable[[], Settings], ensure: Callable[[Settings], Settings]):
         self.stopping = lambda: False

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
-from flask import request
+from flask import g, request
 from flask.typing import ResponseReturnValue
 from flask_restful import Resource
 from pydantic import BaseModel
@@ -66,6 +67,10 @@ class PlatformResource(Resource):
         """Whether the process is about to end."""
         return self._platform.stopping()
 
+    def metrics_folder(self) -> Path | None:
+        """Where the web processes of this machine keep what they count; None when there is one process only."""
+        return self._platform.metrics_folder
+
     @cached_property
     def given(self) -> dict[str, Any]:
         """The parameters as sent."""
@@ -115,4 +120,5 @@ class PlatformResource(Resource):
         user = self.services.store.users.get(user_id) if user_id else None
         if user is None:
             raise Unauthenticated("the token is unknown, revoked or expired: log in again")
+        g.user_id = user.id
         return user

@@ -15,12 +15,14 @@ from api.classic.publications import Publications
 from api.classic.trainings import Trainings
 from api.classic.users import Users
 from api.health import Health, Readiness
+from api.metrics import Metrics
 from api.platform import Platform
 from api.resource import Access, PlatformResource
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.jobs import JobCancel, JobItem, JobList
 from api.v1.models import ModelFile, ModelItem
+from api.v1.predictions import Predictions
 
 PUBLIC, TOKEN = Access.PUBLIC, Access.TOKEN
 
@@ -51,8 +53,10 @@ ROUTES = (
     Route("/api/v1/jobs/<job_id>/events", JobEventStream, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>", ModelItem, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>/files/<name>", ModelFile, {"GET": TOKEN}),
+    Route("/api/v1/published/<project>/predict", Predictions, {"POST": TOKEN}),
     Route("/health", Health, {"GET": PUBLIC}),
     Route("/ready", Readiness, {"GET": PUBLIC}),
+    Route("/metrics", Metrics, {"GET": PUBLIC}),
 )
 
 

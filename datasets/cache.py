@@ -1,40 +1,35 @@
-"""The worker's copy of image files on disk, by content, so that a second training downloads nothing."""
+"""Brings a snapshot's images to the worker's disk, so that a second training downloads nothing."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
-import time
 from pathlib import Path
 
 from bson import ObjectId
 
 from datasets.snapshot import Dataset, Sample, Snapshot, SnapshotImage
 from datasets.split import split
+from storage.file_cache import FileCache
 from storage.files import Files
-from utils import Unavailable
-
-_READ_ONLY = 0o444
-_INCOMING = ".incoming-"
-_ABANDONED_SECONDS = 3600
 
 
 class DatasetCache:
-    """Files under `<root>/<first two hex digits>/<SHA-256>.<format>`, oldest use removed first past `max_bytes`."""
+    """Images by content below `root`; past `max_bytes` the longest unused go."""
 
     def __init__(self, root: Path, max_bytes: int):
-        self._root = root
-        self._max_bytes = max_bytes
+        self._cache = FileCache(root, max_bytes)
 
     def materialise(self, snapshot: Snapshot, files: Files, train_fraction: float, seed: int) -> Dataset:
         """Bring every image of the snapshot to disk and split it.
 
         Raises:
             NotFound: an image was replaced or deleted since the snapshot was taken: take a new one.
+            DamagedFile: a stored image does not have the hash it was uploaded with.
         """
-        paths = {image.sha256: self._fetch(image, files) for image in snapshot.images}
-        self._evict(keep=set(paths.values()))
+        paths = {
+            image.sha256: self._cache.fetch(files, ObjectId(image.file_id), image.sha256, image.format.lower())
+            for image in snapshot.images
+        }
+        self._cache.evict(keep=set(paths.values()))
         parts = split(snapshot, train_fraction, seed)
         return Dataset(
             project_type=snapshot.project_type,
@@ -44,41 +39,6 @@ class DatasetCache:
             digest=snapshot.digest(),
             val_is_train=parts.val_is_train,
         )
-
-    def _fetch(self, image: SnapshotImage, files: Files) -> Path:
-        path = self._root / image.sha256[:2] / f"{image.sha256}.{image.format.lower()}"
-        with contextlib.suppress(FileNotFoundError):
-            os.utime(path)
-            return path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_INCOMING)
-        os.close(handle)
-        try:
-            if files.save(ObjectId(image.file_id), Path(name)) != image.sha256:
-                raise Unavailable(f"the stored file of '{image.name}' does not have the hash it was uploaded with")
-            os.chmod(name, _READ_ONLY)
-            os.replace(name, path)
-        finally:
-            Path(name).unlink(missing_ok=True)
-        return path
-
-    def _evict(self, keep: set[Path]) -> None:
-        entries = []
-        for path in self._root.glob("??/*"):
-            with contextlib.suppress(FileNotFoundError):  # another training's eviction came first
-                entries.append((path.stat().st_mtime, path.stat().st_size, path))
-        excess = sum(size for _, size, _ in entries) - self._max_bytes
-        for modified, size, path in sorted(entries):
-            if excess <= 0:
-                return
-            if path not in keep and not _is_arriving(path, modified):
-                path.unlink(missing_ok=True)
-                excess -= size
-
-
-def _is_arriving(path: Path, modified: float) -> bool:
-    """Whether another worker is writing the file just now."""
-    return path.name.startswith(_INCOMING) and time.time() - modified < _ABANDONED_SECONDS
 
 
 def _sample(image: SnapshotImage, paths: dict[str, Path]) -> Sample:

@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from inference.protocol import ModelCard, Prediction
+from inference.protocol import NO_OPTIONS, ModelCard, Options, Prediction
 
 # The mean colour of ImageNet, which the graph's normalisation turns into (nearly) zero: borders say nothing.
 BORDER = (124, 116, 104)
@@ -57,19 +57,21 @@ class ClassificationPredictor:
     Normalisation and softmax are part of the ONNX graph, so there is no number here that could differ from training's.
     """
 
+    OPTIONS = frozenset({"confidence", "top_k"})
+
     def __init__(self, session: onnxruntime.InferenceSession, card: ModelCard):
         self._session = session
         self._classes = card.classes
         self._size_px = card.image_size
 
-    def predict(self, image: np.ndarray) -> list[Prediction]:
+    def predict(self, image: np.ndarray, options: Options = NO_OPTIONS) -> list[Prediction]:
         """Every class with its probability, most probable first; each box is the whole image.
 
         Args:
             image: uint8, height x width x 3, RGB, EXIF-turned.
         """
-        height, width = image.shape[:2]
-        return self.post_process(self.forward(self.pre_process(image)), width, height)
+        images = self.pre_process(image)
+        return self.post_process(self.forward(images), images.shape, image.shape, options)
 
     def pre_process(self, image: np.ndarray) -> np.ndarray:
         """Prepare one image.
@@ -93,15 +95,22 @@ class ClassificationPredictor:
         """
         return np.asarray(self._session.run([OUTPUT], {INPUT: images})[0])
 
-    def post_process(self, probabilities: np.ndarray, width: int, height: int) -> list[Prediction]:
+    def post_process(
+        self,
+        outputs: np.ndarray,
+        input_shape: tuple[int, ...],
+        image_shape: tuple[int, ...],
+        options: Options = NO_OPTIONS,
+    ) -> list[Prediction]:
         """Name and sort the classes.
 
         Args:
-            probabilities: float32, 1 x classes.
-            width: of the image, px.
-            height: of the image, px.
+            outputs: float32, 1 x classes: probabilities.
+            input_shape: does not matter here.
+            image_shape: height and width of the image, px.
         """
-        box = (0.0, 0.0, float(width), float(height))
+        box = (0.0, 0.0, float(image_shape[1]), float(image_shape[0]))
         # A stable sort keeps equal probabilities in the order of the classes.
-        order = np.argsort(-probabilities[0], kind="stable")
-        return [Prediction(box, self._classes[index], float(probabilities[0, index])) for index in order]
+        order = np.argsort(-outputs[0], kind="stable")[: options.top_k]
+        sure = (index for index in order if outputs[0, index] >= (options.confidence or 0.0))
+        return [Prediction(box, self._classes[index], float(outputs[0, index])) for index in sure]

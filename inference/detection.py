@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from inference.protocol import ModelCard, Prediction
+from inference.protocol import NO_OPTIONS, ModelCard, Options, Prediction
 
 INPUT = "images"
 OUTPUT = "output0"
@@ -67,8 +67,10 @@ class DetectionPredictor:
     whose sides are negative.
 
     Args:
-        confidence: boxes the model is less sure of are left out, 0 to 1.
+        confidence: what stands for `Options.confidence` when a caller does not say.
     """
+
+    OPTIONS = frozenset({"confidence", "iou", "max_detections"})
 
     def __init__(self, session: onnxruntime.InferenceSession, card: ModelCard, confidence: float = CONFIDENCE):
         self._session = session
@@ -77,14 +79,14 @@ class DetectionPredictor:
         self._stride = int(card.preprocessing["stride"])
         self._confidence = confidence
 
-    def predict(self, image: np.ndarray) -> list[Prediction]:
+    def predict(self, image: np.ndarray, options: Options = NO_OPTIONS) -> list[Prediction]:
         """The objects in one image, most confident first.
 
         Args:
             image: uint8, height x width x 3, RGB, EXIF-turned.
         """
         images = self.pre_process(image)
-        return self.post_process(self.forward(images), images.shape[2:], image.shape[:2])
+        return self.post_process(self.forward(images), images.shape, image.shape, options)
 
     def pre_process(self, image: np.ndarray) -> np.ndarray:
         """Prepare one image.
@@ -110,36 +112,44 @@ class DetectionPredictor:
         return np.asarray(self._session.run([OUTPUT], {INPUT: images})[0])
 
     def post_process(
-        self, outputs: np.ndarray, input_shape: tuple[int, ...], image_shape: tuple[int, ...]
+        self,
+        outputs: np.ndarray,
+        input_shape: tuple[int, ...],
+        image_shape: tuple[int, ...],
+        options: Options = NO_OPTIONS,
     ) -> list[Prediction]:
         """Choose the boxes and place them in the image.
 
         Args:
             outputs: float32, 1 x (4 + classes) x anchors.
-            input_shape: height and width of the model's input, px.
+            input_shape: 1 x 3 x height x width of the model's input, px.
             image_shape: height and width of the image, px.
         """
+        least = self._confidence if options.confidence is None else options.confidence
+        most_overlap = OVERLAP if options.iou is None else options.iou
         anchors = outputs[0].T
         classes = anchors[:, 4:].argmax(1)
         confidences = anchors[np.arange(len(anchors)), 4 + classes]
         # A number that is none is never larger, so it is left out here; so are sides below zero, which a network that
         # has hardly learned predicts, and which would turn a box inside out.
-        sure = (confidences > self._confidence) & np.isfinite(anchors[:, :4]).all(1) & (anchors[:, 2:4] >= 0).all(1)
+        sure = (confidences > least) & np.isfinite(anchors[:, :4]).all(1) & (anchors[:, 2:4] >= 0).all(1)
         boxes, classes, confidences = _corners(anchors[sure, :4]), classes[sure], confidences[sure]
-        kept = suppress(boxes + classes[:, np.newaxis].astype(np.float32) * _CLASS_OFFSET_PX, confidences)
-        placed = place(boxes[kept], input_shape, image_shape)
+        apart = boxes + classes[:, np.newaxis].astype(np.float32) * _CLASS_OFFSET_PX
+        kept = suppress(apart, confidences, most_overlap)[: options.max_detections]
+        placed = place(boxes[kept], input_shape[2:], image_shape[:2])
         return [
             Prediction((float(x1), float(y1), float(x2), float(y2)), self._classes[index], float(confidence))
             for (x1, y1, x2, y2), index, confidence in zip(placed, classes[kept], confidences[kept], strict=True)
         ]
 
 
-def suppress(boxes: np.ndarray, confidences: np.ndarray) -> np.ndarray:
+def suppress(boxes: np.ndarray, confidences: np.ndarray, most_overlap: float = OVERLAP) -> np.ndarray:
     """Greedy non-maximum suppression: of boxes that overlap too much only the most confident stays.
 
     Args:
         boxes: float32, n x 4, x1 y1 x2 y2.
         confidences: float32, n.
+        most_overlap: intersection over union, 0 to 1, up to which both stay.
 
     Returns:
         Indices of the boxes that stay, most confident first, at most MAX_BOXES.
@@ -149,7 +159,7 @@ def suppress(boxes: np.ndarray, confidences: np.ndarray) -> np.ndarray:
     while order.size and len(kept) < MAX_BOXES:
         best, order = order[0], order[1:]
         kept.append(int(best))
-        order = order[~(overlap(boxes[best], boxes[order]) > OVERLAP)]
+        order = order[~(overlap(boxes[best], boxes[order]) > most_overlap)]
     return np.array(kept, dtype=np.intp)
 
 

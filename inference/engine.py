@@ -1,95 +1,124 @@
-"""Predicts with any stored model: a bounded cache of open sessions, and a bounded number of waiting callers."""
+"""Predicts with any stored model: decode, wait for one's turn, run, choose; each with the time it took."""
 
 from __future__ import annotations
 
-import hashlib
-import threading
-from collections import OrderedDict
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 from bson import ObjectId
 
 from datasets.images import decode
-from inference.protocol import ModelCard, Prediction, Predictor
-from inference.registry import PREDICTORS
-from inference.sessions import open_session
+from inference.drawing import annotated
+from inference.gate import Gate
+from inference.metrics import MODEL_SECONDS, WAIT_SECONDS
+from inference.models import LoadedModel, Models
+from inference.protocol import NO_OPTIONS, Options, Prediction
+from storage.file_cache import FileCache
 from storage.store import Store
-from utils import Settings, Unavailable
+from utils import DomainError, Settings
 
-MODEL_FILE = "model.onnx"
-_BYTES_PER_FILE_BYTE = 3  # weights, their optimised copy, and the arena of a first run, as measured on small nets
 _RUNNING = 2
+
+
+@dataclass(frozen=True)
+class ImagePredictions:
+    """What was found in one image.
+
+    Attributes:
+        width: px, after the EXIF turn; `height` likewise.
+        picture: a JPEG file with the predictions drawn in; None when it was not asked for.
+    """
+
+    width: int
+    height: int
+    predictions: list[Prediction]
+    picture: bytes | None = None
+
+
+@dataclass
+class Answer:
+    """Predictions of all images of a request, in their order.
+
+    Attributes:
+        seconds: spent in `decode`, `wait` (for the model and for a turn), `model` and `post`, over all images.
+    """
+
+    images: list[ImagePredictions] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("decode", "wait", "model", "post"), 0.0))
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Add the time that the block takes to a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - start
 
 
 class Engine:
     """Safe to call from many threads; one to a process."""
 
     def __init__(self, store: Store, settings: Settings):
-        self._store = store
         self._max_pixels = settings.max_image_pixels
-        self._max_bytes = settings.model_cache_bytes
-        self._places = threading.BoundedSemaphore(settings.inference_queue + _RUNNING)
-        self._running = threading.BoundedSemaphore(_RUNNING)
-        self._lock = threading.Lock()
-        self._loading: dict[ObjectId, threading.Lock] = {}
-        self._models: OrderedDict[ObjectId, tuple[Predictor, int]] = OrderedDict()
+        self._gate = Gate(_RUNNING, settings.inference_queue)
+        copies = FileCache(settings.data_dir / "cache" / "models", settings.model_disk_cache_bytes)
+        self._models = Models(store, settings.model_cache_bytes, copies)
 
     def predict(self, model_id: ObjectId, content: bytes) -> list[Prediction]:
-        """Predict one image file with a stored model.
+        """Predict one image file with a stored model; raises as `predict_batch`."""
+        return self.predict_batch(model_id, [content]).images[0].predictions
+
+    def predict_batch(
+        self, model_id: ObjectId, contents: list[bytes], options: Options = NO_OPTIONS, draw: bool = False
+    ) -> Answer:
+        """Predict image files with a stored model, one after the other, so that one image at a time is in memory.
+
+        Args:
+            draw: whether pictures are wanted.
 
         Raises:
-            InvalidInput: not an image.
+            InvalidInput: not an image (says which), or an option that models of this type do not know.
             TooLarge: too many pixels.
             NotFound: the model was deleted.
-            Unavailable: too many callers wait already.
+            Unavailable: too many images wait already, or the model cannot be loaded now.
         """
-        with self._place():
-            image: np.ndarray = decode(content, self._max_pixels)
-            predictor = self._predictor(model_id)
-            with self._running:
-                return predictor.predict(image)
+        with self._gate.admit(len(contents)):
+            answer = Answer()
+            for number, content in enumerate(contents, 1):
+                with answer.measure("decode"):
+                    image = self._decode(content, number, len(contents))
+                with answer.measure("wait"):
+                    model = self._models.get(model_id)
+                options.check(model.predictor.OPTIONS, model.card.project_type)
+                answer.images.append(self._one(model, image, options, draw, answer))
+            return answer
 
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        if not self._places.acquire(blocking=False):
-            raise Unavailable("too many inferences are waiting: try again in a moment", retry_after_seconds=1)
+    def _decode(self, content: bytes, number: int, count: int) -> np.ndarray:
         try:
-            yield
-        finally:
-            self._places.release()
+            return decode(content, self._max_pixels)
+        except DomainError as error:
+            if count == 1:
+                raise
+            raise type(error)(f"image {number} of {count}: {error.detail}", error.errors) from None
 
-    def _predictor(self, model_id: ObjectId) -> Predictor:
-        with self._lock:
-            if model_id in self._models:
-                self._models.move_to_end(model_id)
-                return self._models[model_id][0]
-            loading = self._loading.setdefault(model_id, threading.Lock())
-        with loading:  # only callers of this model wait for it
-            with self._lock:
-                if model_id in self._models:
-                    return self._models[model_id][0]
-            try:
-                predictor, size = self._load(model_id)
-                self._keep(model_id, predictor, size)
-                return predictor
-            finally:
-                with self._lock:
-                    self._loading.pop(model_id, None)
-
-    def _load(self, model_id: ObjectId) -> tuple[Predictor, int]:
-        model = self._store.models.get(model_id)
-        file = model.files[MODEL_FILE]
-        content = self._store.artifacts.read(file.file_id)
-        if hashlib.sha256(content).hexdigest() != file.sha256:
-            raise Unavailable("the stored model is damaged: train the project again")
-        card = ModelCard(**model.card)
-        return PREDICTORS[card.project_type](open_session(content), card), len(content) * _BYTES_PER_FILE_BYTE
-
-    def _keep(self, model_id: ObjectId, predictor: Predictor, size: int) -> None:
-        with self._lock:
-            self._models[model_id] = (predictor, size)
-            total = sum(entry[1] for entry in self._models.values())
-            while total > self._max_bytes and len(self._models) > 1:
-                total -= self._models.popitem(last=False)[1][1]
+    def _one(
+        self, model: LoadedModel, image: np.ndarray, options: Options, draw: bool, answer: Answer
+    ) -> ImagePredictions:
+        predictor = model.predictor
+        with answer.measure("decode"):
+            images = predictor.pre_process(image)
+        start = time.perf_counter()
+        with self._gate.run():
+            waited = time.perf_counter() - start
+            answer.seconds["wait"] += waited
+            with answer.measure("model"), MODEL_SECONDS.labels(model.card.project_type).time():
+                outputs = predictor.forward(images)
+        WAIT_SECONDS.observe(waited)
+        with answer.measure("post"):
+            predictions = predictor.post_process(outputs, images.shape, image.shape, options)
+            picture = annotated(image, predictions, model.card.classes) if draw else None
+        return ImagePredictions(image.shape[1], image.shape[0], predictions, picture)

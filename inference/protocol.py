@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
+
+from utils import InvalidInput
 
 
 class ModelCard(BaseModel):
@@ -56,16 +58,78 @@ class Prediction:
     confidence: float
 
 
-class Predictor(Protocol):
-    """One model, ready to predict; safe to call from several threads at once."""
+@dataclass(frozen=True)
+class Options:
+    """What a caller wants of the predictions; None is the predictor's own default.
 
-    def predict(self, image: np.ndarray) -> list[Prediction]:
-        """Predict one image.
+    Attributes:
+        confidence: predictions the model is less sure of are left out, 0 to 1.
+        iou: of boxes of one class that overlap more than this only the most confident stays, 0 to 1.
+        max_detections: at most so many boxes an image.
+        top_k: at most so many classes an image.
+    """
+
+    confidence: float | None = None
+    iou: float | None = None
+    max_detections: int | None = None
+    top_k: int | None = None
+
+    def check(self, known: frozenset[str], project_type: str) -> None:
+        """See that a predictor knows every option that was given.
+
+        Raises:
+            InvalidInput: it does not.
+        """
+        given = [item.name for item in fields(self) if getattr(self, item.name) is not None]
+        detail = f"{project_type} models know {', '.join(sorted(known))}: leave it out"
+        errors = [{"field": name, "message": f"{name}: {detail}"} for name in given if name not in known]
+        if errors:
+            raise InvalidInput("; ".join(error["message"] for error in errors), errors)
+
+
+NO_OPTIONS = Options()
+
+
+class Predictor(Protocol):
+    """One model, ready to predict; safe to call from several threads at once.
+
+    Attributes:
+        OPTIONS: names of the options it knows.
+    """
+
+    OPTIONS: frozenset[str]
+
+    def pre_process(self, image: np.ndarray) -> np.ndarray:
+        """The model's input for one image.
 
         Args:
             image: uint8, height x width x 3, RGB, EXIF-turned.
 
         Returns:
-            Most confident first.
+            A batch of one.
         """
+        ...
+
+    def forward(self, images: np.ndarray) -> np.ndarray:
+        """Run the model on a batch of inputs."""
+        ...
+
+    def post_process(
+        self,
+        outputs: np.ndarray,
+        input_shape: tuple[int, ...],
+        image_shape: tuple[int, ...],
+        options: Options = NO_OPTIONS,
+    ) -> list[Prediction]:
+        """Predictions of one image, most confident first.
+
+        Args:
+            outputs: of a batch of one.
+            input_shape: of that batch.
+            image_shape: of the image: height and width in px, and more.
+        """
+        ...
+
+    def predict(self, image: np.ndarray, options: Options = NO_OPTIONS) -> list[Prediction]:
+        """The three steps for one image: uint8, height x width x 3, RGB, EXIF-turned."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -129,6 +130,8 @@ class Family:
         while not self._pauses.stops and not until():
             wait_seconds = 1.0
             for member in self.members:
+                if member.log:
+                    _shorten(member.log)
                 if member.ended():
                     self._plan_restart(member)
                 if member.process is None:
@@ -169,6 +172,16 @@ def _open_log(path: Path | None) -> contextlib.AbstractContextManager:
     if path is None:
         return contextlib.nullcontext()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > LARGE_LOG_BYTES:
-        path.replace(path.with_suffix(".old.log"))
+    _shorten(path)
     return path.open("ab")
+
+
+def _shorten(path: Path) -> None:
+    """Move what a long log holds aside, in place of what was moved before.
+
+    Whoever writes to it has it open for appending and goes on at the new end; a line written in the moment between
+    copy and cut is lost.
+    """
+    if path.exists() and path.stat().st_size > LARGE_LOG_BYTES:
+        shutil.copyfile(path, path.with_suffix(".old.log"))
+        os.truncate(path, 0)

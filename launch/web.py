@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
+from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.util import import_app
 
 from launch.members import WEB_STOP_SECONDS
-from utils import Settings
+from utils import Settings, configure_libraries
 
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - gunicorn makes a file of its own there, with a random name
 
@@ -18,7 +21,9 @@ class WebServer(BaseApplication):
     """Gunicorn with the settings of DIYML and none from a file or the command line."""
 
     def __init__(self, settings: Settings):
-        self._options = gunicorn_options(settings)
+        process = WebProcess(settings, settings.data_dir.absolute() / "run" / f"web-{settings.port}")
+        hooks = {"post_worker_init": process.begin, "child_exit": process.ended}
+        self._options = {**gunicorn_options(settings), **hooks}
         super().__init__()
 
     def load_config(self) -> None:
@@ -31,11 +36,51 @@ class WebServer(BaseApplication):
         return import_app("DIYML:app")
 
 
-def _tell_when_stopping(worker: Any) -> None:
-    """Let the application ask whether this process is about to end: a live stream would hold it up."""
-    platform = getattr(worker.wsgi, "extensions", {}).get("diyml")
-    if platform is not None:
-        platform.stopping = lambda: not worker.alive
+class WebProcess:
+    """Prepares each of the web processes after its fork.
+
+    Args:
+        folder: what belongs to this run of the web server; emptied at its start.
+    """
+
+    def __init__(self, settings: Settings, folder: Path):
+        self._log_level = settings.log_level
+        self._metrics = folder / "metrics"
+        self._empty = folder / "empty"
+        shutil.rmtree(folder, ignore_errors=True)
+        self._metrics.mkdir(parents=True)
+        self._empty.mkdir()
+        # Read when the library is imported, which happens after the fork.
+        configure_libraries(PROMETHEUS_MULTIPROC_DIR=str(self._metrics))
+
+    def begin(self, worker: Any) -> None:
+        """Tell the application what only its server knows, and go where a relative path leads nowhere."""
+        self._log()
+        os.chdir(self._empty)
+        platform = getattr(worker.wsgi, "extensions", {}).get("diyml")
+        if platform is not None:
+            # A live stream would hold up a process that is about to end.
+            platform.stopping = lambda: not worker.alive
+            platform.metrics_folder = self._metrics
+
+    def ended(self, server: object, worker: Any) -> None:
+        """Forget what a process that is gone was doing; what it has counted stays."""
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid, str(self._metrics))
+
+    def _log(self) -> None:
+        from api.request_log import RequestIdFilter  # brings the application, which is not for the parent process
+
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s [%(request_id)s]: %(message)s"))
+        handler.addFilter(RequestIdFilter())
+        logging.basicConfig(level=self._log_level, handlers=[handler])
+        logging.getLogger("pymongo").setLevel(logging.WARNING)
+        requests = logging.getLogger("diyml.requests")
+        requests.addHandler(plain := logging.StreamHandler())
+        plain.setFormatter(logging.Formatter("%(message)s"))
+        requests.propagate = False
 
 
 def gunicorn_options(settings: Settings) -> dict[str, Any]:
@@ -46,7 +91,6 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "workers": settings.web_workers,
         "threads": settings.web_threads,
         "worker_class": "gthread",
-        "post_worker_init": _tell_when_stopping,
         "proc_name": "diyml-web",
         "loglevel": settings.log_level.lower(),
         # A thread may take its time over a slow upload; this is about a process whose main loop hangs.

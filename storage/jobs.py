@@ -160,6 +160,10 @@ class Jobs:
         )
         return {row["_id"]: job_of(row["job"]) for row in rows}
 
+    def count_by_state(self) -> dict[JobState, int]:
+        """How many jobs of all users are in each state."""
+        return {state: self._jobs.count_documents({"state": state.value}) for state in JobState}
+
     def cancel(self, job_id: ObjectId) -> None:
         """Ask for an end: a queued job ends at once, a running one when its worker sees it; an ended one stays."""
         queued = {"$eq": ["$state", JobState.QUEUED.value]}

@@ -41,8 +41,8 @@ def test_every_setting_says_what_it_means_and_has_a_variable_of_its_own():
 
 
 def test_with_nothing_set_the_defaults_hold():
-    assert Settings.from_environment({}) == Settings()
-    assert Settings.from_environment({"DIYML_PORT": "", "PATH": "/bin"}) == Settings()
+    assert Settings.from_environment({}) == dataclasses.replace(Settings(), data_dir=Path("data").absolute())
+    assert Settings.from_environment({"DIYML_PORT": "", "PATH": "/bin"}) == Settings.from_environment({})
 
 
 def test_every_kind_of_value_is_read():

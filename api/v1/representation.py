@@ -6,10 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from api.classic.representation import training
+from inference.engine import Answer
+from inference.protocol import Prediction
 from storage.attempts import Attempt
 from storage.job import Job
 from storage.job_queue import Place
 from storage.models import Model
+from storage.projects import Project
 from utils import utc_now
 
 
@@ -70,3 +73,22 @@ def model_files(model: Model) -> list[dict[str, Any]]:
         }
         for file in model.files.values()
     ]
+
+
+def answer_of(project: Project, answer: Answer) -> dict[str, Any]:
+    """Predictions of a request, with the model that gave them and the time it took."""
+    return {
+        "project": project.name,
+        "project_type": project.type,
+        "model": {"id": str(project.model_id), "version": project.model_version},
+        "results": [
+            {"width": image.width, "height": image.height, "predictions": list(map(_prediction, image.predictions))}
+            for image in answer.images
+        ],
+        "timing_ms": {stage: round(seconds * 1000, 2) for stage, seconds in answer.seconds.items()},
+    }
+
+
+def _prediction(prediction: Prediction) -> dict[str, Any]:
+    box = dict(zip(("x1", "y1", "x2", "y2"), prediction.box_px, strict=True))
+    return {"class": prediction.class_name, "confidence": prediction.confidence, "box": box}

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.names import Lookup, Number
+from api.names import ImageBytes, Lookup, Number
 from storage.job import JobState
 
 MOST_LOG_TAIL_LINES = 20_000
 STREAM_SECONDS = 55
+MOST_DETECTIONS = 300
+MOST_CLASSES = 1000
 _LARGEST_EVENT_ID = 2**53
 
 
@@ -54,3 +56,15 @@ class EventsQuery(Request):
 
     last_event_id: Annotated[int, Number, Field(ge=0, le=_LARGEST_EVENT_ID)] = 0
     seconds: Annotated[int, Number, Field(ge=0, le=STREAM_SECONDS)] = STREAM_SECONDS
+
+
+class Prediction(Request):
+    """Images, when they come as base64, and what is wanted of the predictions."""
+
+    image: ImageBytes | None = None
+    images: list[ImageBytes] | None = None
+    confidence: Annotated[float | None, Number, Field(ge=0, le=1)] = None
+    iou: Annotated[float | None, Number, Field(ge=0, le=1)] = None
+    max_detections: Annotated[int | None, Number, Field(ge=1, le=MOST_DETECTIONS)] = None
+    top_k: Annotated[int | None, Number, Field(ge=1, le=MOST_CLASSES)] = None
+    annotated: bool = False

@@ -35,7 +35,9 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/publish"): {"username": "ada"},
     ("PUT", "/publish"): {"project_name": "pets", "is_published": "False"},
     ("GET", "/inference"): {"inference_mapping": "unknown"},
+    ("GET", "/metrics"): {},
     ("POST", "/inference"): {"project_name": "pets", "image_data": IMAGE},
+    ("POST", "/api/v1/published/<project>/predict"): {"image": IMAGE},
     ("GET", "/api/v1/jobs"): {"limit": 5, "state": "queued"},
     ("POST", "/api/v1/jobs"): {"project_name": "pets"},
     ("GET", "/api/v1/jobs/<job_id>"): {},
@@ -53,7 +55,10 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
 
 def fill(path: str, job_id: object = SOME_ID, model_id: object = SOME_ID, name: str = "model.onnx") -> str:
     """A route's path with its parameters filled in."""
-    return path.replace("<job_id>", str(job_id)).replace("<model_id>", str(model_id)).replace("<name>", name)
+    parts = {"<job_id>": str(job_id), "<model_id>": str(model_id), "<name>": name, "<project>": "pets"}
+    for part, value in parts.items():
+        path = path.replace(part, value)
+    return path
 
 
 def assert_problem(response: TestResponse, status: int, *words: str) -> dict[str, Any]:

@@ -37,6 +37,7 @@ ANOTHERS = {
     ("PUT", "/train"): 403,
     ("PUT", "/publish"): 403,
     ("POST", "/inference"): 404,
+    ("POST", "/api/v1/published/<project>/predict"): 404,
     ("GET", "/api/v1/jobs"): 200,
     ("POST", "/api/v1/jobs"): 404,
     ("GET", "/api/v1/jobs/<job_id>"): 404,
@@ -97,7 +98,12 @@ def test_with_the_owners_token_it_is_not_refused(
     client: FlaskClient, caller: Caller, pets: Pets, method: str, path: str
 ):
     status = _send(client, pets, method, path, caller.token).status_code
-    expected = {("PUT", "/train"): 409, ("POST", "/api/v1/jobs"): 409, ("POST", "/inference"): 404}
+    expected = {
+        ("PUT", "/train"): 409,
+        ("POST", "/api/v1/jobs"): 409,
+        ("POST", "/inference"): 404,
+        ("POST", "/api/v1/published/<project>/predict"): 404,
+    }
     assert status == expected.get((method, path), 200)
 
 

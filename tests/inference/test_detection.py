@@ -13,7 +13,7 @@ from sklearn.datasets import load_sample_images
 
 from datasets.snapshot import Annotation, Dataset, Sample
 from inference.detection import DetectionPredictor, letterbox, overlap, suppress
-from inference.protocol import Prediction
+from inference.protocol import Options, Prediction
 from inference.sessions import open_session
 from training.detection import DetectionParams, DetectionTrainer
 from training.protocol import TrainedModel, Workspace
@@ -158,7 +158,7 @@ def test_images_of_any_shape_give_finite_boxes_inside_them(trained, shape):
 
 def test_a_box_with_a_negative_side_is_not_served(predictor):
     outputs = np.array([[32, 32, 8, 8, 0.9, 0], [32, 32, -8, 8, 0.9, 0], [9, 9, 8, -0.1, 0, 0.9]], np.float32).T
-    found = predictor.post_process(outputs[np.newaxis], (64, 64), (64, 64))
+    found = predictor.post_process(outputs[np.newaxis], (1, 3, 64, 64), (64, 64))
     assert [prediction.box_px for prediction in found] == [(28, 28, 36, 36)]
 
 
@@ -195,3 +195,21 @@ def test_suppression_is_the_one_of_torchvision():
     confidences = random.uniform(0, 1, 400).astype(np.float32)
     expected: Any = nms(torch.from_numpy(boxes), torch.from_numpy(confidences), 0.7)
     assert suppress(boxes, confidences).tolist() == expected.tolist()[:300]
+
+
+def test_options_choose_among_the_boxes(trained):
+    image = np.random.default_rng(5).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    predictor = DetectionPredictor(open_session(trained.onnx_path), trained.card, confidence=0.0)
+    everything = predictor.predict(image, Options(iou=1.0))
+    assert len(everything) > 5
+    assert predictor.predict(image, Options(iou=1.0, max_detections=5)) == everything[:5]
+    least = everything[4].confidence
+    assert predictor.predict(image, Options(iou=1.0, confidence=least)) == [
+        found for found in everything if found.confidence > least
+    ]
+    for name in trained.card.classes:
+        boxes = np.array(
+            [found.box_px for found in predictor.predict(image, Options(iou=0.0)) if found.class_name == name]
+        )
+        for number, box in enumerate(boxes):
+            assert (overlap(box, np.delete(boxes, number, 0)) < 0.01).all()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 from bson import ObjectId
 from PIL import Image
 
 from inference.engine import Engine
+from storage.file_cache import FileCache
 from storage.models import Model
 from storage.store import Store
 from tests.conftest import wait_until
@@ -31,6 +35,17 @@ def a_model(store: Store, name: str) -> Model:
 
 
 @pytest.fixture
+def settings(settings: Settings, tmp_path: Path) -> Settings:
+    return dataclasses.replace(settings, data_dir=tmp_path)
+
+
+def forget(store: Store, settings: Settings, *models: Model) -> None:
+    """Delete models' files wherever they lie; what is in memory stays."""
+    store.artifacts.delete(*(model.files["model.onnx"].file_id for model in models))
+    shutil.rmtree(settings.data_dir / "cache" / "models")
+
+
+@pytest.fixture
 def engine(store: Store, settings: Settings) -> Engine:
     return Engine(store, settings)
 
@@ -47,7 +62,9 @@ def test_every_caller_gets_the_answer_to_his_own_image(engine: Engine, store: St
         assert answer[0].box_px == (0, 0, 16, 16)
 
 
-def test_a_model_is_read_once_however_many_callers_come_at_once(engine: Engine, store: Store) -> None:
+def test_a_model_is_read_once_however_many_callers_come_at_once(
+    engine: Engine, store: Store, settings: Settings
+) -> None:
     model = a_model(store, "p")
     barrier = threading.Barrier(8)
 
@@ -57,10 +74,44 @@ def test_a_model_is_read_once_however_many_callers_come_at_once(engine: Engine, 
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(call, range(8)))
-    store.artifacts.delete(model.files["model.onnx"].file_id)
+    forget(store, settings, model)
     assert engine.predict(model.id, grey(255))[0].class_name == "bright"
     with pytest.raises(NotFound):
-        Engine(store, Settings()).predict(model.id, grey(255))
+        Engine(store, settings).predict(model.id, grey(255))
+
+
+def test_a_model_fetched_once_is_taken_from_disk_and_fetched_anew_when_the_copy_is_damaged(
+    engine: Engine, store: Store, settings: Settings
+) -> None:
+    model = a_model(store, "p")
+    engine.predict(model.id, grey(1))
+    [copy] = (settings.data_dir / "cache" / "models").rglob("*.onnx")
+    copy.chmod(0o600)
+    copy.write_bytes(b"damaged")
+    assert Engine(store, settings).predict(model.id, grey(255))[0].class_name == "bright"
+    store.artifacts.delete(model.files["model.onnx"].file_id)
+    assert Engine(store, settings).predict(model.id, grey(0))[0].class_name == "dark"
+
+
+def test_callers_of_a_loaded_model_do_not_wait_for_one_that_loads(
+    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, cold = a_model(store, "ready"), a_model(store, "cold")
+    engine.predict(ready.id, grey(1))
+    go_on = threading.Event()
+    read = FileCache.fetch
+
+    def slow_fetch(*arguments: Any) -> Path:
+        assert go_on.wait(30)
+        return read(*arguments)
+
+    monkeypatch.setattr(FileCache, "fetch", slow_fetch)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(engine.predict, cold.id, grey(255))
+        assert engine.predict(ready.id, grey(255))[0].class_name == "bright"
+        assert not waiting.done()
+        go_on.set()
+        assert waiting.result(30)[0].class_name == "bright"
 
 
 def test_past_its_bound_the_cache_lets_go_of_the_model_that_was_not_used_for_longest(
@@ -71,8 +122,7 @@ def test_past_its_bound_the_cache_lets_go_of_the_model_that_was_not_used_for_lon
     engine = Engine(store, dataclasses.replace(settings, model_cache_bytes=7 * size))  # two of them, thrice their file
     for position in (0, 1, 0, 2):
         engine.predict(models[position].id, grey(1))
-    for model in models:
-        store.artifacts.delete(model.files["model.onnx"].file_id)
+    forget(store, settings, *models)
     engine.predict(models[0].id, grey(1))
     engine.predict(models[2].id, grey(1))
     with pytest.raises(NotFound):
@@ -83,9 +133,9 @@ def test_past_the_bound_of_waiting_callers_the_answer_is_come_back_later(store: 
     model = a_model(store, "p")
     engine = Engine(store, dataclasses.replace(settings, inference_queue=0))
     engine.predict(model.id, grey(1))
-    with ThreadPoolExecutor(2) as threads, engine._running, engine._running:
+    with ThreadPoolExecutor(2) as threads, engine._gate.run(), engine._gate.run():
         held = [threads.submit(engine.predict, model.id, grey(1)) for _ in range(2)]
-        wait_until(lambda: engine._places._value == 0, 10)
+        wait_until(lambda: engine._gate._admitted == 2, 10)
         with pytest.raises(Unavailable) as refused:
             engine.predict(model.id, grey(1))
         assert refused.value.retry_after_seconds >= 1

@@ -134,3 +134,19 @@ def test_a_tethered_process_goes_when_its_parent_is_killed(tmp_path, way: str):
         tethered = psutil.Process(int(mark.read_text()))
         process.kill()
     until(lambda: gone(tethered), "child gone")
+
+
+def test_a_long_log_is_moved_aside_while_its_member_goes_on_writing(tmp_path, members, said, pauses):
+    chatter = "import sys\nwhile True: sys.stdout.write('x' * 999_999 + chr(10)); sys.stdin.read(1)"
+    member = stand_in(tmp_path, "talker", chatter)
+    members.append(member)
+    family = Family(members, said.append, pauses)
+    assert family.start()
+    started = time.monotonic()
+    aside = tmp_path / "talker.old.log"
+    family.run(until=lambda: aside.exists() or time.monotonic() - started > 30)
+    assert aside.stat().st_size > 10_000_000
+    assert not member.ended()
+    until(lambda: member.log.stat().st_size > 0, "it goes on writing")
+    assert member.log.read_bytes()[:1] == b"x"
+    family.stop()

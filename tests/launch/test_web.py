@@ -16,7 +16,7 @@ import pathlib, time
 
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
-        pathlib.Path("begun").touch()
+        pathlib.Path(__file__).with_name("begun").touch()
         time.sleep(1)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"whole"]
@@ -30,12 +30,14 @@ def test_a_request_in_flight_is_finished_when_the_server_is_told_to_stop(tmp_pat
     with subprocess.Popen(
         [sys.executable, "-m", "launch.web"], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL
     ) as server:
-        until(lambda: is_healthy("127.0.0.1", settings.port), "server answers")
         answers: list[tuple[int, bytes]] = []
         client = threading.Thread(target=lambda: answers.append(_get(settings.port, "/slow")))
-        client.start()
-        until((tmp_path / "begun").exists, "request begun")
-        server.terminate()
+        try:
+            until(lambda: is_healthy("127.0.0.1", settings.port), "server answers")
+            client.start()
+            until((tmp_path / "begun").exists, "request begun")
+        finally:
+            server.terminate()
         client.join()
         assert answers == [(200, b"whole")]
         assert server.wait(20) == 0

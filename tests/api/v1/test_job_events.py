@@ -21,7 +21,7 @@ from storage.job_events import News, numbered
 from storage.store import Store
 from tests.api.conftest import Pets
 from tests.api.problems import assert_problem
-from tests.conftest import ROOT, Caller, wait_until
+from tests.conftest import ROOT, Caller, start_worker, wait_until
 from tests.launch.program import free_port
 from tests.training.conftest import shade, start_training
 from utils import Settings
@@ -102,6 +102,15 @@ def shades(caller: Caller) -> str:
         label, value = ("dark", 50) if number % 2 else ("bright", 200)
         assert caller.place(name, f"{number}.png", label, shade(value, number)).status_code == 200
     return name
+
+
+@pytest.fixture
+def worker(settings: Settings, store: Store) -> Iterator[subprocess.Popen[bytes]]:
+    """For one test: the others leave jobs in the queue that nobody may take."""
+    process = start_worker(settings)
+    yield process
+    process.terminate()
+    assert process.wait(20) == 0
 
 
 def stream(caller: Caller, pets: Pets, seconds: float = 0, **headers: str) -> TestResponse:
