@@ -11,7 +11,7 @@ from pathlib import Path
 from bson import ObjectId
 
 from datasets.snapshot import Dataset, Sample, Snapshot, SnapshotImage
-from datasets.split import split
+from datasets.split import Split
 from storage.files import Files
 from utils import Unavailable
 
@@ -27,15 +27,14 @@ class DatasetCache:
         self._root = root
         self._max_bytes = max_bytes
 
-    def materialise(self, snapshot: Snapshot, files: Files, train_fraction: float, seed: int) -> Dataset:
-        """Bring every image of the snapshot to disk and split it.
+    def materialise(self, snapshot: Snapshot, files: Files, parts: Split) -> Dataset:
+        """Bring every image of the snapshot to disk, in the parts of its split.
 
         Raises:
             NotFound: an image was replaced or deleted since the snapshot was taken: take a new one.
         """
         paths = {image.sha256: self._fetch(image, files) for image in snapshot.images}
         self._evict(keep=set(paths.values()))
-        parts = split(snapshot, train_fraction, seed)
         return Dataset(
             project_type=snapshot.project_type,
             classes=snapshot.classes,

@@ -27,7 +27,7 @@ def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any])
         InvalidInput: a hyper-parameter out of its range, or the project lacks something; says what.
         Conflict: a training of the project is queued or running.
     """
-    params = _params(project.type, given)
+    params = params_of(project.type, given)
     missing = TRAINERS[project.type].check(capture(store, project))
     if missing:
         raise InvalidInput(
@@ -39,7 +39,7 @@ def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any])
     return job
 
 
-def _params(project_type: str, given: dict[str, Any]) -> TrainerParams:
+def params_of(project_type: str, given: dict[str, Any]) -> TrainerParams:
     try:
         return TRAINERS[project_type].Params(**given)
     except ValidationError as error:
