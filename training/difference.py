@@ -8,7 +8,8 @@ from typing import Any
 
 from storage.job import Job, JobState
 from storage.models import Model
-from utils import plural
+from storage.store import Store
+from utils import NotFound, plural
 
 # Files that are compared. Pictures follow from these and the metrics.
 _FILES = ("model.onnx", "weights.pt")
@@ -31,6 +32,25 @@ class Outcome:
     metrics: dict[str, float | None] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     conditions: dict[str, Any] = field(default_factory=dict)
+
+
+def difference_of(store: Store, job: Job) -> dict[str, Any] | None:
+    """How a repetition differs from the job it repeats; None of any other job, and while it has not ended."""
+    if job.repeats is None or not job.state.ended:
+        return None
+    try:
+        before = store.jobs.head(job.repeats)
+    except NotFound:  # the project is being deleted
+        return None
+    return difference(outcome_of(before, model_of(store, before)), outcome_of(job, model_of(store, job)))
+
+
+def model_of(store: Store, job: Job) -> Model | None:
+    """The model that a job made, if it made one."""
+    try:
+        return store.models.get(job.result)
+    except NotFound:
+        return None
 
 
 def outcome_of(job: Job, model: Model | None) -> Outcome:
@@ -76,7 +96,7 @@ def difference(before: Outcome, now: Outcome) -> dict[str, Any]:
     identical = {name: before.files[name] == now.files[name] for name in _FILES if name in both}
     told = [*_told_outcome(before, now, metrics, identical), *map(_told_condition, conditions[:_MOST_TOLD])]
     if len(conditions) > _MOST_TOLD:
-        told.append(f"{plural(len(conditions) - _MOST_TOLD, 'more condition')} differ")
+        told.append(_more(len(conditions) - _MOST_TOLD, "condition"))
     summary = "; ".join(told)
     return {"summary": summary, "metrics": metrics, "identical_files": identical, "conditions": conditions}
 
@@ -98,8 +118,8 @@ def _told_outcome(
     # The overall ones tell the story; those of single classes are in the list.
     overall = [row for row in unequal if "." not in row["name"]] or unequal
     told = ["the same to the last digit"] if not unequal else list(map(_told_metric, overall[:_MOST_TOLD]))
-    if len(unequal) > _MOST_TOLD:
-        told.append(f"{plural(len(unequal) - len(told), 'more metric')} differ")
+    if len(unequal) > len(told):
+        told.append(_more(len(unequal) - len(told), "metric"))
     if _SERVED in identical:
         told.append(f"the ONNX file is {'identical' if identical[_SERVED] else 'not identical'}")
     return told
@@ -117,6 +137,10 @@ def _told_condition(row: dict[str, Any]) -> str:
         words = {"dataset": "the data differ", "code_sha256": "the code differs"}
         return words.get(name, "the pretrained weights differ")
     return f"{name} differs: {_shown(row['before'])} -> {_shown(row['now'])}"
+
+
+def _more(count: int, noun: str) -> str:
+    return f"{plural(count, f'more {noun}')} {'differs' if count == 1 else 'differ'}"
 
 
 def _shown(value: Any) -> str:
