@@ -34,7 +34,9 @@ def test_the_same_twice_is_said_to_be_the_same_to_the_last_digit():
     ("now", "words"),
     [
         (
-            outcome(metrics={**outcome().metrics, "map50": 0.916}, conditions={**CONDITIONS, "libraries.torch": "2.15"}),
+            outcome(
+                metrics={**outcome().metrics, "map50": 0.916}, conditions={**CONDITIONS, "libraries.torch": "2.15"}
+            ),
             "map50 differs by 0.003 (0.913 -> 0.916); the ONNX file is identical; torch differs: 2.14.0 -> 2.15",
         ),
         (

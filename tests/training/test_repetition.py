@@ -7,7 +7,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from storage.job import JobState
+from storage.job import Job, JobState
 from storage.store import Store
 from storage.sweeper import sweep
 from tests.api.problems import assert_problem
@@ -22,11 +22,35 @@ def get(caller: Caller, path: str) -> Any:
     return response.json
 
 
+def assert_the_record_says_what_it_was_made_from_and_in(caller: Caller, store: Store, job: Job) -> None:
+    record = get(caller, get(caller, f"/api/v1/jobs/{job.id}")["record_url"])
+    assert (record["seed"], record["params"]["epochs"], record["repeats"], record["difference"]) == (0, 2, None, None)
+    data, dataset = get(caller, record["dataset"]["url"]), record["dataset"]
+    assert data["digest"] == dataset["digest"] == store.models.get(job.result).card["dataset"]["digest"]
+    parts = [row["split"] for row in data["images"]]
+    assert (parts.count("train"), parts.count("val")) == (dataset["train_images"], dataset["val_images"]) == (10, 2)
+    classes = {item["id"]: item["name"] for item in data["classes"]}
+    labels = {row["name"]: classes[row["labels"][0]["class_id"]] for row in data["images"]}
+    assert labels == {f"{number}.png": "dark" if number % 2 else "bright" for number in range(12)}
+    stored = {row["name"]: (str(row["_id"]), row["sha256"]) for row in store.database["images"].find()}
+    assert {row["name"]: (row["id"], row["sha256"]) for row in data["images"]} == stored
+    environment = record["environment"]
+    assert {"python", "torch", "torchvision", "onnx", "onnxruntime", "numpy"} <= environment["libraries"].keys()
+    assert environment["device"]["kind"] in ("cpu", "gpu")
+    assert environment["device"]["threads"] >= 1
+    assert len(environment["code_sha256"]) == 64
+    model = record["model"]
+    assert (model["pretrained"], model["pretrained_sha256"]) == (False, None)
+    assert model["params"]["image_size"] == 32
+    assert len(model["files"]["model.onnx"]) == 64
+
+
 def test_a_training_is_repeated_to_the_last_digit_whatever_has_become_of_the_project(
     caller: Caller, other: Caller, store: Store, shades: str, worker: subprocess.Popen[bytes]
 ) -> None:
     first = wait_for(store, start_training(caller, shades), "succeeded", "failed")
     assert first.state is JobState.SUCCEEDED, first.error
+    assert_the_record_says_what_it_was_made_from_and_in(caller, store, first)
     project = caller.call("POST", "/upload/project", project_name=shades).json
 
     # A label, a name, the place of a file and the classes change; the contents of the images do not.
@@ -65,29 +89,3 @@ def test_a_training_is_repeated_to_the_last_digit_whatever_has_become_of_the_pro
     assert get(caller, f"{before}/record/dataset")["images"]
     assert caller.call("PATCH", "/upload/project", project_name=shades).status_code == 200
     assert store.database["artifacts.files"].count_documents({}) == 0
-
-
-def test_the_record_says_what_a_training_was_made_from_and_in(
-    caller: Caller, store: Store, shades: str, worker: subprocess.Popen[bytes]
-) -> None:
-    job = wait_for(store, start_training(caller, shades, epochs=1), "succeeded", "failed")
-    record = get(caller, get(caller, f"/api/v1/jobs/{job.id}")["record_url"])
-    assert (record["seed"], record["params"]["epochs"], record["repeats"], record["difference"]) == (0, 1, None, None)
-    data, dataset = get(caller, record["dataset"]["url"]), record["dataset"]
-    assert data["digest"] == dataset["digest"] == store.models.get(job.result).card["dataset"]["digest"]
-    parts = [row["split"] for row in data["images"]]
-    assert (parts.count("train"), parts.count("val")) == (dataset["train_images"], dataset["val_images"]) == (10, 2)
-    classes = {item["id"]: item["name"] for item in data["classes"]}
-    labels = {row["name"]: classes[row["labels"][0]["class_id"]] for row in data["images"]}
-    assert labels == {f"{number}.png": "dark" if number % 2 else "bright" for number in range(12)}
-    stored = {row["name"]: (str(row["_id"]), row["sha256"]) for row in store.database["images"].find()}
-    assert {row["name"]: (row["id"], row["sha256"]) for row in data["images"]} == stored
-    environment = record["environment"]
-    assert {"python", "torch", "torchvision", "onnx", "onnxruntime", "numpy"} <= environment["libraries"].keys()
-    assert environment["device"]["kind"] in ("cpu", "gpu")
-    assert environment["device"]["threads"] >= 1
-    assert len(environment["code_sha256"]) == 64
-    model = record["model"]
-    assert (model["pretrained"], model["pretrained_sha256"]) == (False, None)
-    assert model["params"]["image_size"] == 32
-    assert len(model["files"]["model.onnx"]) == 64
