@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+VERSION = "0.1.0"
 MEBIBYTE = 1024 * 1024
 
 

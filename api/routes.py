@@ -20,6 +20,7 @@ from api.platform import Platform
 from api.resource import Access, PlatformResource
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
+from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
 from api.v1.jobs import JobCancel, JobItem, JobList
 from api.v1.models import ModelFile, ModelItem
 from api.v1.predictions import Predictions
@@ -51,6 +52,9 @@ ROUTES = (
     Route("/api/v1/jobs/<job_id>/metrics", JobMetrics, {"GET": TOKEN}),
     Route("/api/v1/jobs/<job_id>/artifacts", JobArtifacts, {"GET": TOKEN}),
     Route("/api/v1/jobs/<job_id>/events", JobEventStream, {"GET": TOKEN}),
+    Route("/api/v1/jobs/<job_id>/record", JobRecord, {"GET": TOKEN}),
+    Route("/api/v1/jobs/<job_id>/record/dataset", JobRecordDataset, {"GET": TOKEN}),
+    Route("/api/v1/jobs/<job_id>/repeat", JobRepeat, {"POST": TOKEN}),
     Route("/api/v1/models/<model_id>", ModelItem, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>/files/<name>", ModelFile, {"GET": TOKEN}),
     Route("/api/v1/published/<project>/predict", Predictions, {"POST": TOKEN}),

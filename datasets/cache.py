@@ -7,7 +7,7 @@ from pathlib import Path
 from bson import ObjectId
 
 from datasets.snapshot import Dataset, Sample, Snapshot, SnapshotImage
-from datasets.split import split
+from datasets.split import Split
 from storage.file_cache import FileCache
 from storage.files import Files
 
@@ -18,8 +18,8 @@ class DatasetCache:
     def __init__(self, root: Path, max_bytes: int):
         self._cache = FileCache(root, max_bytes)
 
-    def materialise(self, snapshot: Snapshot, files: Files, train_fraction: float, seed: int) -> Dataset:
-        """Bring every image of the snapshot to disk and split it.
+    def materialise(self, snapshot: Snapshot, files: Files, parts: Split) -> Dataset:
+        """Bring every image of the snapshot to disk, in the parts of its split.
 
         Raises:
             NotFound: an image was replaced or deleted since the snapshot was taken: take a new one.
@@ -30,7 +30,6 @@ class DatasetCache:
             for image in snapshot.images
         }
         self._cache.evict(keep=set(paths.values()))
-        parts = split(snapshot, train_fraction, seed)
         return Dataset(
             project_type=snapshot.project_type,
             classes=snapshot.classes,

@@ -37,7 +37,7 @@ def snapshot_of(project: Project, images: list[StoredImage]) -> Snapshot:
         gone = {a.class_id for a in image.annotations if a.class_id not in index_of}
         unknown.update(project.class_name(class_id) for class_id in gone)
     shown = tuple(_snapshot_image(image, index_of) for image in images)
-    return Snapshot(project.type, project.classes, shown, tuple(sorted(unknown.items())))
+    return Snapshot(project.type, project.classes, shown, tuple(sorted(unknown.items())), project.class_ids)
 
 
 def _snapshot_image(image: StoredImage, index_of: dict[int, int]) -> SnapshotImage:
@@ -51,4 +51,5 @@ def _snapshot_image(image: StoredImage, index_of: dict[int, int]) -> SnapshotIma
         format=image.format,
         annotations=annotations,
         waits=bool(image.annotations) and not annotations,
+        image_id=str(image.id),
     )

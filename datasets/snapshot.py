@@ -30,6 +30,7 @@ class SnapshotImage:
 
     Attributes:
         waits: it is labelled, but with classes that left the class list.
+        image_id: of the stored image, for the record; the content is what counts.
     """
 
     name: str
@@ -40,6 +41,7 @@ class SnapshotImage:
     format: str
     annotations: tuple[Annotation, ...]
     waits: bool = False
+    image_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,14 @@ class Snapshot:
     Attributes:
         unknown: names of classes that annotations refer to and the class list no longer holds, with how many images.
         unlabelled: names of images that nobody has labelled.
+        class_ids: stable ids of `classes`, in the same order.
     """
 
     project_type: str
     classes: tuple[str, ...]
     images: tuple[SnapshotImage, ...]
     unknown: tuple[tuple[str, int], ...] = ()
+    class_ids: tuple[int, ...] = ()
 
     @property
     def unlabelled(self) -> list[str]:

@@ -20,6 +20,8 @@ class ModelCard(BaseModel):
         metrics: of the exported model's native twin on the validation part; fractions 0 to 1.
         export_difference: the largest absolute difference between a metric of the export and of the native model.
         metrics_on: "validation images", or "training images" when there were too few to hold any back.
+        pretrained_sha256: of the file of pretrained weights; none from scratch, and on cards of earlier versions.
+        determinism: what the trainer asked of the libraries, so that the same gives the same.
         dataset: snapshot digest, number of images on each side, seed, train fraction.
     """
 
@@ -42,6 +44,8 @@ class ModelCard(BaseModel):
     licence: str
     onnx_sha256: str
     duration_seconds: float
+    pretrained_sha256: str | None = None
+    determinism: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,11 @@ import sys
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
-import launch
 from launch.family import LaunchError
 from launch.folder import FolderLock, holder_of, open_folder
 from launch.serve import in_use, serve, work
 from storage.mongod import MongodError
-from utils import Settings, SettingsError
+from utils import VERSION, Settings, SettingsError
 
 FAILED, MISUSED = 1, 2
 STOP_SECONDS = 120.0
@@ -73,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Make your own models. Without a command: start database, worker and web server, until Ctrl-C.",
         epilog="All settings are environment variables; docs/settings.md lists them.",
     )
-    parser.add_argument("--version", action="version", version=f"diyml {launch.__version__}")
+    parser.add_argument("--version", action="version", version=f"diyml {VERSION}")
     commands = parser.add_subparsers(metavar="command")
     for name, run, parents, about in (
         ("serve", _serve, [listening], "start everything (the same as no command)"),

@@ -120,6 +120,11 @@ class Images:
         """All images of a project, by name."""
         return map(_image, self._images.find({"project_id": project_id}).sort("name", 1))
 
+    def contents(self, project_id: ObjectId) -> dict[str, ObjectId]:
+        """The file of each content that a project has now, by SHA-256; any of those that are equal."""
+        rows = self._images.find({"project_id": project_id}, {"sha256": 1, "file_id": 1})
+        return {row["sha256"]: row["file_id"] for row in rows}
+
     def ids(self, project_id: ObjectId) -> list[ObjectId]:
         """Ids of all images of a project."""
         return [row["_id"] for row in self._images.find({"project_id": project_id}, {"_id": 1})]

@@ -11,6 +11,7 @@ from bson import ObjectId
 
 from storage.attempts import Attempt, Checkpoint, attempt_ended
 from storage.database import Document
+from storage.job_record import DatasetRecord
 from utils import NotFound, utc_now
 
 MOST_STATES = 200
@@ -47,6 +48,9 @@ class Job:
         last_event: number of the newest event; they count from 1.
         states: the last `MOST_STATES` changes of state, each an event: `seq`, `at`, `state`, `attempt`, `reason`.
         log_lines: lines of the whole log that `storage.job_events` keeps, over all attempts; `log_bytes` likewise.
+        dataset: the data of the newest attempt that had them on disk; none before.
+        environment: what the newest training process said of itself: code, libraries, device.
+        repeats: the job whose data, seed and params this one takes; none for a training of the project as it is.
     """
 
     id: ObjectId
@@ -77,6 +81,9 @@ class Job:
     states: tuple[dict[str, Any], ...] = ()
     log_lines: int = 0
     log_bytes: int = 0
+    dataset: DatasetRecord | None = None
+    environment: dict[str, Any] | None = None
+    repeats: ObjectId | None = None
 
     @property
     def result(self) -> ObjectId:
@@ -90,7 +97,8 @@ class Job:
         return self.model_id
 
 
-_FIELDS = set(Job.__dataclass_fields__) - {"id", "state", "history", "log", "states", "attempts", "checkpoint"}
+_CONVERTED = {"id", "state", "history", "log", "states", "attempts", "checkpoint", "dataset"}
+_FIELDS = set(Job.__dataclass_fields__) - _CONVERTED
 
 
 def job_of(row: Document) -> Job:
@@ -104,8 +112,14 @@ def job_of(row: Document) -> Job:
         states=tuple(row.get("states", ())),
         attempts=tuple(Attempt(**attempt) for attempt in row.get("attempts", ())),
         checkpoint=Checkpoint(**row["checkpoint"]) if row.get("checkpoint") else None,
+        dataset=DatasetRecord(**row["dataset"]) if row.get("dataset") else None,
         **values,
     )
+
+
+def held(job: Job) -> Document:
+    """A query that finds a job only while this attempt owns it."""
+    return {"_id": job.id, "state": JobState.RUNNING.value, "attempt": job.attempt}
 
 
 def told(state: JobState, reason: str | None = None, attempt: Any = "$attempt") -> Document:

@@ -23,7 +23,7 @@ from storage.attempts import (
 )
 from storage.database import Database, Document, shielded
 from storage.files import Files, StoredFile
-from storage.job import Job, JobState, ended, job_of, told
+from storage.job import Job, JobState, ended, held, job_of, told
 from utils import plural
 
 LOG_TAIL_LINES = 200
@@ -105,7 +105,7 @@ class JobRuns:
         return job_of(row) if row else None
 
     def _held(self, job: Job) -> Document:
-        return {"_id": job.id, "state": JobState.RUNNING.value, "attempt": job.attempt}
+        return held(job)
 
     def checkpoint(self, job: Job, file: StoredFile, epoch: int, digest: str) -> bool:
         """Make a stored file the job's checkpoint, in place of the one before.

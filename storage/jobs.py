@@ -56,7 +56,14 @@ class Jobs:
             name="one_in_turn",
         )
 
-    def create(self, project: Project, params: dict[str, Any], epochs: int, request_key: str | None = None) -> Job:
+    def create(
+        self,
+        project: Project,
+        params: dict[str, Any],
+        epochs: int,
+        request_key: str | None = None,
+        repeats: Job | None = None,
+    ) -> Job:
         """Queue a training.
 
         Each queued job holds one of its owner's slots, so that parallel calls cannot pass the bound together. A job
@@ -64,6 +71,7 @@ class Jobs:
 
         Args:
             request_key: of the request that wants it; no two jobs have the same, and the first of them is given.
+            repeats: an ended job of the project whose data it takes, instead of the project's as they are.
 
         Raises:
             Conflict: one of this project is queued or running.
@@ -85,6 +93,8 @@ class Jobs:
         }
         if request_key:
             row["request_key"] = request_key
+        if repeats and repeats.dataset:
+            row.update(repeats=repeats.id, dataset=vars(repeats.dataset))
         first = {"seq": 1, "at": row["created_at"], "state": JobState.QUEUED.value, "attempt": 0, "reason": None}
         row.update(states=[first], turn=next_turn(self._jobs, project.owner_id))
         while True:
@@ -187,8 +197,16 @@ class Jobs:
             self.cancel(row["_id"])
 
     def delete_ended(self, project_id: ObjectId) -> int:
-        """Delete the ended jobs of a project; gives how many are still there, waiting for their workers."""
-        self._jobs.delete_many({"project_id": project_id, "active": {"$ne": True}})
+        """Delete the ended jobs of a project, then their records.
+
+        Returns:
+            How many jobs are still there, waiting for their workers.
+        """
+        ended = {"project_id": project_id, "active": {"$ne": True}}
+        rows = self._jobs.find({**ended, "dataset": {"$exists": True}}, {"dataset.file_id": 1})
+        file_ids = [row["dataset"]["file_id"] for row in rows]
+        self._jobs.delete_many(ended)
+        self._files.delete(*(set(file_ids) - self.referenced(file_ids)))
         return self._jobs.count_documents({"project_id": project_id})
 
     def ids_of(self, project_id: ObjectId) -> list[ObjectId]:
@@ -213,9 +231,11 @@ class Jobs:
         return {row["model_id"] for row in self._jobs.find({"model_id": {"$in": model_ids}}, {"model_id": 1})}
 
     def referenced(self, file_ids: list[ObjectId]) -> set[ObjectId]:
-        """Those of the files that are the checkpoint of a job that has not ended."""
+        """Those of the files that are the checkpoint of a job that has not ended, or the record of any job."""
         rows = self._jobs.find({"active": True, "checkpoint.file_id": {"$in": file_ids}}, {"checkpoint.file_id": 1})
-        return {row["checkpoint"]["file_id"] for row in rows}
+        checkpoints = {row["checkpoint"]["file_id"] for row in rows}
+        rows = self._jobs.find({"dataset.file_id": {"$in": file_ids}}, {"dataset.file_id": 1})
+        return checkpoints | {row["dataset"]["file_id"] for row in rows}
 
     def project_ids(self) -> list[ObjectId]:
         """Ids of all projects that have jobs, whether or not they still exist."""

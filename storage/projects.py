@@ -211,6 +211,14 @@ class Projects:
             ).modified_count
         )
 
+    def serve_first(self, project_id: ObjectId, model_id: ObjectId, version: int) -> bool:
+        """Let a model answer for a project for which none does; false when nothing was changed."""
+        return bool(
+            self._projects.update_one(
+                {"_id": project_id, "model_id": None}, {"$set": {"model_id": model_id, "model_version": version}}
+            ).modified_count
+        )
+
     def delete(self, project_id: ObjectId) -> None:
         """Delete the project itself; from here on nothing in it counts."""
         self._projects.delete_one({"_id": project_id})

@@ -13,6 +13,7 @@ from storage.images import Images
 from storage.inferences import Inferences
 from storage.job_events import JobEvents
 from storage.job_queue import JobQueue
+from storage.job_records import JobRecords
 from storage.job_runs import JobRuns
 from storage.jobs import Jobs
 from storage.models import Models
@@ -38,6 +39,7 @@ class Store:
         self.images = Images(self.database, self.image_files)
         self.jobs = Jobs(self.database, self.artifacts, settings.queued_jobs_per_user)
         self.job_runs = JobRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
+        self.job_records = JobRecords(self.database, self.artifacts)
         self.job_events = JobEvents(self.database)
         self.job_queue = JobQueue(self.database)
         self.models = Models(self.database, self.artifacts)
@@ -47,8 +49,8 @@ class Store:
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
-            self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_events,
-            self.models, self.inferences, self.idempotency,
+            self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_records,
+            self.job_events, self.models, self.inferences, self.idempotency,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from inference.sessions import open_session
 from training import networks, pictures
 from training.checkpoints import Checkpoints
 from training.classification import ClassificationParams
+from training.environment import file_sha256, libraries
 from training.fitting import Fitter
 from training.pixels import Labelled, load, read
 from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
@@ -29,7 +29,6 @@ PRETRAINED_SIZE_PX = 160
 ACCURACY_TOLERANCE = 0.005
 PROBABILITY_TOLERANCE = 1e-3
 _PICTURED = 16
-_LIBRARIES = ("torch", "torchvision", "onnx", "onnxruntime", "numpy", "pillow")
 _SCRATCH_LICENCE = (
     "network: DIYML's own, for which no licence has been chosen yet; "
     "weights: trained from scratch on the project's images"
@@ -140,10 +139,12 @@ class ClassificationRun:
             params={**params.model_dump(), "image_size": self.size_px},
             pretrained=self._weights is not None,
             device=networks.describe_device(self._device),
-            libraries={name: version(name) for name in _LIBRARIES},
+            libraries=libraries(),
             licence=_PRETRAINED_LICENCE if self._weights else _SCRATCH_LICENCE,
             onnx_sha256=hashlib.sha256(onnx_path.read_bytes()).hexdigest(),
             duration_seconds=0.0,
+            pretrained_sha256=file_sha256(self._weights) if self._weights else None,
+            determinism={"cudnn_deterministic": torch.backends.cudnn.deterministic},
         )
 
     def _score_export(self, card: ModelCard, onnx_path: Path, val: Labelled, native: np.ndarray) -> ModelCard:

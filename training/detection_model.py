@@ -23,6 +23,7 @@ from inference.protocol import ModelCard, Prediction
 from inference.sessions import open_session
 from training.detection_follower import Follower, named_metrics
 from training.detection_pictures import draw_boxes
+from training.environment import file_sha256, libraries
 from training.pictures import draw_confusion, draw_curves
 from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
 
@@ -35,7 +36,6 @@ SERVED_TOLERANCE = 0.1
 _SURE_MARGIN = 0.02
 _SAME_OVERLAP = 0.9
 _PICTURED = 9
-_LIBRARIES = ("ultralytics", "torch", "torchvision", "onnx", "onnxruntime")
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _card(
     difference: float,
     onnx_path: Path,
 ) -> ModelCard:
-    engine, size_px = trained.engine, trained.arguments["imgsz"]
+    engine, size_px, start = trained.engine, trained.arguments["imgsz"], Path(trained.arguments["model"])
     chosen = {
         "image_size": size_px,
         "batch": engine.batch_size,
@@ -174,10 +174,13 @@ def _card(
         params={**params.model_dump(), **chosen},
         pretrained=bool(trained.arguments["pretrained"]),
         device=str(engine.device),
-        libraries={name: version(name) for name in _LIBRARIES},
+        libraries=libraries(),
         licence=f"AGPL-3.0 (made with ultralytics {version('ultralytics')})",
         onnx_sha256=hashlib.sha256(onnx_path.read_bytes()).hexdigest(),
         duration_seconds=0.0,
+        # A name without a file is an architecture: from scratch, or resumed where the weights are not at hand.
+        pretrained_sha256=file_sha256(start) if start.is_file() else None,
+        determinism={"deterministic_algorithms": bool(engine.args.deterministic)},
     )
 
 

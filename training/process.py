@@ -99,6 +99,8 @@ class TrainingProcess:
             self._progress.log(without_folders(event["log"]))
         elif "checkpoint" in event:
             self._keeper.offer(Path(event["checkpoint"]), event["epoch"])
+        elif "environment" in event:
+            self._progress.note(environment=event["environment"])
         elif "resumed" in event:
             self._keeper.resumed(event["resumed"])
         else:

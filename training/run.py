@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.snapshot import Dataset
+from training.environment import environment
 from training.protocol import TrainedModel, TrainingFailed, Workspace
 from training.registry import TRAINERS
 
@@ -66,6 +67,7 @@ def main(arguments: list[str]) -> int:
     )
     workspace.folder.mkdir()
     try:
+        report.send(environment=environment())
         model = trainer.fit(Dataset.read(folder / DATASET), trainer.Params(**spec["params"]), workspace, report)
         _write_result(folder / RESULT, model)
     except TrainingFailed as failure:

@@ -28,10 +28,9 @@ def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any],
         InvalidInput: a hyper-parameter out of its range, or the project lacks something; says what.
         Conflict: a training of the project is queued or running.
     """
-    if request_key and (made := store.jobs.made_by(request_key)):
-        wake(queue)  # whoever was killed after making the job may not have come to this
+    if made := made_before(store, queue, request_key):
         return made
-    params = _params(project.type, given)
+    params = params_of(project.type, given)
     missing = TRAINERS[project.type].check(capture(store, project))
     if missing:
         raise InvalidInput(
@@ -43,7 +42,15 @@ def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any],
     return job
 
 
-def _params(project_type: str, given: dict[str, Any]) -> TrainerParams:
+def made_before(store: Store, queue: Celery, request_key: str | None) -> Job | None:
+    """The job that a request made when it was made before; workers are told once more."""
+    made = store.jobs.made_by(request_key) if request_key else None
+    if made:
+        wake(queue)  # whoever was killed after making the job may not have come to this
+    return made
+
+
+def params_of(project_type: str, given: dict[str, Any]) -> TrainerParams:
     try:
         return TRAINERS[project_type].Params(**given)
     except ValidationError as error:

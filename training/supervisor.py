@@ -17,7 +17,9 @@ from bson import ObjectId
 
 from datasets.cache import DatasetCache
 from datasets.capture import capture
-from datasets.snapshot import Dataset, Snapshot
+from datasets.record import RecordedData
+from datasets.snapshot import Dataset
+from datasets.split import split
 from storage.attempts import BrokenOff
 from storage.database import object_id
 from storage.job import Job
@@ -27,9 +29,10 @@ from training.heart import Heart
 from training.keeper import Keeper
 from training.process import TrainingProcess, training_process
 from training.progress import Progress
+from training.recording import keep_record, recorded_data
 from training.registry import TRAINERS
 from training.run import DATASET, EXIT_FAILED, RESULT, SPEC
-from utils import NotFound, Settings, Unavailable, without_folders
+from utils import Conflict, NotFound, Settings, Unavailable, without_folders
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -141,30 +144,37 @@ class Supervisor:
         }
 
     def _materialise(self, job: Job) -> Dataset:
-        """The project's data on disk; an image replaced while it is fetched means a new snapshot."""
+        """The job's data on disk and on record; an image replaced while it is fetched means a new snapshot."""
         for _ in range(_CAPTURES):
             try:
-                return self._fetch(job, self._snapshot(job))
+                return self._fetch(job, self._data(job))
             except NotFound:
                 logger.info("job %s: images changed while they were fetched, taking a new snapshot", job.id)
         raise self._failed(
             job, "the images kept changing while the training was prepared: train again when uploads have ended"
         )
 
-    def _snapshot(self, job: Job) -> Snapshot:
+    def _data(self, job: Job) -> RecordedData:
         project = self._persist(lambda: self._store.projects.get(job.project_id))
         if project is None:
             self._persist(lambda: self._store.job_runs.end_cancelled(job))
             raise _Ended
+        if job.repeats:
+            try:
+                return self._persist(lambda: recorded_data(self._store, job))
+            except Conflict as gone:
+                raise self._failed(job, gone.detail) from gone
         snapshot = self._persist(lambda: capture(self._store, project))
         missing = TRAINERS[job.project_type].check(snapshot)
         if missing:
             raise self._failed(job, "; ".join(missing))
-        return snapshot
+        return RecordedData(snapshot, split(snapshot, job.params["train_split"], job.params["seed"]))
 
-    def _fetch(self, job: Job, snapshot: Snapshot) -> Dataset:
-        files, fraction, seed = self._store.image_files, job.params["train_split"], job.params["seed"]
-        return self._persist(lambda: self._cache.materialise(snapshot, files, fraction, seed))
+    def _fetch(self, job: Job, data: RecordedData) -> Dataset:
+        files = self._store.image_files
+        dataset = self._persist(lambda: self._cache.materialise(data.snapshot, files, data.parts))
+        self._persist(lambda: keep_record(self._store, job, data, dataset.digest))
+        return dataset
 
     def _follow(self, job: Job, process: TrainingProcess, heart: Heart, keeper: Keeper) -> int:
         """Wait for the end of the process; end it when the job is cancelled, lost, too long, or the worker stops."""
@@ -248,8 +258,12 @@ class Supervisor:
 
 
 def hand_over(store: Store, job: Job, model: Model) -> None:
-    """Let the project be served by a model whose job has succeeded."""
-    store.projects.serve(model.project_id, model.id, model.version)
+    """Let the project be served by a model whose job has succeeded.
+
+    A repetition is there to compare, not to replace: its model serves only where none does.
+    """
+    serve = store.projects.serve_first if job.repeats else store.projects.serve
+    serve(model.project_id, model.id, model.version)
     store.jobs.mark_served(job.id)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from api.pagination import page, position
 from api.resource import PlatformResource
-from api.v1.representation import job_in_list, whole_job
+from api.v1.representation import job_in_list, job_url, whole_job
 from api.v1.schemas import JobsQuery, NewJob, Request
 from storage.database import object_id
 from storage.job import Job, JobState
+from training.difference import difference_of
 from training.submission import submit
 from utils import NotFound
 
@@ -40,7 +41,7 @@ class JobList(PlatformResource):
         project = store.projects.owned(wish.project_name, self.user, private=True)
         job = submit(store, self.services.queue, project, wish.params, self.request_key)
         shown = whole_job(job, project.name, store.job_queue.place_of(job.id))
-        return shown, 202, {"Location": f"/api/v1/jobs/{job.id}"}
+        return {**shown, "difference": None}, 202, {"Location": job_url(job)}
 
 
 class OwnJob(PlatformResource):
@@ -62,7 +63,8 @@ class OwnJob(PlatformResource):
         store = self.services.store
         project = store.projects.get(job.project_id)
         place = store.job_queue.place_of(job.id) if job.state is JobState.QUEUED else None
-        return whole_job(job, project.name if project else None, place)
+        shown = whole_job(job, project.name if project else None, place)
+        return {**shown, "difference": difference_of(store, job)}
 
 
 class JobItem(OwnJob):

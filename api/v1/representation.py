@@ -28,6 +28,8 @@ def job_in_list(job: Job, project_name: str | None) -> dict[str, Any]:
         "finished_at": job.finished_at.isoformat() if job.finished_at else None,
         "cancel_requested": job.cancel_requested,
         "model_url": model_url(job),
+        "repeats": str(job.repeats) if job.repeats else None,
+        "record_url": f"{job_url(job)}/record",
     }
 
 
@@ -48,6 +50,11 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "resumed_from_epoch": attempt.resumed_from_epoch,
         "epoch": attempt.epoch,
     }
+
+
+def job_url(job: Job) -> str:
+    """The resource of a training."""
+    return f"/api/v1/jobs/{job.id}"
 
 
 def model_url(job: Job) -> str | None:

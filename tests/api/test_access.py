@@ -46,6 +46,9 @@ ANOTHERS = {
     ("GET", "/api/v1/jobs/<job_id>/artifacts"): 404,
     ("GET", "/api/v1/jobs/<job_id>/events"): 404,
     ("POST", "/api/v1/jobs/<job_id>/cancel"): 404,
+    ("GET", "/api/v1/jobs/<job_id>/record"): 404,
+    ("GET", "/api/v1/jobs/<job_id>/record/dataset"): 404,
+    ("POST", "/api/v1/jobs/<job_id>/repeat"): 404,
     ("GET", "/api/v1/models/<model_id>"): 404,
     ("GET", "/api/v1/models/<model_id>/files/<name>"): 404,
 }
@@ -103,6 +106,8 @@ def test_with_the_owners_token_it_is_not_refused(
         ("POST", "/api/v1/jobs"): 409,
         ("POST", "/inference"): 404,
         ("POST", "/api/v1/published/<project>/predict"): 404,
+        ("GET", "/api/v1/jobs/<job_id>/record/dataset"): 404,
+        ("POST", "/api/v1/jobs/<job_id>/repeat"): 409,
     }
     assert status == expected.get((method, path), 200)
 

@@ -9,6 +9,7 @@ import pytest
 from datasets.cache import DatasetCache
 from datasets.capture import capture
 from datasets.snapshot import Snapshot
+from datasets.split import split
 from storage.store import Store
 from tests.conftest import Caller, picture
 from utils import NotFound, Unavailable
@@ -32,7 +33,7 @@ def _files(root: Path) -> set[str]:
 
 
 def test_images_lie_on_disk_by_content_and_cannot_be_written(data: Snapshot, store: Store, tmp_path: Path):
-    dataset = DatasetCache(tmp_path, PLENTY).materialise(data, store.image_files, 0.8, 0)
+    dataset = DatasetCache(tmp_path, PLENTY).materialise(data, store.image_files, split(data, 0.8, 0))
     assert _files(tmp_path) == {f"{image.sha256}.png" for image in data.images}
     assert len(_files(tmp_path)) == 5
     samples = dataset.train + dataset.val
@@ -46,10 +47,10 @@ def test_images_lie_on_disk_by_content_and_cannot_be_written(data: Snapshot, sto
 
 def test_a_second_time_nothing_is_downloaded(data: Snapshot, store: Store, tmp_path: Path):
     cache = DatasetCache(tmp_path, PLENTY)
-    first = cache.materialise(data, store.image_files, 0.8, 0)
+    first = cache.materialise(data, store.image_files, split(data, 0.8, 0))
     for name in ("images.files", "images.chunks"):
         store.database[name].delete_many({})
-    assert cache.materialise(data, store.image_files, 0.8, 0) == first
+    assert cache.materialise(data, store.image_files, split(data, 0.8, 0)) == first
 
 
 def test_an_image_that_was_replaced_since_the_snapshot_is_not_found(
@@ -57,7 +58,7 @@ def test_an_image_that_was_replaced_since_the_snapshot_is_not_found(
 ):
     caller.place("pets", "i0", "cat", picture(seed=99))
     with pytest.raises(NotFound):
-        DatasetCache(tmp_path, PLENTY).materialise(data, store.image_files, 0.8, 0)
+        DatasetCache(tmp_path, PLENTY).materialise(data, store.image_files, split(data, 0.8, 0))
     assert not [name for name in _files(tmp_path) if name.startswith(".")]
 
 
@@ -66,7 +67,7 @@ def test_a_stored_file_that_changed_is_not_used(data: Snapshot, store: Store, tm
     assert chunk
     store.database["images.chunks"].update_one({"_id": chunk["_id"]}, {"$set": {"data": chunk["data"][::-1]}})
     with pytest.raises(Unavailable, match="does not have the hash"):
-        DatasetCache(tmp_path, PLENTY).materialise(data, store.image_files, 0.8, 0)
+        DatasetCache(tmp_path, PLENTY).materialise(data, store.image_files, split(data, 0.8, 0))
 
 
 def test_past_the_bound_what_was_used_longest_ago_goes_first(data: Snapshot, store: Store, tmp_path: Path):
@@ -75,14 +76,14 @@ def test_past_the_bound_what_was_used_longest_ago_goes_first(data: Snapshot, sto
         path.parent.mkdir()
         path.write_bytes(b"x" * 1000)
         os.utime(path, (time.time() - age_seconds,) * 2)
-    DatasetCache(tmp_path, PLENTY).materialise(data, store.image_files, 0.8, 0)
+    DatasetCache(tmp_path, PLENTY).materialise(data, store.image_files, split(data, 0.8, 0))
     used = sum(path.stat().st_size for path in tmp_path.rglob("*.png")) - 2000
-    DatasetCache(tmp_path, used + 1500).materialise(data, store.image_files, 0.8, 0)
+    DatasetCache(tmp_path, used + 1500).materialise(data, store.image_files, split(data, 0.8, 0))
     assert (old.exists(), older.exists()) == (True, False)
 
 
 def test_what_a_training_needs_stays_even_past_the_bound(data: Snapshot, store: Store, tmp_path: Path):
-    dataset = DatasetCache(tmp_path, 1).materialise(data, store.image_files, 0.8, 0)
+    dataset = DatasetCache(tmp_path, 1).materialise(data, store.image_files, split(data, 0.8, 0))
     assert all(sample.path.exists() for sample in dataset.train + dataset.val)
 
 
@@ -94,5 +95,5 @@ def test_what_another_worker_is_writing_stays_and_what_a_dead_one_left_goes(
     for path in (arriving, left):
         path.write_bytes(b"x")
     os.utime(left, (time.time() - 7200,) * 2)
-    DatasetCache(tmp_path, 1).materialise(data, store.image_files, 0.8, 0)
+    DatasetCache(tmp_path, 1).materialise(data, store.image_files, split(data, 0.8, 0))
     assert (arriving.exists(), left.exists()) == (True, False)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -283,6 +284,8 @@ def test_pretrained_weights_in_the_folder_are_used(dataset, tmp_path):
     first = "features.0.0.weight"
     assert model.card.pretrained
     assert model.card.architecture == "mobilenet_v3_small"
+    content = (tmp_path / "mobilenet_v3_small-0123.pth").read_bytes()
+    assert model.card.pretrained_sha256 == hashlib.sha256(content).hexdigest()
     assert torch.allclose(native[first], weights[first], atol=1e-3)
     assert "mobilenet_v3_small-0123.pth" in report.lines[0]
 

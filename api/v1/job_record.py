@@ -1,0 +1,89 @@
+"""What a training was made from and in, and doing it again."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from flask import Response
+
+from api.v1.jobs import OwnJob
+from api.v1.representation import job_url
+from api.v1.schemas import Request
+from storage.job import Job
+from storage.models import Model
+from training.difference import difference_of, model_of
+from training.repetition import repeat
+from utils import NotFound
+
+_GZIP = zlib.MAX_WBITS | 16
+_CARD = (
+    "architecture", "params", "pretrained", "pretrained_sha256", "determinism", "metrics", "metrics_on"
+)  # fmt: skip
+
+
+class JobRecord(OwnJob):
+    """The record of a training."""
+
+    def get(self, job_id: str) -> dict[str, Any]:
+        """Data, seed, params, code, libraries and device; null for what is not known yet."""
+        self.parse(Request)
+        job, store = self.owned(job_id), self.services.store
+        model = model_of(store, job)
+        return {
+            "job_id": str(job.id),
+            "repeats": str(job.repeats) if job.repeats else None,
+            "project_type": job.project_type,
+            "params": job.params,
+            "seed": job.params.get("seed"),
+            "dataset": _dataset(job),
+            "environment": job.environment,
+            "model": _model(model) if model else None,
+            "difference": difference_of(store, job),
+        }
+
+
+class JobRecordDataset(OwnJob):
+    """The data of a training."""
+
+    def get(self, job_id: str) -> Response:
+        """Classes, and every image with its hash, labels and part of the split."""
+        self.parse(Request)
+        job = self.owned(job_id)
+        if job.dataset is None:
+            raise NotFound(f"the data of the job '{job_id}' are not recorded: it has not got so far")
+        content = self.services.store.artifacts.stream(job.dataset.file_id)
+        return Response(_plain(content), mimetype="application/json", headers={"ETag": f'"{job.dataset.sha256}"'})
+
+
+class JobRepeat(OwnJob):
+    """The same training once more."""
+
+    def post(self, job_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+        """Queue it; its record tells the difference when it has ended."""
+        self.parse(Request)
+        store = self.services.store
+        job = repeat(store, self.services.queue, self.owned(job_id), self.request_key)
+        return self.shown(job), 202, {"Location": job_url(job)}
+
+
+def _dataset(job: Job) -> dict[str, Any] | None:
+    record = job.dataset
+    if record is None:
+        return None
+    fields = ("digest", "train_images", "val_images")
+    return {**{name: getattr(record, name) for name in fields}, "url": f"{job_url(job)}/record/dataset"}
+
+
+def _model(model: Model) -> dict[str, Any]:
+    files = {file.name: file.sha256 for file in model.files.values()}
+    return {"version": model.version, **{name: model.card.get(name) for name in _CARD}, "files": files}
+
+
+def _plain(compressed: Iterable[bytes]) -> Iterator[bytes]:
+    """A gzip file, uncompressed piece by piece."""
+    source = zlib.decompressobj(_GZIP)
+    for chunk in compressed:
+        yield source.decompress(chunk)
+    yield source.flush()

@@ -1,0 +1,123 @@
+"""What a training was made from, in one file that a job keeps: a snapshot, and which of its images were held back."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from datasets.snapshot import Annotation, Snapshot, SnapshotImage
+from datasets.split import Split
+
+_FORMAT = 1
+_TRAIN, _VAL = "train", "val"
+
+
+@dataclass(frozen=True)
+class RecordedData:
+    """A snapshot and its split; whoever trains on the same gets the same images in the same order."""
+
+    snapshot: Snapshot
+    parts: Split
+
+    def to_bytes(self) -> bytes:
+        """Compressed JSON; equal data give equal bytes."""
+        text = json.dumps(_document(self.snapshot, self.parts), ensure_ascii=False, separators=(",", ":"))
+        target = io.BytesIO()
+        # The header would hold a name and the time.
+        with gzip.GzipFile(filename="", mode="wb", fileobj=target, mtime=0) as file:
+            file.write(text.encode())
+        return target.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> RecordedData:
+        """Read what `to_bytes` wrote.
+
+        Raises:
+            ValueError: it is of another format, or damaged.
+        """
+        try:
+            document = json.loads(gzip.decompress(content))
+            if document["format"] != _FORMAT:
+                raise ValueError(f"format {document['format']}")
+            data = _data(document)
+        except (OSError, EOFError, KeyError, TypeError) as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from error
+        if data.snapshot.digest() != document["digest"]:
+            raise ValueError("its digest is not that of its content")
+        return data
+
+    def without(self, contents: Mapping[str, Any]) -> list[str]:
+        """Names of images whose content, by SHA-256, is not among these."""
+        return [image.name for image in self.snapshot.images if image.sha256 not in contents]
+
+    def with_files(self, contents: Mapping[str, Any]) -> RecordedData:
+        """The same data in other files of the same content.
+
+        Args:
+            contents: file ids by SHA-256, of every image.
+        """
+
+        def moved(images: tuple[SnapshotImage, ...]) -> tuple[SnapshotImage, ...]:
+            return tuple(dataclasses.replace(image, file_id=str(contents[image.sha256])) for image in images)
+
+        parts = dataclasses.replace(self.parts, train=moved(self.parts.train), val=moved(self.parts.val))
+        return RecordedData(dataclasses.replace(self.snapshot, images=moved(self.snapshot.images)), parts)
+
+
+def _document(snapshot: Snapshot, parts: Split) -> dict[str, Any]:
+    # In the order of training: what is drawn at random is drawn by position.
+    rows = [_row(image, _TRAIN, snapshot) for image in parts.train]
+    if not parts.val_is_train:
+        rows += [_row(image, _VAL, snapshot) for image in parts.val]
+    ids = snapshot.class_ids or tuple(range(len(snapshot.classes)))
+    return {
+        "format": _FORMAT,
+        "project_type": snapshot.project_type,
+        "digest": snapshot.digest(),
+        "val_is_train": parts.val_is_train,
+        "classes": [{"id": class_id, "name": name} for class_id, name in zip(ids, snapshot.classes, strict=True)],
+        "images": rows,
+    }
+
+
+def _row(image: SnapshotImage, part: str, snapshot: Snapshot) -> dict[str, Any]:
+    ids = snapshot.class_ids or range(len(snapshot.classes))
+    labels = [{"class_id": ids[a.class_index], "box": a.box} for a in image.annotations]
+    fields = ("name", "sha256", "file_id", "width", "height", "format")
+    return {
+        "id": image.image_id,
+        **{name: getattr(image, name) for name in fields},
+        "split": part,
+        "labels": labels,
+    }
+
+
+def _data(document: dict[str, Any]) -> RecordedData:
+    ids = tuple(item["id"] for item in document["classes"])
+    index_of = {class_id: index for index, class_id in enumerate(ids)}
+    parts: dict[str, list[SnapshotImage]] = {_TRAIN: [], _VAL: []}
+    for row in document["images"]:
+        parts[row["split"]].append(_image(row, index_of))
+    train, val, val_is_train = tuple(parts[_TRAIN]), tuple(parts[_VAL]), document["val_is_train"]
+    classes = tuple(item["name"] for item in document["classes"])
+    snapshot = Snapshot(document["project_type"], classes, train + val, class_ids=ids)
+    return RecordedData(snapshot, Split(train, train if val_is_train else val, val_is_train))
+
+
+def _image(row: dict[str, Any], index_of: dict[int, int]) -> SnapshotImage:
+    labels = ((index_of[label["class_id"]], label["box"]) for label in row["labels"])
+    return SnapshotImage(
+        name=row["name"],
+        sha256=row["sha256"],
+        file_id=row["file_id"],
+        width=row["width"],
+        height=row["height"],
+        format=row["format"],
+        annotations=tuple(Annotation(index, None if box is None else tuple(box)) for index, box in labels),
+        image_id=row["id"],
+    )

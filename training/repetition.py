@@ -1,0 +1,38 @@
+"""From a training that has ended to a queued one with the same data, seed and params."""
+
+from __future__ import annotations
+
+from celery import Celery
+
+from storage.job import Job
+from storage.store import Store
+from training.queue import wake
+from training.recording import recorded_data
+from training.submission import made_before, params_of
+from utils import Conflict, NotFound
+
+
+def repeat(store: Store, queue: Celery, job: Job, request_key: str | None = None) -> Job:
+    """Queue a training on the data that a job has recorded, whatever has become of the project since.
+
+    Args:
+        request_key: as of `submit`.
+
+    Raises:
+        Conflict: the job has not ended, its data are not recorded or not stored any more, or a training of the
+            project is queued or running.
+        InvalidInput: the trainer does not take the params any more.
+        TooManyRequests: the owner has as many queued jobs as allowed.
+    """
+    if made := made_before(store, queue, request_key):
+        return made
+    project = store.projects.get(job.project_id)
+    if project is None:
+        raise NotFound(f"the project of job '{job.id}' is gone")
+    if not job.state.ended:
+        raise Conflict(f"the job '{job.id}' is {job.state.value}: it can be repeated once it has ended")
+    params_of(job.project_type, job.params)
+    recorded_data(store, job)
+    repeated = store.jobs.create(project, job.params, int(job.params["epochs"]), request_key, repeats=job)
+    wake(queue)
+    return repeated
