@@ -113,7 +113,9 @@ def told(state: JobState, reason: str | None = None, attempt: Any = "$attempt") 
     number = {"$add": [{"$ifNull": ["$last_event", 0]}, 1]}
     event = {"seq": number, "at": "$$NOW", "state": state.value, "attempt": attempt, "reason": {"$literal": reason}}
     states = {"$concatArrays": [{"$ifNull": ["$states", []]}, [event]]}
-    return {"state": state.value, "last_event": number, "states": {"$slice": [states, -MOST_STATES]}}
+    slice_of_states = {"$slice": [states, -MOST_STATES]}
+    # `storage.outbox` looks for the mark.
+    return {"state": state.value, "last_event": number, "states": slice_of_states, "untold": True}
 
 
 def ended(state: JobState, reason: str | None = None, **fields: Any) -> list[Document]:

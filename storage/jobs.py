@@ -78,6 +78,7 @@ class Jobs:
             "crashes": 0,
             "created_at": utc_now(),
             "last_event": 1,
+            "untold": True,
         }
         first = {"seq": 1, "at": row["created_at"], "state": JobState.QUEUED.value, "attempt": 0, "reason": None}
         row.update(states=[first], turn=next_turn(self._jobs, project.owner_id))

@@ -7,6 +7,7 @@ from pymongo import timeout
 from pymongo.errors import PyMongoError
 
 from storage.database import connect, shielded
+from storage.deliveries import Deliveries
 from storage.files import Files
 from storage.images import Images
 from storage.inferences import Inferences
@@ -14,11 +15,15 @@ from storage.job_events import JobEvents
 from storage.job_queue import JobQueue
 from storage.job_runs import JobRuns
 from storage.jobs import Jobs
+from storage.lanes import Lanes
+from storage.mailboxes import Mailboxes
 from storage.models import Models
+from storage.outbox import Outbox
 from storage.projects import Projects
 from storage.throttles import Throttles
 from storage.tokens import Tokens
 from storage.users import Users
+from storage.webhooks import Webhooks
 from utils import Settings
 
 
@@ -33,6 +38,7 @@ class Store:
         self.users = Users(self.database, settings.bcrypt_rounds)
         self.tokens = Tokens(self.database, settings.token_days)
         self.throttles = Throttles(self.database, settings.login_window_seconds)
+        self.hourly = Throttles(self.database, 3600)
         self.projects = Projects(self.database)
         self.images = Images(self.database, self.image_files)
         self.jobs = Jobs(self.database, self.artifacts, settings.queued_jobs_per_user)
@@ -41,12 +47,19 @@ class Store:
         self.job_queue = JobQueue(self.database)
         self.models = Models(self.database, self.artifacts)
         self.inferences = Inferences(self.database, settings.inference_minutes)
+        self.outbox = Outbox(self.database)
+        self.webhooks = Webhooks(self.database)
+        self.webhook_lanes = Lanes(self.database["webhooks"], {"active": True})
+        self.mailboxes = Mailboxes(self.database)
+        self.mail_lanes = Lanes(self.database["mailboxes"])
+        self.deliveries = Deliveries(self.database)
 
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
             self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_events,
-            self.models, self.inferences,
+            self.models, self.inferences, self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes,
+            self.deliveries,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -82,6 +95,8 @@ class Store:
         self.images.delete_all(project_id)
         self.models.delete_all(project_id)
         self.inferences.delete_project(project_id)
+        self.webhooks.delete_project(project_id)
+        self.deliveries.delete_project(project_id)
         job_ids = self.jobs.ids_of(project_id)
         self.jobs.delete_ended(project_id)
         self.delete_orphan_events(job_ids)
@@ -100,3 +115,9 @@ class Store:
         for project_id in self.projects.ids_of(user_id):
             self.delete_project(project_id)
         self.inferences.delete_user(user_id)
+        self.delete_mailboxes([user_id])
+
+    def delete_mailboxes(self, user_ids: list[ObjectId]) -> None:
+        """Delete mail addresses of accounts that are gone, and what was to be written there."""
+        self.mailboxes.delete(user_ids)
+        self.deliveries.delete_lanes(user_ids)
