@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-ROOMS = ["api", "storage", "datasets", "training", "inference", "launch"]
+ROOMS = ["api", "storage", "datasets", "training", "inference", "notifications", "launch"]
 
 
 def version() -> str:

@@ -16,8 +16,18 @@ VERSION = "0.1.0"
 MEBIBYTE = 1024 * 1024
 
 
-def _setting(env: str, default: Any, help: str, unit: str = "", least: float = 0, most: float = math.inf) -> Any:
-    return field(default=default, metadata={"env": env, "help": help, "unit": unit, "least": least, "most": most})
+def _setting(
+    env: str,
+    default: Any,
+    help: str,
+    unit: str = "",
+    least: float = 0,
+    most: float = math.inf,
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
+) -> Any:
+    metadata = {"env": env, "help": help, "unit": unit, "least": least, "most": most, "choices": choices}
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True)
@@ -117,8 +127,23 @@ class Settings:
         "DIYML_DATASET_CACHE_BYTES", 20 * 1024 * MEBIBYTE, "Disk a worker's dataset cache may take.", "bytes"
     )
     metrics_token: str = _setting(
-        "DIYML_METRICS_TOKEN", "", "Bearer token for /metrics; empty: only this machine may read it."
+        "DIYML_METRICS_TOKEN", "", "Bearer token for /metrics; empty: only this machine may read it.", secret=True
     )
+    public_url: str = _setting("DIYML_PUBLIC_URL", "", "Where users reach DIYML, for links in webhooks and mails.")
+    webhook_private: bool = _setting(
+        "DIYML_WEBHOOK_PRIVATE", False, "Webhooks may go to private and loopback addresses, and by http."
+    )
+    smtp_host: str = _setting("DIYML_SMTP_HOST", "", "Mail server; empty: no mails.")
+    smtp_port: int = _setting("DIYML_SMTP_PORT", 587, "Its port.", least=1, most=65_535)
+    smtp_user: str = _setting("DIYML_SMTP_USER", "", "Name to log in with; empty: no login.")
+    smtp_password: str = _setting("DIYML_SMTP_PASSWORD", "", "Password to log in with.", secret=True)
+    smtp_tls: str = _setting(
+        "DIYML_SMTP_TLS",
+        "starttls",
+        "How the connection is encrypted: starttls, tls (usual port 465) or none.",
+        choices=("starttls", "tls", "none"),
+    )
+    mail_from: str = _setting("DIYML_MAIL_FROM", "", "Sender of mails, `DIYML <diyml@example.org>`; empty: no mails.")
     log_level: str = _setting("DIYML_LOG_LEVEL", "INFO", "Least severe message that is logged.")
 
     def __post_init__(self) -> None:
@@ -132,6 +157,8 @@ class Settings:
             if isinstance(value, (int, float)) and not least <= value <= most:
                 wanted = f"at least {least}" if most == math.inf else f"{least}..{most}"
                 raise SettingsError(f"{item.metadata['env']} must be {wanted}, got {value}")
+            if item.metadata["choices"] and value not in item.metadata["choices"]:
+                raise SettingsError(f"{item.metadata['env']} must be one of {item.metadata['choices']}, got {value!r}")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -152,6 +179,11 @@ class Settings:
     def to_environment(self) -> dict[str, str]:
         """Every setting as environment variables, for a child process."""
         return {item.metadata["env"]: str(getattr(self, item.name)) for item in dataclasses.fields(self)}
+
+    @property
+    def sends_mail(self) -> bool:
+        """Whether there is a mail server and a sender."""
+        return bool(self.smtp_host and self.mail_from)
 
     @property
     def weights_path(self) -> Path:

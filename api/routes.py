@@ -18,14 +18,18 @@ from api.health import Health, Readiness
 from api.metrics import Metrics
 from api.platform import Platform
 from api.resource import Access, PlatformResource
+from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
 from api.v1.jobs import JobCancel, JobItem, JobList
+from api.v1.me import EmailConfirmation, Me
 from api.v1.models import ModelFile, ModelItem
 from api.v1.predictions import Predictions
+from api.v1.webhooks import WebhookItem, WebhookList, WebhookSecret, WebhookTest
 
 PUBLIC, TOKEN = Access.PUBLIC, Access.TOKEN
+WEBHOOKS = "/api/v1/projects/<project_id>/webhooks"
 
 
 class Route(NamedTuple):
@@ -58,6 +62,14 @@ ROUTES = (
     Route("/api/v1/models/<model_id>", ModelItem, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>/files/<name>", ModelFile, {"GET": TOKEN}),
     Route("/api/v1/published/<project>/predict", Predictions, {"POST": TOKEN}),
+    Route(WEBHOOKS, WebhookList, {"GET": TOKEN, "POST": TOKEN}),
+    Route(f"{WEBHOOKS}/<webhook_id>", WebhookItem, {"GET": TOKEN, "PATCH": TOKEN, "DELETE": TOKEN}),
+    Route(f"{WEBHOOKS}/<webhook_id>/test", WebhookTest, {"POST": TOKEN}),
+    Route(f"{WEBHOOKS}/<webhook_id>/rotate-secret", WebhookSecret, {"POST": TOKEN}),
+    Route(f"{WEBHOOKS}/<webhook_id>/deliveries", DeliveryList, {"GET": TOKEN}),
+    Route(f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry", DeliveryRetry, {"POST": TOKEN}),
+    Route("/api/v1/me", Me, {"GET": TOKEN, "PATCH": TOKEN}),
+    Route("/api/v1/me/email/confirm", EmailConfirmation, {"POST": TOKEN}),
     Route("/health", Health, {"GET": PUBLIC}),
     Route("/ready", Readiness, {"GET": PUBLIC}),
     Route("/metrics", Metrics, {"GET": PUBLIC}),

@@ -12,6 +12,7 @@ from bson import ObjectId
 from storage.attempts import Attempt, Checkpoint, attempt_ended
 from storage.database import Document
 from storage.job_record import DatasetRecord
+from storage.projects import Project
 from utils import NotFound, utc_now
 
 MOST_STATES = 200
@@ -122,12 +123,35 @@ def held(job: Job) -> Document:
     return {"_id": job.id, "state": JobState.RUNNING.value, "attempt": job.attempt}
 
 
+def queued_job(project: Project, params: dict[str, Any], epochs: int) -> Document:
+    """A new job, which waits."""
+    now = utc_now()
+    return {
+        "project_id": project.id,
+        "owner_id": project.owner_id,
+        "project_type": project.type,
+        "params": params,
+        "epochs": epochs,
+        "state": JobState.QUEUED.value,
+        "states": [{"seq": 1, "at": now, "state": JobState.QUEUED.value, "attempt": 0, "reason": None}],
+        "active": True,
+        "attempt": 0,
+        "losses": 0,
+        "crashes": 0,
+        "created_at": now,
+        "last_event": 1,
+        "untold": True,
+    }
+
+
 def told(state: JobState, reason: str | None = None, attempt: Any = "$attempt") -> Document:
     """A change of state that is the job's next event: fields of a pipeline's `$set`."""
     number = {"$add": [{"$ifNull": ["$last_event", 0]}, 1]}
     event = {"seq": number, "at": "$$NOW", "state": state.value, "attempt": attempt, "reason": {"$literal": reason}}
     states = {"$concatArrays": [{"$ifNull": ["$states", []]}, [event]]}
-    return {"state": state.value, "last_event": number, "states": {"$slice": [states, -MOST_STATES]}}
+    slice_of_states = {"$slice": [states, -MOST_STATES]}
+    # `storage.outbox` looks for the mark.
+    return {"state": state.value, "last_event": number, "states": slice_of_states, "untold": True}
 
 
 def ended(state: JobState, reason: str | None = None, **fields: Any) -> list[Document]:

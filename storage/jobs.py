@@ -20,10 +20,10 @@ from pymongo.errors import DuplicateKeyError
 from storage.attempts import delete_checkpoint
 from storage.database import Database, Document, shielded
 from storage.files import Files
-from storage.job import WITHOUT_BULK, Job, JobState, job_of, told
+from storage.job import WITHOUT_BULK, Job, JobState, job_of, queued_job, told
 from storage.job_queue import free_slot, next_turn
 from storage.projects import Project
-from utils import Conflict, NotFound, utc_now
+from utils import Conflict, NotFound
 
 
 @shielded
@@ -77,26 +77,11 @@ class Jobs:
             Conflict: one of this project is queued or running.
             TooManyRequests: the owner has as many queued jobs as allowed.
         """
-        row: Document = {
-            "project_id": project.id,
-            "owner_id": project.owner_id,
-            "project_type": project.type,
-            "params": params,
-            "epochs": epochs,
-            "state": JobState.QUEUED.value,
-            "active": True,
-            "attempt": 0,
-            "losses": 0,
-            "crashes": 0,
-            "created_at": utc_now(),
-            "last_event": 1,
-        }
+        row = {**queued_job(project, params, epochs), "turn": next_turn(self._jobs, project.owner_id)}
         if request_key:
             row["request_key"] = request_key
         if repeats and repeats.dataset:
             row.update(repeats=repeats.id, dataset=vars(repeats.dataset))
-        first = {"seq": 1, "at": row["created_at"], "state": JobState.QUEUED.value, "attempt": 0, "reason": None}
-        row.update(states=[first], turn=next_turn(self._jobs, project.owner_id))
         while True:
             row["slot"] = free_slot(self._jobs, project.owner_id, self._queued_per_user)
             try:

@@ -117,7 +117,7 @@ class Projects:
         return _project(row)
 
     def owned(self, name: str, user: User, private: bool = False) -> Project:
-        """The project of this name, if the user owns it. The one place that decides on ownership.
+        """The project of this name, if the user owns it.
 
         Args:
             private: somebody else's project is answered as if it did not exist.
@@ -126,12 +126,23 @@ class Projects:
             NotFound: there is no project of this name.
             Forbidden: it is another user's.
         """
-        row = self._projects.find_one({"name": name})
+        return self._decided(self._projects.find_one({"name": name}), name, user, private)
+
+    def owned_by_id(self, project_id: ObjectId, user: User) -> Project:
+        """The project of this id, if the user owns it.
+
+        Raises:
+            NotFound: there is none of this id, or it is another user's.
+        """
+        return self._decided(self._projects.find_one({"_id": project_id}), str(project_id), user, private=True)
+
+    def _decided(self, row: Document | None, asked: str, user: User, private: bool) -> Project:
+        """The one place that decides on ownership."""
         if row and row["owner_id"] == user.id:
             return _project(row)
         if row and not private:
-            raise Forbidden(f"the project '{name}' belongs to another user")
-        raise NotFound(f"there is no project '{name}'")
+            raise Forbidden(f"the project '{asked}' belongs to another user")
+        raise NotFound(f"there is no project '{asked}'")
 
     def published(self, name: str) -> Project:
         """The published project of this name.

@@ -7,6 +7,7 @@ from pymongo import timeout
 from pymongo.errors import PyMongoError
 
 from storage.database import connect, shielded
+from storage.deliveries import Deliveries
 from storage.files import Files
 from storage.idempotency import Idempotency
 from storage.images import Images
@@ -16,11 +17,15 @@ from storage.job_queue import JobQueue
 from storage.job_records import JobRecords
 from storage.job_runs import JobRuns
 from storage.jobs import Jobs
+from storage.lanes import Lanes
+from storage.mailboxes import Mailboxes
 from storage.models import Models
+from storage.outbox import Outbox
 from storage.projects import Projects
 from storage.throttles import Throttles
 from storage.tokens import Tokens
 from storage.users import Users
+from storage.webhooks import Webhooks
 from utils import Settings
 
 
@@ -35,6 +40,7 @@ class Store:
         self.users = Users(self.database, settings.bcrypt_rounds)
         self.tokens = Tokens(self.database, settings.token_days)
         self.throttles = Throttles(self.database, settings.login_window_seconds)
+        self.hourly = Throttles(self.database, 3600)
         self.projects = Projects(self.database)
         self.images = Images(self.database, self.image_files)
         self.jobs = Jobs(self.database, self.artifacts, settings.queued_jobs_per_user)
@@ -45,12 +51,19 @@ class Store:
         self.models = Models(self.database, self.artifacts)
         self.idempotency = Idempotency(self.database)
         self.inferences = Inferences(self.database, settings.inference_minutes)
+        self.outbox = Outbox(self.database)
+        self.webhooks = Webhooks(self.database)
+        self.webhook_lanes = Lanes(self.database["webhooks"], {"active": True})
+        self.mailboxes = Mailboxes(self.database)
+        self.mail_lanes = Lanes(self.database["mailboxes"])
+        self.deliveries = Deliveries(self.database)
 
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
             self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_records,
-            self.job_events, self.models, self.inferences, self.idempotency,
+            self.job_events, self.models, self.inferences, self.idempotency, self.outbox, self.webhooks,
+            self.webhook_lanes, self.mail_lanes, self.deliveries,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -86,6 +99,8 @@ class Store:
         self.images.delete_all(project_id)
         self.models.delete_all(project_id)
         self.inferences.delete_project(project_id)
+        self.webhooks.delete_project(project_id)
+        self.deliveries.delete_project(project_id)
         job_ids = self.jobs.ids_of(project_id)
         self.jobs.delete_ended(project_id)
         self.delete_orphan_events(job_ids)
@@ -105,3 +120,9 @@ class Store:
             self.delete_project(project_id)
         self.inferences.delete_user(user_id)
         self.idempotency.delete_user(user_id)
+        self.delete_mailboxes([user_id])
+
+    def delete_mailboxes(self, user_ids: list[ObjectId]) -> None:
+        """Delete mail addresses of accounts that are gone, and what was to be written there."""
+        self.mailboxes.delete(user_ids)
+        self.deliveries.delete_lanes(user_ids)

@@ -28,6 +28,8 @@ def sweep(store: Store, grace: timedelta = GRACE) -> dict[str, int]:
         "projects": _sweep_projects(store),
         "contents": _sweep_contents(store),
         "events": _sweep_events(store),
+        "mailboxes": _sweep_mailboxes(store),
+        "deliveries": _sweep_deliveries(store),
         "models": _sweep_models(store, grace),
         "image_files": _sweep_files(store.image_files, store.images.referenced, grace),
         "artifacts": _sweep_files(
@@ -49,9 +51,10 @@ def _sweep_projects(store: Store) -> int:
 
 
 def _sweep_contents(store: Store) -> int:
-    """Images, jobs and models whose project is gone."""
+    """Images, jobs, models, webhooks and deliveries whose project is gone."""
     removed = 0
-    with_contents = {*store.images.project_ids(), *store.jobs.project_ids(), *store.models.project_ids()}
+    collections = (store.images, store.jobs, store.models, store.webhooks, store.deliveries)
+    with_contents = {project_id for collection in collections for project_id in collection.project_ids()}
     for batch in batches(with_contents):
         for project_id in set(batch) - store.projects.existing(batch):
             store.delete_contents(project_id)
@@ -62,6 +65,26 @@ def _sweep_contents(store: Store) -> int:
 def _sweep_events(store: Store) -> int:
     """Events of jobs that are gone; a worker that had not noticed yet may have written them."""
     return sum(store.delete_orphan_events(batch) for batch in batches(store.job_events.job_ids()))
+
+
+def _sweep_mailboxes(store: Store) -> int:
+    """Mail addresses of accounts that are gone."""
+    removed = 0
+    for batch in batches(store.mailboxes.ids()):
+        gone = list(set(batch) - store.users.existing(batch))
+        store.delete_mailboxes(gone)
+        removed += len(gone)
+    return removed
+
+
+def _sweep_deliveries(store: Store) -> int:
+    """Deliveries to receivers that are gone; a worker that had not noticed yet may have made them."""
+    removed = 0
+    for batch in batches(store.deliveries.lane_ids()):
+        gone = set(batch) - store.webhooks.existing(batch) - store.mailboxes.existing(batch)
+        store.deliveries.delete_lanes(gone)
+        removed += len(gone)
+    return removed
 
 
 def _sweep_models(store: Store, grace: timedelta) -> int:

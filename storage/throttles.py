@@ -30,8 +30,11 @@ class Throttles:
     def create_indexes(self) -> None:
         self._throttles.create_index("expires_at", expireAfterSeconds=0)
 
-    def charge(self, key: str, limit: int) -> None:
+    def charge(self, key: str, limit: int, what: str = "failed attempts") -> None:
         """Count one try, before it is known how it ends, so that parallel tries cannot pass the limit together.
+
+        Args:
+            what: is counted, in words.
 
         Raises:
             TooManyRequests: the limit of this window is used up.
@@ -40,7 +43,7 @@ class Throttles:
         if row["count"] > limit:
             left = (row["expires_at"] - row["now"]).total_seconds()
             raise TooManyRequests(
-                f"too many failed attempts: wait {math.ceil(left)} s and try again",
+                f"too many {what}: wait {math.ceil(left)} s and try again",
                 retry_after_seconds=max(1, math.ceil(left)),
             )
 

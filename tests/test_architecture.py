@@ -19,8 +19,9 @@ from training.registry import TRAINERS
 
 # Each room with the rooms it may import.
 BELOW = {
-    "api": {"training", "inference", "datasets", "storage", "utils"},
-    "training": {"inference", "datasets", "storage", "utils"},
+    "api": {"training", "notifications", "inference", "datasets", "storage", "utils"},
+    "training": {"notifications", "inference", "datasets", "storage", "utils"},
+    "notifications": {"storage", "utils"},
     "inference": {"datasets", "storage", "utils"},
     "datasets": {"storage", "utils"},
     "storage": {"utils"},
@@ -32,6 +33,7 @@ MACHINERY = {"pymongo", "bson", "gridfs", "numpy", "celery", "kombu", "torch", "
 NEVER = {
     "api": MACHINERY,
     "training": {"flask", "flask_restful", "werkzeug"},
+    "notifications": {"flask", "flask_restful", "werkzeug", "requests", "torch", "pymongo", "gridfs"},
     "inference": {"flask", "flask_restful", "werkzeug", "torch", "ultralytics", "sklearn", "pymongo"},
     "datasets": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs"},
     "storage": {"flask", "flask_restful", "werkzeug", "torch", "numpy", "PIL"},

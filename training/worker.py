@@ -14,6 +14,7 @@ from contextlib import suppress
 from celery.exceptions import WorkerShutdown
 from celery.signals import worker_ready, worker_shutting_down
 
+from notifications.notifier import notifier
 from storage.job import Job
 from storage.store import Store
 from training.housekeeping import Housekeeper
@@ -91,6 +92,7 @@ def main() -> int:
     store = Store(settings)
     desk = Desk(store, Supervisor(store, settings, stop), stop)
     housekeeper = Housekeeper(store, stop)
+    told = notifier(store, settings, stop)
     app = celery_app(settings)
     app.task(desk.call, name=WAKE)
 
@@ -110,6 +112,7 @@ def main() -> int:
     worker_shutting_down.connect(stop_working)
     desk.thread.start()
     housekeeper.thread.start()
+    told.thread.start()
     arguments = ["worker", "--pool=solo", "--concurrency=1", "--without-gossip", "--without-mingle"]
     try:
         app.worker_main([*arguments, "--without-heartbeat", f"--loglevel={settings.log_level}"])
@@ -119,6 +122,7 @@ def main() -> int:
         stop_working()
         desk.thread.join()
         housekeeper.thread.join()
+        told.thread.join()
         store.close()
     return 0
 

@@ -4,11 +4,14 @@ import io
 from dataclasses import dataclass
 
 import pytest
+from bson import ObjectId
 
+from notifications.signatures import new_secret
 from storage.job import Job
 from storage.models import Model
 from storage.projects import Project
 from storage.store import Store
+from storage.webhooks import Webhook
 from tests.conftest import Caller, picture
 
 CARD = {"project_type": "classification", "classes": ["cat", "dog"]}
@@ -16,11 +19,19 @@ CARD = {"project_type": "classification", "classes": ["cat", "dog"]}
 
 @dataclass(frozen=True)
 class Pets:
-    """A project with two classes, an image of each, a queued job and a model that it serves."""
+    """A project with two classes, an image of each, a queued job, a model that it serves, and a webhook."""
 
     project: Project
     job: Job
     model: Model
+    webhook: Webhook
+    delivery_id: ObjectId
+
+    @property
+    def ids(self) -> dict[str, object]:
+        """What a path may name."""
+        own = {"project_id": self.project.id, "webhook_id": self.webhook.id, "delivery_id": self.delivery_id}
+        return {"job_id": self.job.id, "model_id": self.model.id, **own}
 
 
 @pytest.fixture
@@ -33,7 +44,9 @@ def pets(caller: Caller, store: Store) -> Pets:
     assert user
     project = store.projects.owned("pets", user)
     job = store.jobs.create(project, {"epochs": 1}, 1)
-    return Pets(project, job, trained(store, project, job))
+    webhook = store.webhooks.create(project, "https://93.184.215.14/", ("job.failed",), new_secret())
+    delivery_id = store.deliveries.add(webhook.id, user.id, "job.failed", "{}", project.id, job.id, 1)
+    return Pets(project, job, trained(store, project, job), webhook, delivery_id)
 
 
 def trained(store: Store, project: Project, job: Job) -> Model:

@@ -11,6 +11,7 @@ from tests.conftest import PASSWORD, encoded, picture
 KEYS = {"type", "title", "status", "detail", "errors", "Error"}
 IMAGE = encoded(picture())
 SOME_ID = "0123456789abcdef01234567"
+WEBHOOKS = "/api/v1/projects/<project_id>/webhooks"
 
 # One valid request of the owner for each method of each route; `{name}` in a path is filled in by the test.
 REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
@@ -51,16 +52,30 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/jobs/<job_id>/repeat"): {},
     ("GET", "/api/v1/models/<model_id>"): {},
     ("GET", "/api/v1/models/<model_id>/files/<name>"): {},
+    ("GET", f"{WEBHOOKS}"): {},
+    ("POST", f"{WEBHOOKS}"): {"url": "https://93.184.215.14/hook", "events": ["job.failed"]},
+    ("GET", f"{WEBHOOKS}/<webhook_id>"): {},
+    ("PATCH", f"{WEBHOOKS}/<webhook_id>"): {"active": True, "url": "https://93.184.215.14/new"},
+    ("DELETE", f"{WEBHOOKS}/<webhook_id>"): {},
+    ("POST", f"{WEBHOOKS}/<webhook_id>/test"): {},
+    ("POST", f"{WEBHOOKS}/<webhook_id>/rotate-secret"): {},
+    ("GET", f"{WEBHOOKS}/<webhook_id>/deliveries"): {"limit": 5, "state": "waiting"},
+    ("POST", f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry"): {},
+    ("GET", "/api/v1/me"): {},
+    ("PATCH", "/api/v1/me"): {"email_events": ["job.failed"]},
+    ("POST", "/api/v1/me/email/confirm"): {"code": "0123456789abcdef"},
     ("GET", "/health"): {},
     ("GET", "/ready"): {},
 }  # fmt: skip
 
 
-def fill(path: str, job_id: object = SOME_ID, model_id: object = SOME_ID, name: str = "model.onnx") -> str:
+def fill(
+    path: str, job_id: object = SOME_ID, model_id: object = SOME_ID, name: str = "model.onnx", **more: object
+) -> str:
     """A route's path with its parameters filled in."""
-    parts = {"<job_id>": str(job_id), "<model_id>": str(model_id), "<name>": name, "<project>": "pets"}
-    for part, value in parts.items():
-        path = path.replace(part, value)
+    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", **more}
+    for parameter, value in parts.items():
+        path = path.replace(f"<{parameter}>", str(value))
     return path
 
 

@@ -15,7 +15,7 @@ from api.resource import Access, PlatformResource
 from api.routes import ROUTES, Route, add_routes
 from storage.store import Store
 from tests.api.conftest import Pets
-from tests.api.problems import REQUESTS, assert_problem, fill
+from tests.api.problems import REQUESTS, WEBHOOKS, assert_problem, fill
 from tests.conftest import Caller
 from utils import Settings, utc_now
 
@@ -51,13 +51,20 @@ ANOTHERS = {
     ("POST", "/api/v1/jobs/<job_id>/repeat"): 404,
     ("GET", "/api/v1/models/<model_id>"): 404,
     ("GET", "/api/v1/models/<model_id>/files/<name>"): 404,
+    **{(method, path): 404 for method, path in REQUESTS if path.startswith(WEBHOOKS)},
+    ("GET", "/api/v1/me"): 200,
+    ("PATCH", "/api/v1/me"): 200,
+    ("POST", "/api/v1/me/email/confirm"): 400,
 }
+
+
+QUEUED = [("POST", "/test"), ("POST", "/deliveries/<delivery_id>/retry")]
 
 
 def _send(client: FlaskClient, pets: Pets, method: str, path: str, token: str | None):
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     body = {"query_string": REQUESTS[method, path]} if method == "GET" else {"json": REQUESTS[method, path]}
-    return client.open(fill(path, pets.job.id, pets.model.id), method=method, headers=headers, **body)
+    return client.open(fill(path, **pets.ids), method=method, headers=headers, **body)
 
 
 def test_every_method_of_every_route_has_a_request_here():
@@ -108,7 +115,10 @@ def test_with_the_owners_token_it_is_not_refused(
         ("POST", "/api/v1/published/<project>/predict"): 404,
         ("GET", "/api/v1/jobs/<job_id>/record/dataset"): 404,
         ("POST", "/api/v1/jobs/<job_id>/repeat"): 409,
+        ("POST", WEBHOOKS): 201,
+        ("POST", "/api/v1/me/email/confirm"): 400,
     }
+    expected |= {(method, f"{WEBHOOKS}/<webhook_id>{rest}"): 202 for method, rest in QUEUED}
     assert status == expected.get((method, path), 200)
 
 

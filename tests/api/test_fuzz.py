@@ -38,7 +38,8 @@ def test_no_request_gives_a_server_error(client: FlaskClient, caller: Caller, pe
         values = {name: value for name, value in REQUESTS[method, path].items() if odds.random() < 0.8}
         values |= {odds.choice(FIELDS): odds.choice(ODD) for _ in range(odds.randint(0, 3))}
         sent = _request(odds, method, values, caller.token)
-        url = fill(path, odds.choice([pets.job.id, *NAMES]), odds.choice([pets.model.id, *NAMES]), odds.choice(NAMES))
+        ids = {name: odds.choice([id, *NAMES]) for name, id in pets.ids.items()}
+        url = fill(path, **ids, name=odds.choice(NAMES))
         response = client.open(url, method=odds.choice([method] * 9 + ["HEAD"]), **sent)
         assert response.status_code < 500, (method, url, sent, response.text)
         if response.request.method != "HEAD" and response.status_code != 308 and response.mimetype != "text/plain":

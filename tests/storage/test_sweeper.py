@@ -14,7 +14,10 @@ from storage.store import Store
 from storage.sweeper import sweep
 from storage.users import User
 
-NONE = {"projects": 0, "contents": 0, "events": 0, "models": 0, "image_files": 0, "artifacts": 0}
+NONE = {
+    "projects": 0, "contents": 0, "events": 0, "mailboxes": 0, "deliveries": 0, "models": 0, "image_files": 0,
+    "artifacts": 0,
+}  # fmt: skip
 AT_ONCE = timedelta(seconds=-2)
 HEADER = {"format": "PNG", "width": 1, "height": 1}
 

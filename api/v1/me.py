@@ -1,0 +1,68 @@
+"""`/api/v1/me`: the caller's account, and where mail about it goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.resource import PlatformResource
+from api.v1.notification_representation import account_shown
+from api.v1.notification_schemas import Confirmation, MeChange
+from api.v1.schemas import Request
+from notifications.teller import ask_for_confirmation
+from utils import Conflict, InvalidInput
+
+# Codes can be asked for any address, so no account may have many sent, and nobody be sent many.
+_MOST_MAILS = 10
+_MOST_MAILS_TO_ONE = 5
+_MOST_CODES = 20
+
+
+class Account(PlatformResource):
+    """The base of all that belongs to the caller's account."""
+
+    def shown(self) -> dict[str, Any]:
+        """The account as its owner sees it."""
+        return account_shown(self.user, self.services.store.mailboxes.get(self.user.id))
+
+
+class Me(Account):
+    """The account of who calls."""
+
+    def get(self) -> dict[str, Any]:
+        """Name, mail address, and what to write about."""
+        self.parse(Request)
+        return self.shown()
+
+    def patch(self) -> dict[str, Any]:
+        """Change the address, which a mail with a code then asks to confirm, or the events; null removes it."""
+        change, store = self.parse(MeChange), self.services.store
+        if change.email is not None:
+            self._ask(change.email)
+        elif "email" in change.model_fields_set:
+            store.mailboxes.remove(self.user.id)
+        if change.email_events is not None:
+            store.mailboxes.set_events(self.user.id, tuple(event.value for event in change.email_events))
+        return self.shown()
+
+    def _ask(self, address: str) -> None:
+        store = self.services.store
+        if not self.services.settings.sends_mail:
+            raise Conflict("mail is not set up here: ask the operator to set DIYML_SMTP_HOST and DIYML_MAIL_FROM")
+        if store.mailboxes.get(self.user.id).email == address:
+            return
+        store.hourly.charge(f"mail of {self.user.id}", _MOST_MAILS, "mails in an hour")
+        store.hourly.charge(f"mail to {address.lower()}", _MOST_MAILS_TO_ONE, "mails to this address in an hour")
+        ask_for_confirmation(store, self.user, address)
+
+
+class EmailConfirmation(Account):
+    """The proof that an address is the caller's."""
+
+    def post(self) -> dict[str, Any]:
+        """Confirm with the code that the mail brought."""
+        code, store = self.parse(Confirmation).code, self.services.store
+        store.hourly.charge(f"mail code of {self.user.id}", _MOST_CODES, "codes in an hour")
+        if not store.mailboxes.confirm(self.user.id, code):
+            message = "code: not the one of the last mail, or older than an hour: PATCH /api/v1/me sends another"
+            raise InvalidInput(message, [{"field": "code", "message": message}])
+        return self.shown()

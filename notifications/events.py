@@ -1,0 +1,78 @@
+"""What can be told, and the words in which webhooks hear it."""
+
+from __future__ import annotations
+
+import json
+import math
+from enum import Enum
+from typing import Any
+
+from storage.database import Document
+from storage.job import Job, JobState
+from storage.projects import Project
+from storage.webhooks import Webhook
+from utils import utc_now
+
+TEST = "webhook.test"
+CONFIRMATION = "email.confirmation"
+
+
+class EventType(str, Enum):
+    """What somebody may ask to be told of; one for each state of a job."""
+
+    QUEUED = "job.queued"
+    RUNNING = "job.running"
+    SUCCEEDED = "job.succeeded"
+    FAILED = "job.failed"
+    CANCELLED = "job.cancelled"
+
+
+ALL_EVENTS = tuple(EventType)
+MAIL_EVENTS = (EventType.SUCCEEDED.value, EventType.FAILED.value)
+
+
+def event_type(change: Document) -> str:
+    """The type that a change of a job's state has."""
+    return f"job.{change['state']}"
+
+
+def job_message(job: Job, project: Project, change: Document, public_url: str) -> str:
+    """The message about a change of state, as JSON.
+
+    Args:
+        public_url: what links begin with.
+    """
+    ended = JobState(change["state"]).ended
+    links = {"job_url": f"{public_url}/api/v1/jobs/{job.id}", "model_url": None}
+    if change["state"] == JobState.SUCCEEDED.value and job.model_id:
+        links["model_url"] = f"{public_url}/api/v1/models/{job.model_id}"
+    data = {
+        "job_id": str(job.id),
+        "project_id": str(project.id),
+        "project_name": project.name,
+        "state": change["state"],
+        "attempt": change["attempt"],
+        "reason": change["reason"],
+        "metrics": {name: _finite(value) for name, value in job.metrics.items()} if ended else {},
+        **links,
+    }
+    return _message(event_type(change), change["at"].isoformat(), data)
+
+
+def trial_message(webhook: Webhook, project: Project) -> str:
+    """A message that says nothing but that it arrives."""
+    data = {"webhook_id": str(webhook.id), "project_id": str(project.id), "project_name": project.name}
+    return _message(TEST, utc_now().isoformat(), data)
+
+
+def confirmation_message(address: str) -> str:
+    """A note that this address is to be asked; its code is made when the mail is sent."""
+    return _message(CONFIRMATION, utc_now().isoformat(), {"address": address})
+
+
+def _message(type: str, timestamp: str, data: dict[str, Any]) -> str:
+    return json.dumps({"type": type, "timestamp": timestamp, "data": data}, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

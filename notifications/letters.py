@@ -1,0 +1,55 @@
+"""What mails say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from storage.deliveries import Delivery
+
+_WHY = "You get this mail because you asked DIYML to tell you. PATCH /api/v1/me changes that."
+_HEADLINES = {
+    "queued": "The training of {project} waits in the queue",
+    "running": "The training of {project} has begun",
+    "succeeded": "The training of {project} has succeeded",
+    "failed": "The training of {project} has failed",
+    "cancelled": "The training of {project} was cancelled",
+}
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A subject in one line, and plain text."""
+
+    subject: str
+    text: str
+
+
+def confirmation(code: str, username: str) -> Letter:
+    """Asks whether the address is the user's."""
+    text = (
+        f"Somebody, probably you, wants mail of the DIYML account '{username}' to come to this address.\n\n"
+        f"If that is right, confirm it within an hour with this code:\n\n    {code}\n\n"
+        "as `code` in POST /api/v1/me/email/confirm. If it is not, do nothing, and no more mail will come.\n"
+    )
+    return Letter("Confirm your address for DIYML", text)
+
+
+def job_letter(delivery: Delivery) -> Letter:
+    """Tells of a change of a training's state."""
+    data: dict[str, Any] = json.loads(delivery.body)["data"]
+    headline = _HEADLINES[data["state"]].format(project=f"'{data['project_name']}'")
+    parts = [f"{headline}."]
+    if data["reason"]:
+        parts.append(f"The reason: {data['reason']}")
+    if data["metrics"]:
+        parts.append("\n".join(f"{name}: {_number(value)}" for name, value in data["metrics"].items()))
+    if data["model_url"]:
+        parts.append(f"The model: {data['model_url']}")
+    parts.append(f"The training: {data['job_url']}")
+    return Letter(" ".join(headline.split()), "\n\n".join([*parts, _WHY]) + "\n")
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "unknown" if value is None else str(value)

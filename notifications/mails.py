@@ -1,0 +1,92 @@
+"""Sending a delivery by mail."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.utils import formatdate, parseaddr
+
+from notifications.events import CONFIRMATION
+from notifications.letters import Letter, confirmation, job_letter
+from notifications.outcomes import Outcome, Result
+from storage.deliveries import Delivery
+from storage.lanes import Lane
+from storage.store import Store
+from utils import Settings
+
+logger = logging.getLogger(__name__)
+
+_STEP_SECONDS = 15.0
+_PERMANENT = 500
+
+
+class MailSender:
+    """Writes and sends mails.
+
+    Args:
+        context: for TLS; the system's certificates by default.
+    """
+
+    def __init__(self, store: Store, settings: Settings, context: ssl.SSLContext | None = None):
+        self._store = store
+        self._settings = settings
+        self._context = context or ssl.create_default_context()
+
+    def send(self, lane: Lane, delivery: Delivery) -> Outcome:
+        """One try. A code is made anew for each, so that none lies anywhere."""
+        written = self._written(lane, delivery)
+        if written is None:
+            return Outcome(Result.NEVER, "the address was removed or replaced")
+        address, letter = written
+        try:
+            self._hand_over(self._message(delivery, address, letter))
+        except smtplib.SMTPRecipientsRefused as error:
+            code = next(iter(error.recipients.values()))[0]
+            words = f"the mail server refused the address with {code}"
+            return Outcome(Result.NEVER if code >= _PERMANENT else Result.REFUSED, words)
+        except smtplib.SMTPResponseException as error:
+            return self._failed(f"the mail server answered {error.smtp_code}", error)
+        except (smtplib.SMTPException, OSError) as error:
+            return self._failed("the mail server could not be reached or did not keep to the protocol", error)
+        return Outcome(Result.DELIVERED, "the mail server took it")
+
+    def _failed(self, words: str, error: Exception) -> Outcome:
+        """What the server said may help the operator, and is nothing for users."""
+        logger.warning("%s: %s", words, error)
+        return Outcome(Result.ABSENT, words)
+
+    def _written(self, lane: Lane, delivery: Delivery) -> tuple[str, Letter] | None:
+        mailbox = self._store.mailboxes.get(lane.id)
+        if delivery.type != CONFIRMATION:
+            return (mailbox.email, job_letter(delivery)) if mailbox.email else None
+        user, address = self._store.users.get(lane.id), mailbox.pending
+        code = self._store.mailboxes.new_code(lane.id, address) if user and address else None
+        return (address, confirmation(code, user.username)) if user and address and code else None
+
+    def _message(self, delivery: Delivery, address: str, letter: Letter) -> EmailMessage:
+        message = EmailMessage()
+        message["From"] = self._settings.mail_from
+        message["To"] = address
+        message["Subject"] = letter.subject
+        message["Date"] = formatdate()
+        message["Message-ID"] = f"<{delivery.id}@{parseaddr(self._settings.mail_from)[1].partition('@')[2]}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(letter.text, cte="quoted-printable")  # which every server passes on
+        return message
+
+    def _hand_over(self, message: EmailMessage) -> None:
+        settings = self._settings
+        if settings.smtp_tls == "tls":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                settings.smtp_host, settings.smtp_port, timeout=_STEP_SECONDS, context=self._context
+            )
+        else:
+            server = smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=_STEP_SECONDS)
+        with server:
+            if settings.smtp_tls == "starttls":
+                server.starttls(context=self._context)
+            if settings.smtp_user:
+                server.login(settings.smtp_user, settings.smtp_password)
+            server.send_message(message)

@@ -1,0 +1,233 @@
+"""The `deliveries` collection: what is to be told to whom, what was, and what could not be.
+
+A delivery belongs to a lane (`storage.lanes`): a webhook, or a user's mailbox. Only who holds the lane takes and ends
+its deliveries, and names its claim with each write, so that what a sender writes after it lost the lane is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from storage.database import Database, Document, shielded
+from storage.lanes import Lane
+from utils import Conflict, NotFound, utc_now
+
+KEPT = timedelta(days=30)
+_DUE: Document = {"$expr": {"$lte": ["$due_at", "$$NOW"]}}
+
+
+class DeliveryState(str, Enum):
+    """What has become of a delivery."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One message to one receiver.
+
+    Attributes:
+        job_id: whose change of state it tells; `seq` is that change's number. None for other messages.
+        tries: how often it was sent, or begun to be.
+        due_at: when it is tried next, while it waits.
+        status: what came of the last try, in words.
+    """
+
+    id: ObjectId
+    lane_id: ObjectId
+    owner_id: ObjectId
+    type: str
+    body: str
+    state: DeliveryState
+    created_at: datetime
+    due_at: datetime
+    project_id: ObjectId | None = None
+    job_id: ObjectId | None = None
+    seq: int = 0
+    tries: int = 0
+    tried_at: datetime | None = None
+    status: str | None = None
+
+    @property
+    def message_id(self) -> str:
+        """The same over all tries, so that a receiver knows what it has had already."""
+        return f"msg_{self.id}"
+
+
+_FIELDS = set(Delivery.__dataclass_fields__) - {"id", "state"}
+
+
+def _delivery(row: Document) -> Delivery:
+    return Delivery(
+        id=row["_id"],
+        state=DeliveryState(row["state"]),
+        **{name: row[name] for name in _FIELDS if name in row},
+    )
+
+
+def delivery_id(lane_id: ObjectId, job_id: ObjectId, seq: int) -> ObjectId:
+    """The one id that a change of state has for a receiver, so that it is recorded once however often it is told."""
+    return ObjectId(hashlib.sha256(f"{lane_id} {job_id} {seq}".encode()).digest()[:12])
+
+
+@shielded
+class Deliveries:
+    """Messages on their way, and ended ones for 30 days."""
+
+    def __init__(self, database: Database[Document]):
+        self._deliveries = database["deliveries"]
+
+    def create_indexes(self) -> None:
+        self._deliveries.create_index([("lane_id", 1), ("state", 1), ("due_at", 1)])
+        self._deliveries.create_index([("lane_id", 1), ("job_id", 1), ("seq", 1)])
+        self._deliveries.create_index([("lane_id", 1), ("created_at", -1), ("_id", -1)])
+        self._deliveries.create_index("project_id")
+        self._deliveries.create_index("created_at", expireAfterSeconds=int(KEPT.total_seconds()))
+
+    def add(
+        self,
+        lane_id: ObjectId,
+        owner_id: ObjectId,
+        type: str,
+        body: str,
+        project_id: ObjectId | None = None,
+        job_id: ObjectId | None = None,
+        seq: int = 0,
+    ) -> ObjectId:
+        """Record something to tell; a change of state that is recorded already stays as it is."""
+        now = utc_now()
+        id = delivery_id(lane_id, job_id, seq) if job_id else ObjectId()
+        row: Document = {"_id": id, "lane_id": lane_id, "owner_id": owner_id, "type": type, "body": body}
+        row |= {"project_id": project_id, "job_id": job_id, "seq": seq, "created_at": now, "due_at": now}
+        with suppress(DuplicateKeyError):  # told before, by a worker that was lost or is at it now
+            self._deliveries.insert_one({**row, "state": DeliveryState.WAITING.value, "tries": 0})
+        return id
+
+    def get(self, lane_id: ObjectId, id: ObjectId) -> Delivery:
+        """A delivery of the lane.
+
+        Raises:
+            NotFound: it has none of this id.
+        """
+        row = self._deliveries.find_one({"_id": id, "lane_id": lane_id})
+        if row is None:
+            raise NotFound(f"there is no delivery '{id}'")
+        return _delivery(row)
+
+    def list_of(
+        self,
+        lane_id: ObjectId,
+        limit: int,
+        before: tuple[datetime, ObjectId] | None = None,
+        state: DeliveryState | None = None,
+    ) -> list[Delivery]:
+        """A lane's deliveries, newest first.
+
+        Args:
+            before: `created_at` and id of the one after which to go on.
+        """
+        query: Document = {"lane_id": lane_id}
+        if before:
+            created_at, id = before
+            query["$or"] = [{"created_at": {"$lt": created_at}}, {"created_at": created_at, "_id": {"$lt": id}}]
+        if state:
+            query["state"] = state.value
+        rows = self._deliveries.find(query).sort([("created_at", -1), ("_id", -1)]).limit(limit)
+        return [_delivery(row) for row in rows]
+
+    def take(self, lane: Lane) -> Delivery | None:
+        """The next that is due, counted as tried; None when nothing is.
+
+        Those of one job go in order: a later one waits until the earlier is delivered or given up.
+        """
+        waiting = {"lane_id": lane.id, "state": DeliveryState.WAITING.value}
+        change: list[Document] = [
+            {"$set": {"tries": {"$add": ["$tries", 1]}, "tried_at": "$$NOW", "claim": lane.claim}}
+        ]
+        while row := self._deliveries.find_one({**waiting, **_DUE}, {"job_id": 1, "due_at": 1}, sort=[("due_at", 1)]):
+            first = row
+            if row["job_id"] is not None:
+                shown = {"due_at": 1}
+                first = self._deliveries.find_one({**waiting, "job_id": row["job_id"]}, shown, sort=[("seq", 1)]) or row
+            taken = self._deliveries.find_one_and_update(
+                {"_id": first["_id"], **waiting, **_DUE}, change, return_document=ReturnDocument.AFTER
+            )
+            if taken:
+                return _delivery(taken)
+            self._deliveries.update_one({"_id": row["_id"], **waiting}, {"$max": {"due_at": first["due_at"]}})
+        return None
+
+    def next_due(self, lane_id: ObjectId) -> datetime | None:
+        """When something of the lane is due; None when nothing waits."""
+        waiting = {"lane_id": lane_id, "state": DeliveryState.WAITING.value}
+        row = self._deliveries.find_one(waiting, {"due_at": 1}, sort=[("due_at", 1)])
+        return row["due_at"] if row else None
+
+    def end(self, lane: Lane, delivery: Delivery, state: DeliveryState, status: str) -> None:
+        """End a delivery; what waited behind it is due now."""
+        change = {"state": state.value, "status": status}
+        ended = self._deliveries.update_one(self._taken(lane, delivery), {"$set": change}).modified_count
+        if ended and delivery.job_id:
+            self._due_now({"lane_id": lane.id, "job_id": delivery.job_id})
+
+    def postpone(self, lane: Lane, delivery: Delivery, seconds: float, status: str) -> None:
+        """Try it again after so many seconds."""
+        later: Document = {"$add": ["$$NOW", round(seconds * 1000)]}
+        change = {"due_at": later, "status": {"$literal": status}}
+        self._deliveries.update_one(self._taken(lane, delivery), [{"$set": change}])
+
+    def _taken(self, lane: Lane, delivery: Delivery) -> Document:
+        return {"_id": delivery.id, "state": DeliveryState.WAITING.value, "claim": lane.claim}
+
+    def due_now(self, lane_id: ObjectId) -> None:
+        """Whatever waits in the lane is due now: its receiver is there again, or another one."""
+        self._due_now({"lane_id": lane_id})
+
+    def _due_now(self, query: Document) -> None:
+        waiting = {**query, "state": DeliveryState.WAITING.value}
+        self._deliveries.update_many(waiting, [{"$set": {"due_at": {"$min": ["$due_at", "$$NOW"]}}}])
+
+    def give_up_all(self, lane_id: ObjectId, status: str) -> None:
+        """End whatever waits in the lane as failed."""
+        waiting = {"lane_id": lane_id, "state": DeliveryState.WAITING.value}
+        self._deliveries.update_many(waiting, {"$set": {"state": DeliveryState.FAILED.value, "status": status}})
+
+    def retry(self, lane_id: ObjectId, id: ObjectId) -> None:
+        """Try one again from the beginning, at once.
+
+        Raises:
+            NotFound: the lane has none of this id.
+            Conflict: it has been delivered.
+        """
+        query = {"_id": id, "lane_id": lane_id, "state": {"$ne": DeliveryState.DELIVERED.value}}
+        change = {"state": DeliveryState.WAITING.value, "due_at": "$$NOW", "tries": 0}
+        if not self._deliveries.update_one(query, [{"$set": change}]).matched_count:
+            self.get(lane_id, id)
+            raise Conflict("it has been delivered: there is nothing to try again")
+
+    def delete_lanes(self, lane_ids: Collection[ObjectId]) -> None:
+        """Delete every delivery of receivers that are gone."""
+        self._deliveries.delete_many({"lane_id": {"$in": list(lane_ids)}})
+
+    def delete_project(self, project_id: ObjectId) -> None:
+        """Delete every delivery that tells of a project."""
+        self._deliveries.delete_many({"project_id": project_id})
+
+    def lane_ids(self) -> list[ObjectId]:
+        """Ids of all lanes that have deliveries, whether or not they still exist."""
+        return self._deliveries.distinct("lane_id")
+
+    def project_ids(self) -> list[ObjectId]:
+        """Ids of all projects that deliveries tell of, whether or not they still exist."""
+        return [id for id in self._deliveries.distinct("project_id") if id]
