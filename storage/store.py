@@ -6,10 +6,11 @@ from bson import ObjectId
 from pymongo import timeout
 from pymongo.errors import PyMongoError
 
-from storage.database import connect, shielded
+from storage.database import Database, Document, connect, shielded
 from storage.files import Files
 from storage.images import Images
 from storage.inferences import Inferences
+from storage.job_audit import JobAudit
 from storage.job_events import JobEvents
 from storage.job_queue import JobQueue
 from storage.job_runs import JobRuns
@@ -26,8 +27,8 @@ from utils import Settings
 class Store:
     """Entry to all collections; making one does no IO."""
 
-    def __init__(self, settings: Settings):
-        self.database = connect(settings)
+    def __init__(self, settings: Settings, database: Database[Document] | None = None):
+        self.database = connect(settings) if database is None else database
         self.image_files = Files(self.database, "images")
         self.artifacts = Files(self.database, "artifacts")
         self.users = Users(self.database, settings.bcrypt_rounds)
@@ -39,6 +40,7 @@ class Store:
         self.job_runs = JobRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
         self.job_events = JobEvents(self.database)
         self.job_queue = JobQueue(self.database)
+        self.job_audit = JobAudit(self.database, self.artifacts)
         self.models = Models(self.database, self.artifacts)
         self.inferences = Inferences(self.database, settings.inference_minutes)
 
@@ -46,7 +48,7 @@ class Store:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
             self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_events,
-            self.models, self.inferences,
+            self.models, self.inferences, self.image_files, self.artifacts,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
