@@ -23,6 +23,10 @@ _BYTES_PER_FILE_BYTE = 3  # weights, their optimised copy, and the arena of a fi
 _RUNNING = 2
 
 
+class Damaged(Unavailable):
+    """A stored model is not what was stored."""
+
+
 class Engine:
     """Safe to call from many threads; one to a process."""
 
@@ -83,7 +87,7 @@ class Engine:
         file = model.files[MODEL_FILE]
         content = self._store.artifacts.read(file.file_id)
         if hashlib.sha256(content).hexdigest() != file.sha256:
-            raise Unavailable("the stored model is damaged: train the project again")
+            raise Damaged("the stored model is damaged: train the project again")
         card = ModelCard(**model.card)
         return PREDICTORS[card.project_type](open_session(content), card), len(content) * _BYTES_PER_FILE_BYTE
 

@@ -38,9 +38,15 @@ class Leftover:
     remove: Callable[[Store, Ids], None]
     told: str
 
-    def find(self, store: Store, before: datetime) -> Iterator[Ids]:
-        """Ids of what is left over, a batch at a time; the next batch is read after the last was dealt with."""
-        for batch in batches(self.mentioned(store, before)):
+    def find(
+        self, store: Store, before: datetime, counted: Callable[[Iterable[ObjectId]], Iterable[ObjectId]] = iter
+    ) -> Iterator[Ids]:
+        """Ids of what is left over, a batch at a time; the next batch is read after the last was dealt with.
+
+        Args:
+            counted: is handed all ids that are looked at, and hands them on.
+        """
+        for batch in batches(counted(self.mentioned(store, before))):
             if found := self.orphaned(store, batch):
                 yield found
 

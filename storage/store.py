@@ -64,6 +64,10 @@ class Store:
             return False
         return True
 
+    def is_empty(self) -> bool:
+        """Whether the database holds nothing at all, not even indexes."""
+        return not self.database.list_collection_names()
+
     def close(self) -> None:
         """Close the connections."""
         self.database.client.close()
