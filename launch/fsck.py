@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections.abc import Callable
@@ -46,8 +45,6 @@ def fsck(settings: Settings, say: Callable[[str], None], repair: bool = False, q
 
 def _check(settings: Settings, say: Callable[[str], None], repair: bool, quick: bool) -> int:
     say(f"Checking the database '{settings.database}' of MongoDB {describe_server(settings.mongo_uri)}")
-    # What the storage logs of an error, it also raises, and then it is told here.
-    logging.getLogger("storage").setLevel(logging.CRITICAL)
     store, progress = Store(settings), Progress(sys.stderr)
     try:
         if store.is_empty():

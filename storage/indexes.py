@@ -98,5 +98,7 @@ class Indexes:
                 for other in others:
                     collection.create_index(other.keys, **other.options)
                 alike = (error.details or {}).get("keyValue")
-                why = f"several documents are alike in {alike}" if alike else "the database refused"
+                why = (
+                    f"several documents are alike in {alike}" if alike else f"the database refused: {str(error)[:200]}"
+                )
                 raise Conflict(f"the index cannot be built: {why}") from error

@@ -14,11 +14,13 @@ from pymongo import MongoClient
 from demo.client import Client
 from launch.folder import holder_of
 from launch.fsck import Progress
+from launch.fsck import fsck as check
 from storage.mongod import EmbeddedMongod
 from tests.conftest import encoded
 from tests.demo.test_story import Screen
 from tests.launch.program import Program, processes_on, until
 from tests.training.conftest import shade
+from utils import Settings
 
 
 def fsck(data_dir: Path, *options: str, **environment: str) -> tuple[int, str]:
@@ -76,17 +78,18 @@ def test_a_folder_without_a_database_is_no_healthy_one_and_stays_as_it_is(data_d
     assert not data_dir.exists()
 
 
-def test_an_empty_database_and_one_that_does_not_answer_are_not_checked(data_dir: Path, mongo_uri: str) -> None:
-    status, said = fsck(data_dir, MONGO_URI=mongo_uri, DIYML_DATABASE="of_another_name")
-    assert status == 3
-    assert "the database 'of_another_name' is empty: DIYML_DATABASE names the one to check" in said
+def test_an_empty_database_is_not_checked(mongo_uri: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(Settings(mongo_uri=mongo_uri, database="of_another_name"), print) == 3
+    assert "the database 'of_another_name' is empty: DIYML_DATABASE names" in capsys.readouterr().err
+
+
+def test_a_database_that_does_not_answer_is_not_checked(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        status, said = fsck(data_dir, MONGO_URI=f"mongodb://me:hush@127.0.0.1:{taken.getsockname()[1]}")
-    assert status == 3
+        assert check(Settings(mongo_uri=f"mongodb://me:hush@127.0.0.1:{taken.getsockname()[1]}"), print) == 3
+    said = capsys.readouterr().err
     assert "no MongoDB answers" in said
     assert "hush" not in said
-    assert not data_dir.exists()
 
 
 def test_a_check_has_the_folder_to_itself_and_leaves_no_database_behind_when_it_is_interrupted(data_dir: Path) -> None:
