@@ -14,6 +14,10 @@ MOST_NODES = 50_000
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 
 
+class Damaged(Unavailable):
+    """A stored model is not what training stored; asking again does not help."""
+
+
 def check_model(content: bytes) -> None:
     """See that a model holds standard operators only, no reference to another file, and not too much of anything.
 
@@ -21,7 +25,7 @@ def check_model(content: bytes) -> None:
     neither occurs in what training exports.
 
     Raises:
-        Unavailable: it does not; the message says what was found.
+        Damaged: it does not; the message says what was found.
     """
     if len(content) > MOST_BYTES:
         raise _refused(f"it has {len(content):,} bytes, allowed are {MOST_BYTES:,}")
@@ -73,5 +77,5 @@ def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
                 yield from (sparse.values, sparse.indices)
 
 
-def _refused(reason: str) -> Unavailable:
-    return Unavailable(f"the stored model may not be run: {reason}. Train the project again")
+def _refused(reason: str) -> Damaged:
+    return Damaged(f"the stored model may not be run: {reason}. Train the project again")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from bson import ObjectId
 
-from inference.check import check_model
+from inference.check import Damaged, check_model
 from inference.metrics import CACHE_HITS, MODEL_LOADS
 from inference.protocol import ModelCard, Predictor
 from inference.registry import PREDICTORS
@@ -61,7 +61,8 @@ class Models:
 
         Raises:
             NotFound: it was deleted.
-            Unavailable: its file is damaged or refused, or loading takes long.
+            Damaged: its file is not what was stored, or may not be run.
+            Unavailable: the database does not answer, or loading takes long.
         """
         with self._lock:
             if model_id in self._loaded:
@@ -116,7 +117,7 @@ class Models:
                 return content
             with suppress(OSError):
                 path.unlink()
-        raise Unavailable("the stored model is damaged: train the project again")
+        raise Damaged("the stored model is damaged: train the project again")
 
     def _keep(self, model_id: ObjectId, model: LoadedModel) -> None:
         with self._lock:

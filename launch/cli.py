@@ -17,6 +17,7 @@ from storage.mongod import MongodError
 from utils import VERSION, Settings, SettingsError
 
 FAILED, MISUSED = 1, 2
+FLAGS = ("repair", "quick")
 STOP_SECONDS = 120.0
 BROKERS = ("amqp", "amqps", "mongodb", "mongodb+srv")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -26,14 +27,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        The exit status: 0 when it did what it was asked, 1 when it could not, 2 when it was asked wrongly.
+        The exit status: 0 when it did what it was asked, 1 when it could not, 2 when it was asked wrongly;
+        `launch.fsck` has its own.
     """
     arguments = vars(_parser().parse_args(argv))
-    command: Callable[[Settings], int] = arguments.pop("command", _serve)
+    command: Callable[..., int] = arguments.pop("command", _serve)
+    options = {name: arguments.pop(name) for name in FLAGS if name in arguments}
     try:
         settings = dataclasses.replace(Settings.from_environment(), **arguments)
         check(settings)
-        return command(settings)
+        return command(settings, **options)
     except SettingsError as error:
         return _complain(error, MISUSED)
     except (LaunchError, MongodError) as error:
@@ -65,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     listening = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     listening.add_argument("--host", help="address to listen on; 0.0.0.0 is every network (DIYML_HOST)")
     listening.add_argument("--port", type=int, help="port to listen on (DIYML_PORT)")
+    checking = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    checking.add_argument("--repair", action="store_true", help="mend what can be mended, and say what was done")
+    checking.add_argument("--quick", action="store_true", help="do not read the content of files")
     parser = argparse.ArgumentParser(
         prog="diyml",
         parents=[listening],
@@ -77,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, parents, about in (
         ("serve", _serve, [listening], "start everything (the same as no command)"),
         ("worker", _work, [], "start a worker alone, for a platform on another machine (needs MONGO_URI)"),
+        ("fsck", _fsck, [checking], "check the database, and mend what can be mended"),
         ("status", _status, [], "say what runs on the data folder"),
         ("stop", _stop, [], "end what runs on the data folder"),
     ):
@@ -92,6 +99,13 @@ def _serve(settings: Settings) -> int:
 def _work(settings: Settings) -> int:
     work(settings, say)
     return 0
+
+
+def _fsck(settings: Settings, repair: bool = False, quick: bool = False) -> int:
+    # The inference engine comes with it, which no other command needs.
+    from launch.fsck import fsck
+
+    return fsck(settings, say, repair, quick)
 
 
 def _status(settings: Settings) -> int:

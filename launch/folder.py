@@ -12,7 +12,7 @@ from pathlib import Path
 from launch.family import LaunchError
 
 RETRY_SECONDS = 0.05
-FAMILY, BACKEND = "family", "backend"
+FAMILY, BACKEND, MAINTENANCE = "family", "backend", "maintenance"
 
 
 @dataclass(frozen=True)

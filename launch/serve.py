@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from launch.family import Family, LaunchError, Member
-from launch.folder import BACKEND, FAMILY, FolderLock, Holder, has_users, holder_of, open_folder
+from launch.folder import BACKEND, FAMILY, MAINTENANCE, FolderLock, Holder, has_users, holder_of, open_folder
 from launch.members import mongod_member, reachable, web_member, worker_member
 from launch.signals import SignalPauses
 from storage.mongod import EmbeddedMongod, describe_server
@@ -116,6 +116,8 @@ def in_use(folder: Path, holder: Holder) -> str:
             f"the data folder {folder} is in use: a database for programs that import DIYML runs on it "
             f"(process {holder.pid}). End those programs, and it ends by itself"
         )
+    if holder.kind == MAINTENANCE:
+        return f"the data folder {folder} is in use: its database is being checked (process {holder.pid}); wait for it"
     where = f", {holder.address}" if holder.address else ""
     return f"DIYML is already running on {folder} (process {holder.pid}{where}). To end it: diyml stop, or Ctrl-C there"
 

@@ -73,6 +73,19 @@ def batches(ids: Iterable[ObjectId]) -> Iterator[list[ObjectId]]:
         yield batch
 
 
+def every(
+    collection: MongoCollection[Document], query: Document, projection: Document | None = None
+) -> Iterator[Document]:
+    """Every document that matches, by id, some at a time: a caller that takes long over one keeps no cursor open."""
+    after: Document = {}
+    while True:
+        page = list(collection.find({"$and": [query, after]}, projection).sort("_id", 1).limit(_BATCH))
+        yield from page
+        if len(page) < _BATCH:
+            return
+        after = {"_id": {"$gt": page[-1]["_id"]}}
+
+
 def shielded(cls: T) -> T:
     """Class decorator: a database that does not answer leaves public methods as `Unavailable`, never as pymongo's."""
     for name, member in list(vars(cls).items()):
@@ -116,4 +129,4 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-__all__ = ["Database", "Document", "MongoCollection", "batches", "connect", "object_id", "shielded"]
+__all__ = ["Database", "Document", "MongoCollection", "batches", "connect", "every", "object_id", "shielded"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from gridfs import GridFSBucket
 from gridfs.errors import NoFile
 from pymongo import WriteConcern
 
-from storage.database import Database, Document, batches, shielded
+from storage.database import Database, Document, shielded
 from utils import NotFound
 
 CHUNK_BYTES = 1024 * 1024
@@ -27,6 +28,21 @@ class StoredFile:
     id: ObjectId
     sha256: str
     size: int
+
+
+@dataclass(frozen=True)
+class HeldFile:
+    """A file that a document refers to.
+
+    Attributes:
+        owner_id: of that document.
+        owner: what refers to the file, in words: `data point 'cat.png'`.
+    """
+
+    file: StoredFile
+    project_id: ObjectId
+    owner_id: ObjectId
+    owner: str
 
 
 @shielded
@@ -44,6 +60,11 @@ class Files:
         )
         self._files = database[f"{bucket}.files"]
         self._chunks = database[f"{bucket}.chunks"]
+
+    def create_indexes(self) -> None:
+        # GridFS makes them too, but only with the first file; a copy of a database may have come without.
+        self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True)
+        self._files.create_index([("filename", 1), ("uploadDate", 1)])
 
     def put(self, source: BinaryIO, name: str) -> StoredFile:
         """Store a stream in chunks; hash and size are taken on the way. What is cut short is left to the sweeper."""
@@ -97,15 +118,28 @@ class Files:
         """Ids of files stored before `moment`."""
         return (row["_id"] for row in self._files.find({"uploadDate": {"$lt": moment}}, {"_id": 1}))
 
-    def delete_orphan_chunks(self, before: datetime) -> int:
-        """Delete chunks of uploads that began before `before` and were never finished; gives how many files."""
-        youngest = ObjectId.from_datetime(before)
+    def begun_before(self, moment: datetime) -> Iterator[ObjectId]:
+        """Ids of files, whole or not, of which some content is there and whose upload began before `moment`."""
+        query = {"files_id": {"$lt": ObjectId.from_datetime(moment)}}
         # Only what the index of GridFS holds is asked for, so no content is read.
-        firsts = self._chunks.find({"files_id": {"$lt": youngest}, "n": 0}, {"_id": 0, "files_id": 1})
-        removed = 0
-        for started in batches(row["files_id"] for row in firsts):
-            whole = {row["_id"] for row in self._files.find({"_id": {"$in": started}}, {"_id": 1})}
-            orphans = [file_id for file_id in started if file_id not in whole]
-            self._chunks.delete_many({"files_id": {"$in": orphans}})
-            removed += len(orphans)
-        return removed
+        rows = self._chunks.find(query, {"_id": 0, "files_id": 1}).sort([("files_id", 1), ("n", 1)])
+        return (file_id for file_id, _ in itertools.groupby(row["files_id"] for row in rows))
+
+    def lengths(self, file_ids: list[ObjectId]) -> dict[ObjectId, int]:
+        """Those of the ids that are files, with their lengths in bytes as GridFS knows them."""
+        rows = self._files.find({"_id": {"$in": file_ids}}, {"length": 1})
+        return {row["_id"]: row["length"] for row in rows}
+
+    def incomplete(self, file_ids: list[ObjectId]) -> set[ObjectId]:
+        """Those of the ids that are files of which a chunk is missing."""
+        files = list(self._files.find({"_id": {"$in": file_ids}}, {"length": 1, "chunkSize": 1}))
+        rows = self._chunks.aggregate(
+            [
+                {"$match": {"files_id": {"$in": [row["_id"] for row in files]}}},
+                {"$group": {"_id": "$files_id", "chunks": {"$sum": 1}}},
+            ]
+        )
+        chunks = {row["_id"]: row["chunks"] for row in rows}
+        short = [row["_id"] for row in files if chunks.get(row["_id"], 0) < -(-row["length"] // row["chunkSize"])]
+        # A file that is being deleted loses its document first.
+        return set(self.lengths(short))

@@ -129,6 +129,10 @@ class Idempotency:
         """Forget a key whose call was refused and did nothing."""
         self._keys.delete_one(_held(claim))
 
+    def user_ids(self) -> list[ObjectId]:
+        """Ids of all users who have keys, whether or not they still exist."""
+        return self._keys.distinct("user_id")
+
     def delete_user(self, user_id: ObjectId) -> None:
         """Delete every key of a user."""
         self._keys.delete_many({"user_id": user_id})

@@ -10,8 +10,8 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from storage.database import Database, Document, shielded
-from storage.files import Files, StoredFile
+from storage.database import Database, Document, every, shielded
+from storage.files import Files, HeldFile, StoredFile
 from utils import NotFound, utc_now
 
 
@@ -153,3 +153,14 @@ class Images:
     def referenced(self, file_ids: list[ObjectId]) -> set[ObjectId]:
         """Those of the files that an image refers to."""
         return {row["file_id"] for row in self._images.find({"file_id": {"$in": file_ids}}, {"file_id": 1})}
+
+    def held(self) -> Iterator[HeldFile]:
+        """The file of every image."""
+        for row in every(self._images, {}, {"annotations": 0}):
+            file = StoredFile(row["file_id"], row["sha256"], row["size"])
+            yield HeldFile(file, row["project_id"], row["_id"], f"data point '{row['name']}'")
+
+    def labels(self) -> Iterator[tuple[ObjectId, str, set[int]]]:
+        """Project, name and the class ids in the annotations of every image."""
+        for row in every(self._images, {}, {"project_id": 1, "name": 1, "annotations.class_id": 1}):
+            yield row["project_id"], row["name"], {annotation["class_id"] for annotation in row["annotations"]}

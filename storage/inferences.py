@@ -59,3 +59,11 @@ class Inferences:
     def delete_user(self, user_id: ObjectId) -> None:
         """Delete the results that a user asked for."""
         self._inferences.delete_many({"user_id": user_id})
+
+    def project_ids(self) -> list[ObjectId]:
+        """Ids of all projects of which there are results, whether or not they still exist."""
+        return self._inferences.distinct("project_id")
+
+    def user_ids(self) -> list[ObjectId]:
+        """Ids of all users who asked for results, whether or not their accounts still exist."""
+        return self._inferences.distinct("user_id")

@@ -5,8 +5,12 @@ The record stays when its job ends, and goes with it (`storage.jobs`). A job tha
 
 from __future__ import annotations
 
-from storage.database import Database, Document, shielded
-from storage.files import Files
+from collections.abc import Iterator
+
+from bson import ObjectId
+
+from storage.database import Database, Document, every, shielded
+from storage.files import Files, HeldFile, StoredFile
 from storage.job import Job, held
 from storage.job_record import DatasetRecord
 
@@ -36,3 +40,19 @@ class JobRecords:
         if before.get("dataset") and before["dataset"]["file_id"] != record.file_id:
             self._files.delete(before["dataset"]["file_id"])
         return True
+
+    def referenced(self, file_ids: list[ObjectId]) -> set[ObjectId]:
+        """Those of the files that are the record of a job."""
+        rows = self._jobs.find({"dataset.file_id": {"$in": file_ids}}, {"dataset.file_id": 1})
+        return {row["dataset"]["file_id"] for row in rows}
+
+    def held(self) -> Iterator[HeldFile]:
+        """The record of every job that has one."""
+        for row in every(self._jobs, {"dataset.file_id": {"$exists": True}}, {"project_id": 1, "dataset": 1}):
+            kept = row["dataset"]
+            file = StoredFile(kept["file_id"], kept["sha256"], kept["size"])
+            yield HeldFile(file, row["project_id"], row["_id"], f"record of the data of job {row['_id']}")
+
+    def forget(self, job_id: ObjectId, file_id: ObjectId) -> None:
+        """Take a record that is lost away from its job."""
+        self._jobs.update_one({"_id": job_id, "dataset.file_id": file_id}, {"$unset": {"dataset": ""}})

@@ -18,8 +18,8 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from storage.attempts import delete_checkpoint
-from storage.database import Database, Document, shielded
-from storage.files import Files
+from storage.database import Database, Document, every, shielded
+from storage.files import Files, HeldFile, StoredFile
 from storage.job import WITHOUT_BULK, Job, JobState, job_of, queued_job, told
 from storage.job_queue import free_slot, next_turn
 from storage.projects import Project
@@ -43,6 +43,7 @@ class Jobs:
         self._jobs.create_index([("state", 1), ("finished_at", -1)])
         self._jobs.create_index("checkpoint.file_id", sparse=True)
         self._jobs.create_index("request_key", unique=True, sparse=True)
+        self._jobs.create_index("model_id", sparse=True)
         self._jobs.create_index(
             [("owner_id", 1), ("slot", 1)],
             unique=True,
@@ -211,17 +212,32 @@ class Jobs:
         """Note that the job's model has been handed to its project."""
         self._jobs.update_one({"_id": job_id}, {"$set": {"served": True}})
 
+    def succeeded(self, job_ids: list[ObjectId]) -> set[ObjectId]:
+        """Those of the ids that are jobs that have succeeded."""
+        query = {"_id": {"$in": job_ids}, "state": JobState.SUCCEEDED.value}
+        return {row["_id"] for row in self._jobs.find(query, {"_id": 1})}
+
     def succeeded_models(self, model_ids: list[ObjectId]) -> set[ObjectId]:
         """Those of the models that a succeeded job names as its result."""
         return {row["model_id"] for row in self._jobs.find({"model_id": {"$in": model_ids}}, {"model_id": 1})}
 
     def referenced(self, file_ids: list[ObjectId]) -> set[ObjectId]:
-        """Those of the files that are the checkpoint of a job that has not ended, or the record of any job."""
+        """Those of the files that are the checkpoint of a job that has not ended."""
         rows = self._jobs.find({"active": True, "checkpoint.file_id": {"$in": file_ids}}, {"checkpoint.file_id": 1})
-        checkpoints = {row["checkpoint"]["file_id"] for row in rows}
-        rows = self._jobs.find({"dataset.file_id": {"$in": file_ids}}, {"dataset.file_id": 1})
-        return checkpoints | {row["dataset"]["file_id"] for row in rows}
+        return {row["checkpoint"]["file_id"] for row in rows}
+
+    def held(self) -> Iterator[HeldFile]:
+        """The checkpoint of every job that has one."""
+        query = {"active": True, "checkpoint.file_id": {"$exists": True}}
+        for row in every(self._jobs, query, {"project_id": 1, "checkpoint": 1}):
+            kept = row["checkpoint"]
+            file = StoredFile(kept["file_id"], kept["sha256"], kept["size"])
+            yield HeldFile(file, row["project_id"], row["_id"], f"checkpoint of job {row['_id']}")
 
     def project_ids(self) -> list[ObjectId]:
-        """Ids of all projects that have jobs, whether or not they still exist."""
-        return self._jobs.distinct("project_id")
+        """Ids of all projects that have jobs, whether or not they still exist.
+
+        A running job that was told to end needs nothing more: its worker, or whoever takes it over, ends it.
+        """
+        told = {"state": JobState.RUNNING.value, "cancel_requested": True}
+        return self._jobs.distinct("project_id", {"$nor": [told]})

@@ -92,6 +92,6 @@ class Mailboxes:
         """Those of the ids that have a mailbox."""
         return {row["_id"] for row in self._mailboxes.find({"_id": {"$in": user_ids}}, {"_id": 1})}
 
-    def ids(self) -> list[ObjectId]:
+    def user_ids(self) -> list[ObjectId]:
         """Ids of all users that have one, whether or not they still exist."""
         return [row["_id"] for row in self._mailboxes.find({}, {"_id": 1})]

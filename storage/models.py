@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from storage.database import Database, Document, shielded
-from storage.files import Files, StoredFile
+from storage.database import Database, Document, every, shielded
+from storage.files import Files, HeldFile, StoredFile
 from utils import NotFound, utc_now
 
 
@@ -106,9 +107,23 @@ class Models:
             self._models.delete_one({"_id": row["_id"]})
             self._files.delete(*(item["file_id"] for item in row["files"]))
 
-    def ids_before(self, moment: datetime) -> list[ObjectId]:
+    def ids_before(self, moment: datetime) -> Iterator[ObjectId]:
         """Ids of models made before `moment`."""
-        return [row["_id"] for row in self._models.find({"created_at": {"$lt": moment}}, {"_id": 1})]
+        return (row["_id"] for row in every(self._models, {"created_at": {"$lt": moment}}, {"_id": 1}))
+
+    def list_all(self, project_id: ObjectId) -> list[Model]:
+        """Every model of a project, newest first."""
+        return [_model(row) for row in self._models.find({"project_id": project_id}).sort("version", -1)]
+
+    def existing(self, model_ids: list[ObjectId]) -> dict[ObjectId, ObjectId]:
+        """Those of the ids that are models, each with its project."""
+        rows = self._models.find({"_id": {"$in": model_ids}}, {"project_id": 1})
+        return {row["_id"]: row["project_id"] for row in rows}
+
+    def job_ids(self, model_ids: list[ObjectId]) -> dict[ObjectId, ObjectId]:
+        """The job that made each of the models."""
+        rows = self._models.find({"_id": {"$in": model_ids}}, {"job_id": 1})
+        return {row["_id"]: row["job_id"] for row in rows}
 
     def project_ids(self) -> list[ObjectId]:
         """Ids of all projects that have models, whether or not they still exist."""
@@ -118,3 +133,11 @@ class Models:
         """Those of the files that a model refers to."""
         rows = self._models.find({"files.file_id": {"$in": file_ids}}, {"files.file_id": 1})
         return {item["file_id"] for row in rows for item in row["files"]} & set(file_ids)
+
+    def held(self) -> Iterator[HeldFile]:
+        """Every file of every model."""
+        for row in every(self._models, {}, {"project_id": 1, "version": 1, "files": 1}):
+            for item in row["files"]:
+                file = StoredFile(item["file_id"], item["sha256"], item["size"])
+                owner = f"'{item['name']}' of model version {row['version']}"
+                yield HeldFile(file, row["project_id"], row["_id"], owner)

@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from storage.database import Database, Document, shielded
+from storage.database import Database, Document, every, shielded
 from storage.users import User
 from utils import Conflict, Forbidden, InvalidInput, NotFound, utc_now
 
@@ -84,6 +84,7 @@ class Projects:
     def create_indexes(self) -> None:
         self._projects.create_index("name", unique=True)
         self._projects.create_index("owner_id")
+        self._projects.create_index("model_id")
 
     def create(self, owner: User, name: str, type: str, request_key: str | None = None) -> Project:
         """Create an empty, unpublished project.
@@ -230,6 +231,18 @@ class Projects:
             ).modified_count
         )
 
+    def serve_instead(self, project: Project, model_id: ObjectId | None, version: int, published: bool) -> bool:
+        """Put right what answers for a project whose model is lost or does not work.
+
+        False when another model answers by now, which is left alone.
+
+        Args:
+            model_id: may be older than the present one; None when there is nothing to serve.
+        """
+        change = {"model_id": model_id, "model_version": version, "is_published": published}
+        query = {"_id": project.id, "model_id": project.model_id}
+        return bool(self._projects.update_one(query, {"$set": change}).matched_count)
+
     def delete(self, project_id: ObjectId) -> None:
         """Delete the project itself; from here on nothing in it counts."""
         self._projects.delete_one({"_id": project_id})
@@ -242,9 +255,20 @@ class Projects:
         """Ids of a user's projects, whether or not the account still exists."""
         return [row["_id"] for row in self._projects.find({"owner_id": owner_id}, {"_id": 1})]
 
-    def owners(self) -> Iterator[tuple[ObjectId, ObjectId]]:
-        """Project id and owner id of every project."""
-        return ((row["_id"], row["owner_id"]) for row in self._projects.find({}, {"owner_id": 1}))
+    def owner_ids(self) -> list[ObjectId]:
+        """Ids of all users who have projects, whether or not their accounts still exist."""
+        return self._projects.distinct("owner_id")
+
+    def serving(self, model_ids: list[ObjectId]) -> set[ObjectId]:
+        """Those of the models that answer for a project."""
+        return {row["model_id"] for row in self._projects.find({"model_id": {"$in": model_ids}}, {"model_id": 1})}
+
+    def served(self, published_only: bool = False) -> Iterator[Project]:
+        """Every project that has a model."""
+        query: Document = {"model_id": {"$ne": None}}
+        if published_only:
+            query["is_published"] = True
+        return map(_project, every(self._projects, query))
 
 
 def _class_fields(project: Project, names: tuple[str, ...]) -> Document:

@@ -6,12 +6,13 @@ from bson import ObjectId
 from pymongo import timeout
 from pymongo.errors import PyMongoError
 
-from storage.database import connect, shielded
+from storage.database import Database, Document, connect, shielded
 from storage.deliveries import Deliveries
 from storage.files import Files
 from storage.idempotency import Idempotency
 from storage.images import Images
 from storage.inferences import Inferences
+from storage.job_audit import JobAudit
 from storage.job_events import JobEvents
 from storage.job_queue import JobQueue
 from storage.job_records import JobRecords
@@ -33,8 +34,8 @@ from utils import Settings
 class Store:
     """Entry to all collections; making one does no IO."""
 
-    def __init__(self, settings: Settings):
-        self.database = connect(settings)
+    def __init__(self, settings: Settings, database: Database[Document] | None = None):
+        self.database = connect(settings) if database is None else database
         self.image_files = Files(self.database, "images")
         self.artifacts = Files(self.database, "artifacts")
         self.users = Users(self.database, settings.bcrypt_rounds)
@@ -48,6 +49,7 @@ class Store:
         self.job_records = JobRecords(self.database, self.artifacts)
         self.job_events = JobEvents(self.database)
         self.job_queue = JobQueue(self.database)
+        self.job_audit = JobAudit(self.database, self.artifacts)
         self.models = Models(self.database, self.artifacts)
         self.idempotency = Idempotency(self.database)
         self.inferences = Inferences(self.database, settings.inference_minutes)
@@ -63,7 +65,7 @@ class Store:
         collections = (
             self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_records,
             self.job_events, self.models, self.inferences, self.idempotency, self.outbox, self.webhooks,
-            self.webhook_lanes, self.mail_lanes, self.deliveries,
+            self.webhook_lanes, self.mail_lanes, self.deliveries, self.image_files, self.artifacts,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -78,6 +80,10 @@ class Store:
         except PyMongoError:
             return False
         return True
+
+    def is_empty(self) -> bool:
+        """Whether the database holds nothing at all, not even indexes."""
+        return not self.database.list_collection_names()
 
     def close(self) -> None:
         """Close the connections."""
@@ -120,9 +126,5 @@ class Store:
             self.delete_project(project_id)
         self.inferences.delete_user(user_id)
         self.idempotency.delete_user(user_id)
-        self.delete_mailboxes([user_id])
-
-    def delete_mailboxes(self, user_ids: list[ObjectId]) -> None:
-        """Delete mail addresses of accounts that are gone, and what was to be written there."""
-        self.mailboxes.delete(user_ids)
-        self.deliveries.delete_lanes(user_ids)
+        self.mailboxes.delete([user_id])
+        self.deliveries.delete_lanes([user_id])

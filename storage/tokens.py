@@ -48,6 +48,10 @@ class Tokens:
         """Make the token unusable; an unknown one is no error."""
         self._tokens.delete_one({"digest": _digest(token)})
 
+    def user_ids(self) -> list[ObjectId]:
+        """Ids of all users who have tokens, whether or not their accounts still exist."""
+        return self._tokens.distinct("user_id")
+
     def revoke_all(self, user_id: ObjectId) -> None:
         """Make every token of the user unusable."""
         self._tokens.delete_many({"user_id": user_id})

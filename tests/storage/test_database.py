@@ -51,7 +51,7 @@ def test_every_collection_says_that_the_database_does_not_answer(lost: Store):
         lambda: list(lost.images.list_all(some)), lambda: lost.jobs.get(some), lambda: lost.models.get(some),
         lambda: lost.inferences.get("x"), lambda: lost.image_files.put(io.BytesIO(b"x"), "x"),
         lambda: lost.image_files.read(some), lambda: list(lost.image_files.ids_before(some.generation_time)),
-        lambda: lost.delete_user(some), lambda: list(lost.projects.owners()),
+        lambda: lost.delete_user(some), lambda: list(lost.projects.served()),
         lambda: lost.idempotency.claim(some, "k", "f"),
     ]  # fmt: skip
 

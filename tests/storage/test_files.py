@@ -71,7 +71,15 @@ def test_an_upload_that_is_cut_short_never_becomes_a_file(store: Store):
         store.artifacts.put(Broken(b"x" * 4 * CHUNK_BYTES), "any")
     assert store.database["artifacts.files"].count_documents({}) == 1
     store.database["artifacts.chunks"].insert_one({"files_id": ObjectId(), "n": 0, "data": b"of a killed process"})
-    assert store.artifacts.delete_orphan_chunks(utc_now() - timedelta(hours=1)) == 0
-    assert store.artifacts.delete_orphan_chunks(utc_now() + LATER) == 1
-    assert store.database["artifacts.chunks"].count_documents({}) == 1
-    assert store.artifacts.read(whole.id) == b"whole"
+    assert list(store.artifacts.begun_before(utc_now() - timedelta(hours=1))) == []
+    begun = list(store.artifacts.begun_before(utc_now() + LATER))
+    assert len(begun) == 2
+    assert store.artifacts.lengths(begun) == {whole.id: 5}
+
+
+def test_a_file_of_which_a_chunk_is_missing_is_told(store: Store):
+    files = [store.artifacts.put(io.BytesIO(b"x" * size), "any") for size in (0, 1, CHUNK_BYTES, CHUNK_BYTES + 1)]
+    ids = [file.id for file in files]
+    assert store.artifacts.incomplete([*ids, ObjectId()]) == set()
+    store.database["artifacts.chunks"].delete_one({"files_id": ids[3], "n": 0})
+    assert store.artifacts.incomplete(ids) == {ids[3]}

@@ -9,15 +9,13 @@ import pytest
 from bson import ObjectId
 
 from storage.images import StoredAnnotation
+from storage.leftovers import LEFTOVERS
 from storage.projects import Project
 from storage.store import Store
 from storage.sweeper import sweep
 from storage.users import User
 
-NONE = {
-    "projects": 0, "contents": 0, "events": 0, "mailboxes": 0, "deliveries": 0, "models": 0, "image_files": 0,
-    "artifacts": 0,
-}  # fmt: skip
+NONE = {kind.name: 0 for kind in LEFTOVERS}
 AT_ONCE = timedelta(seconds=-2)
 HEADER = {"format": "PNG", "width": 1, "height": 1}
 
@@ -69,7 +67,7 @@ def test_an_upload_whose_document_was_never_written_goes(store: Store, project: 
 def test_an_upload_that_was_cut_short_goes(store: Store, project: Project):
     before = _counts(store)
     store.database["images.chunks"].insert_one({"files_id": ObjectId(), "n": 0, "data": b"part"})
-    assert sweep(store, AT_ONCE) == {**NONE, "image_files": 1}
+    assert sweep(store, AT_ONCE) == {**NONE, "image_files_chunks": 1}
     assert _counts(store) == before
 
 
@@ -113,7 +111,7 @@ def test_projects_of_an_account_that_is_gone_go_with_all_in_them(store: Store, p
     for name in ("one", "two"):
         filled(store, other, name)
     store.users.delete(other.id)
-    assert sweep(store, AT_ONCE) == {**NONE, "projects": 2}
+    assert sweep(store, AT_ONCE) == {**NONE, "accounts": 1}
     assert _counts(store) == before
 
 
@@ -124,6 +122,43 @@ def test_a_model_whose_job_did_not_succeed_goes(store: Store, project: Project):
     assert sweep(store) == NONE
     assert sweep(store, AT_ONCE) == {**NONE, "models": 1}
     assert _counts(store) == before
+
+
+def test_tokens_and_results_of_an_account_that_is_gone_go(store: Store, user: User, project: Project):
+    before = _counts(store)
+    other = store.users.create("grace", b"long enough")
+    store.tokens.create(other.id)
+    store.inferences.create(project.id, other.id, [])
+    store.users.delete(other.id)
+    assert sweep(store, AT_ONCE) == {**NONE, "accounts": 1}
+    assert _counts(store) == before
+
+
+def test_a_result_of_a_project_that_is_gone_goes(store: Store, user: User, project: Project):
+    before = _counts(store)
+    store.inferences.create(ObjectId(), user.id, [])
+    assert sweep(store, AT_ONCE) == {**NONE, "contents": 1}
+    assert _counts(store) == before
+
+
+def test_a_second_model_of_a_job_goes(store: Store, project: Project):
+    before = _counts(store)
+    first = store.models.get(project_model(store, project))
+    store.models.create(project.id, first.job_id, {}, {"model.onnx": store.artifacts.put(io.BytesIO(b"2"), "m")})
+    assert sweep(store) == NONE
+    assert sweep(store, AT_ONCE) == {**NONE, "second_models": 1}
+    assert _counts(store) == before
+
+
+def test_a_model_that_serves_stays_though_its_job_has_lost_its_result(store: Store, project: Project):
+    model_id = project_model(store, project)
+    store.database["jobs"].update_one({"model_id": model_id}, {"$unset": {"model_id": 1}})
+    assert sweep(store, AT_ONCE) == NONE
+    assert store.models.get(model_id).project_id == project.id
+
+
+def project_model(store: Store, project: Project) -> ObjectId:
+    return store.projects.refresh(project).served_model_id
 
 
 def test_a_checkpoint_stays_while_its_job_has_not_ended(store: Store, user: User):
@@ -144,7 +179,7 @@ def test_more_leftovers_than_one_batch_holds_go(store: Store, project: Project, 
     for _ in range(10):
         store.image_files.put(io.BytesIO(b"of nobody"), "x")
         store.database["images.chunks"].insert_one({"files_id": ObjectId(), "n": 0, "data": b"part"})
-    assert sweep(store, AT_ONCE) == {**NONE, "image_files": 20}
+    assert sweep(store, AT_ONCE) == {**NONE, "image_files": 10, "image_files_chunks": 10}
     assert _counts(store) == before
 
 

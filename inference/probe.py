@@ -1,0 +1,38 @@
+"""Whether a stored model can serve: it loads, and it predicts."""
+
+from __future__ import annotations
+
+import io
+
+from bson import ObjectId
+from PIL import Image
+
+from inference.check import Damaged
+from inference.engine import Engine
+from utils import NotFound, Unavailable, without_folders
+
+_SIDE_PX = 64
+
+
+def problem_with(engine: Engine, model_id: ObjectId) -> str | None:
+    """What keeps a model from predicting a blank image, in words; None when nothing does.
+
+    Raises:
+        Unavailable: the database does not answer, so nothing can be said.
+    """
+    try:
+        engine.predict(model_id, _blank())
+    except (Damaged, NotFound) as error:
+        return error.detail
+    except Unavailable:
+        raise
+    # A damaged file or card makes the libraries raise whatever they like, and all of it means the same.
+    except Exception as error:
+        return f"{type(error).__name__}: {without_folders(str(error))[:200]}".replace("\n", " ")
+    return None
+
+
+def _blank() -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (_SIDE_PX, _SIDE_PX)).save(stream, "PNG")
+    return stream.getvalue()

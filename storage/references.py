@@ -1,0 +1,87 @@
+"""Which documents refer to files: a file counts as long as one of them does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bson import ObjectId
+
+from storage.files import Files, HeldFile
+from storage.store import Store
+
+Bucket = Callable[[Store], Files]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One kind of document that refers to files.
+
+    Attributes:
+        among: those of the files that such a document refers to.
+        held: every file that such documents refer to.
+        remedy: what a person does when the content of one is lost.
+        forget: takes the reference away where nothing is lost by that; gives what that means, in words.
+    """
+
+    bucket: Bucket
+    among: Callable[[Store, list[ObjectId]], set[ObjectId]]
+    held: Callable[[Store], Iterator[HeldFile]]
+    remedy: str
+    forget: Callable[[Store, HeldFile], str] | None = None
+
+
+def image_files(store: Store) -> Files:
+    """The bucket of images."""
+    return store.image_files
+
+
+def artifacts(store: Store) -> Files:
+    """The bucket of models' files, checkpoints and records."""
+    return store.artifacts
+
+
+def referenced(store: Store, bucket: Bucket, file_ids: list[ObjectId]) -> set[ObjectId]:
+    """Those of a bucket's files that any document refers to."""
+    kinds = (kind for kind in REFERENCES if kind.bucket is bucket)
+    return {file_id for kind in kinds for file_id in kind.among(store, file_ids)}
+
+
+def _forget_checkpoint(store: Store, held: HeldFile) -> str:
+    store.job_audit.forget_checkpoint(held.owner_id, held.file.id)
+    return "forgotten: the next attempt starts over from the first epoch"
+
+
+def _forget_record(store: Store, held: HeldFile) -> str:
+    store.job_records.forget(held.owner_id, held.file.id)
+    return "forgotten: this training cannot be repeated any more"
+
+
+REFERENCES: tuple[Reference, ...] = (
+    Reference(
+        image_files,
+        lambda store, ids: store.images.referenced(ids),
+        lambda store: store.images.held(),
+        "upload the data point again or delete it, or restore a backup",
+    ),
+    Reference(
+        artifacts,
+        lambda store, ids: store.models.referenced(ids),
+        lambda store: store.models.held(),
+        "restore a backup, or train the project again",
+    ),
+    Reference(
+        artifacts,
+        lambda store, ids: store.jobs.referenced(ids),
+        lambda store: store.jobs.held(),
+        "let the job start over from the first epoch",
+        _forget_checkpoint,
+    ),
+    Reference(
+        artifacts,
+        lambda store, ids: store.job_records.referenced(ids),
+        lambda store: store.job_records.held(),
+        "do without repeating this training, or restore a backup",
+        _forget_record,
+    ),
+)
