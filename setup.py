@@ -10,10 +10,10 @@ ROOMS = ["api", "storage", "datasets", "training", "inference", "launch"]
 
 
 def version() -> str:
-    """The one written in launch/__init__.py, without importing it."""
-    found = re.search(r'^__version__ = "(.+)"$', (HERE / "launch" / "__init__.py").read_text(), re.MULTILINE)
+    """The one written in utils.py, without importing it."""
+    found = re.search(r'^VERSION = "(.+)"$', (HERE / "utils.py").read_text(), re.MULTILINE)
     if found is None:
-        raise RuntimeError("launch/__init__.py states no version")
+        raise RuntimeError("utils.py states no version")
     return found.group(1)
 
 

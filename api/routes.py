@@ -17,6 +17,7 @@ from api.classic.users import Users
 from api.health import Health, Readiness
 from api.platform import Platform
 from api.resource import Access, PlatformResource
+from api.v1.devices import DeviceList
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.jobs import JobCancel, JobItem, JobList
@@ -49,6 +50,7 @@ ROUTES = (
     Route("/api/v1/jobs/<job_id>/metrics", JobMetrics, {"GET": TOKEN}),
     Route("/api/v1/jobs/<job_id>/artifacts", JobArtifacts, {"GET": TOKEN}),
     Route("/api/v1/jobs/<job_id>/events", JobEventStream, {"GET": TOKEN}),
+    Route("/api/v1/devices", DeviceList, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>", ModelItem, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>/files/<name>", ModelFile, {"GET": TOKEN}),
     Route("/health", Health, {"GET": PUBLIC}),

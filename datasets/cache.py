@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -21,11 +22,15 @@ _ABANDONED_SECONDS = 3600
 
 
 class DatasetCache:
-    """Files under `<root>/<first two hex digits>/<SHA-256>.<format>`, oldest use removed first past `max_bytes`."""
+    """Files under `<root>/<first two hex digits>/<SHA-256>.<format>`, oldest use removed first past `max_bytes`.
+
+    A thread sees one training through at a time, so what each asked for last is in use and stays.
+    """
 
     def __init__(self, root: Path, max_bytes: int):
         self._root = root
         self._max_bytes = max_bytes
+        self._in_use: dict[int, set[Path]] = {}
 
     def materialise(self, snapshot: Snapshot, files: Files, train_fraction: float, seed: int) -> Dataset:
         """Bring every image of the snapshot to disk and split it.
@@ -33,8 +38,11 @@ class DatasetCache:
         Raises:
             NotFound: an image was replaced or deleted since the snapshot was taken: take a new one.
         """
-        paths = {image.sha256: self._fetch(image, files) for image in snapshot.images}
-        self._evict(keep=set(paths.values()))
+        paths = {image.sha256: self._path(image) for image in snapshot.images}
+        self._in_use[threading.get_ident()] = set(paths.values())
+        for image in snapshot.images:
+            self._fetch(image, files)
+        self._evict(keep=set().union(*list(self._in_use.values())))
         parts = split(snapshot, train_fraction, seed)
         return Dataset(
             project_type=snapshot.project_type,
@@ -45,11 +53,14 @@ class DatasetCache:
             val_is_train=parts.val_is_train,
         )
 
-    def _fetch(self, image: SnapshotImage, files: Files) -> Path:
-        path = self._root / image.sha256[:2] / f"{image.sha256}.{image.format.lower()}"
+    def _path(self, image: SnapshotImage) -> Path:
+        return self._root / image.sha256[:2] / f"{image.sha256}.{image.format.lower()}"
+
+    def _fetch(self, image: SnapshotImage, files: Files) -> None:
+        path = self._path(image)
         with contextlib.suppress(FileNotFoundError):
             os.utime(path)
-            return path
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=_INCOMING)
         os.close(handle)
@@ -60,7 +71,6 @@ class DatasetCache:
             os.replace(name, path)
         finally:
             Path(name).unlink(missing_ok=True)
-        return path
 
     def _evict(self, keep: set[Path]) -> None:
         entries = []

@@ -1,3 +1,1 @@
 """The family of processes: what starts, watches and stops the database, the worker and the web server."""
-
-__version__ = "0.1.0"

@@ -11,6 +11,7 @@ from bson import ObjectId
 
 from storage.attempts import Attempt, Checkpoint, attempt_ended
 from storage.database import Document
+from storage.device import Device, DeviceChoice, device_of
 from utils import NotFound, utc_now
 
 MOST_STATES = 200
@@ -40,6 +41,8 @@ class Job:
         attempt: counts from 1; 0 while it was never started.
         attempts: every one of them, in order.
         checkpoint: what the next attempt goes on from; none once the job has ended.
+        device: what it asks for.
+        ran_on: the device of its newest attempt.
         epoch: finished epochs of `epochs`; of a further attempt, at first those of the checkpoint.
         progress: 0 to 1; never falls, even when an attempt goes over epochs again.
         metrics: the newest of each name; `history` has them per epoch.
@@ -56,6 +59,8 @@ class Job:
     params: dict[str, Any]
     state: JobState
     created_at: datetime
+    device: DeviceChoice = DeviceChoice.ANY
+    ran_on: Device | None = None
     attempt: int = 0
     attempts: tuple[Attempt, ...] = ()
     checkpoint: Checkpoint | None = None
@@ -90,7 +95,8 @@ class Job:
         return self.model_id
 
 
-_FIELDS = set(Job.__dataclass_fields__) - {"id", "state", "history", "log", "states", "attempts", "checkpoint"}
+_READ = {"id", "state", "history", "log", "states", "attempts", "checkpoint", "device", "ran_on"}
+_FIELDS = set(Job.__dataclass_fields__) - _READ
 
 
 def job_of(row: Document) -> Job:
@@ -104,6 +110,8 @@ def job_of(row: Document) -> Job:
         states=tuple(row.get("states", ())),
         attempts=tuple(Attempt(**attempt) for attempt in row.get("attempts", ())),
         checkpoint=Checkpoint(**row["checkpoint"]) if row.get("checkpoint") else None,
+        device=DeviceChoice(row.get("device", DeviceChoice.ANY)),
+        ran_on=device_of(row["ran_on"]) if row.get("ran_on") else None,
         **values,
     )
 

@@ -19,9 +19,10 @@ from pymongo.errors import DuplicateKeyError
 
 from storage.attempts import delete_checkpoint
 from storage.database import Database, Document, shielded
+from storage.device import DeviceChoice, DeviceKind
 from storage.files import Files
 from storage.job import WITHOUT_BULK, Job, JobState, job_of, told
-from storage.job_queue import free_slot, next_turn
+from storage.job_queue import free_slot, next_turns
 from storage.projects import Project
 from utils import Conflict, NotFound, utc_now
 
@@ -38,7 +39,8 @@ class Jobs:
     def create_indexes(self) -> None:
         self._jobs.create_index("project_id", unique=True, partialFilterExpression={"active": True}, name="one_active")
         self._jobs.create_index([("project_id", 1), ("created_at", -1)])
-        self._jobs.create_index([("state", 1), ("turn", 1), ("created_at", 1)])
+        for kind in DeviceKind:
+            self._jobs.create_index([("state", 1), (f"turns.{kind.value}", 1), ("created_at", 1)])
         self._jobs.create_index([("owner_id", 1), ("created_at", -1), ("_id", -1)])
         self._jobs.create_index([("state", 1), ("finished_at", -1)])
         self._jobs.create_index("checkpoint.file_id", sparse=True)
@@ -51,11 +53,13 @@ class Jobs:
         self._jobs.create_index(
             [("owner_id", 1), ("in_turn", 1)],
             unique=True,
-            partialFilterExpression={"state": JobState.RUNNING.value, "in_turn": True},
-            name="one_in_turn",
+            partialFilterExpression={"state": JobState.RUNNING.value, "in_turn": {"$type": "string"}},
+            name="one_in_turn_a_kind",
         )
 
-    def create(self, project: Project, params: dict[str, Any], epochs: int) -> Job:
+    def create(
+        self, project: Project, params: dict[str, Any], epochs: int, device: DeviceChoice = DeviceChoice.ANY
+    ) -> Job:
         """Queue a training.
 
         Each queued job holds one of its owner's slots, so that parallel calls cannot pass the bound together. A job
@@ -71,6 +75,7 @@ class Jobs:
             "project_type": project.type,
             "params": params,
             "epochs": epochs,
+            "device": device.value,
             "state": JobState.QUEUED.value,
             "active": True,
             "attempt": 0,
@@ -80,7 +85,7 @@ class Jobs:
             "last_event": 1,
         }
         first = {"seq": 1, "at": row["created_at"], "state": JobState.QUEUED.value, "attempt": 0, "reason": None}
-        row.update(states=[first], turn=next_turn(self._jobs, project.owner_id))
+        row.update(states=[first], turns=next_turns(self._jobs, project.owner_id, device))
         while True:
             row["slot"] = free_slot(self._jobs, project.owner_id, self._queued_per_user)
             try:

@@ -19,6 +19,7 @@ from storage.projects import Projects
 from storage.throttles import Throttles
 from storage.tokens import Tokens
 from storage.users import Users
+from storage.workers import Workers
 from utils import Settings
 
 
@@ -38,7 +39,8 @@ class Store:
         self.jobs = Jobs(self.database, self.artifacts, settings.queued_jobs_per_user)
         self.job_runs = JobRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
         self.job_events = JobEvents(self.database)
-        self.job_queue = JobQueue(self.database)
+        self.workers = Workers(self.database)
+        self.job_queue = JobQueue(self.database, self.workers)
         self.models = Models(self.database, self.artifacts)
         self.inferences = Inferences(self.database, settings.inference_minutes)
 
@@ -46,7 +48,7 @@ class Store:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
             self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_events,
-            self.models, self.inferences,
+            self.models, self.inferences, self.workers,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.

@@ -8,6 +8,7 @@ from celery import Celery
 from pydantic import ValidationError
 
 from datasets.capture import capture
+from storage.device import DeviceChoice
 from storage.job import Job
 from storage.projects import Project
 from storage.store import Store
@@ -17,11 +18,14 @@ from training.registry import TRAINERS
 from utils import InvalidInput
 
 
-def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any]) -> Job:
+def submit(
+    store: Store, queue: Celery, project: Project, given: dict[str, Any], device: DeviceChoice = DeviceChoice.ANY
+) -> Job:
     """Queue a training of the project as it is when a worker takes it.
 
     Args:
         given: hyper-parameters of the project type's trainer; defaults for the rest.
+        device: what it may run on.
 
     Raises:
         InvalidInput: a hyper-parameter out of its range, or the project lacks something; says what.
@@ -34,8 +38,8 @@ def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any])
             "the project is not ready to train: " + "; ".join(missing),
             [{"field": "project_name", "message": sentence} for sentence in missing],
         )
-    job = store.jobs.create(project, params.model_dump(mode="json"), params.epochs)
-    wake(queue)
+    job = store.jobs.create(project, params.model_dump(mode="json"), params.epochs, device)
+    wake(queue, device)
     return job
 
 

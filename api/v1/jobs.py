@@ -38,7 +38,7 @@ class JobList(PlatformResource):
         """Start one in the background; the job tells how it goes."""
         wish, store = self.parse(NewJob), self.services.store
         project = store.projects.owned(wish.project_name, self.user, private=True)
-        job = submit(store, self.services.queue, project, wish.params)
+        job = submit(store, self.services.queue, project, wish.params, wish.device)
         shown = whole_job(job, project.name, store.job_queue.place_of(job.id))
         return shown, 202, {"Location": f"/api/v1/jobs/{job.id}"}
 

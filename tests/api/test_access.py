@@ -45,6 +45,7 @@ ANOTHERS = {
     ("GET", "/api/v1/jobs/<job_id>/artifacts"): 404,
     ("GET", "/api/v1/jobs/<job_id>/events"): 404,
     ("POST", "/api/v1/jobs/<job_id>/cancel"): 404,
+    ("GET", "/api/v1/devices"): 200,
     ("GET", "/api/v1/models/<model_id>"): 404,
     ("GET", "/api/v1/models/<model_id>/files/<name>"): 404,
 }
