@@ -147,12 +147,14 @@ def main() -> int:
     def take_signals(**_: object) -> None:
         signal.signal(signal.SIGTERM, end_at_once)
 
+    # Celery sets its own in between; a worker that is told to end while it starts must not leave a job to its lease.
+    take_signals()
     worker_ready.connect(take_signals)
     worker_shutting_down.connect(stop_working)
-    crew.start()
     arguments = ["worker", "--pool=solo", "--concurrency=1", "--without-gossip", "--without-mingle"]
     listening = f"--queues={','.join(queues_of(device.kind for device in devices))}"
     try:
+        crew.start()
         app.worker_main([*arguments, "--without-heartbeat", listening, f"--loglevel={settings.log_level}"])
     except SystemExit as end:
         return int(end.code or 0)
