@@ -7,16 +7,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from storage.device import DeviceChoice, DeviceKind
+from storage.device import DeviceChoice, DeviceKind, device_of
 from storage.job import JobState
 from storage.lineup import NO_DEVICE
 from storage.store import Store
 from storage.workers import Worker
 from tests.conftest import Caller, start_worker, wait_until
 from tests.storage.test_workers import announce
-from tests.training.conftest import shade, start_training, training_of, wait_for
-from training.devices import the_cpu
+from tests.training.conftest import shade, start_training, training_of, wait_for, wait_for_epoch
+from training.devices import LocalDevice, the_cpu
 from training.queue import celery_app, queue_name, wake
+from training.submission import submit
+from training.worker import Crew
 from utils import VERSION, Settings
 
 
@@ -29,21 +31,27 @@ def on_cpu(settings: Settings, store: Store) -> Iterator[subprocess.Popen[bytes]
     assert process.wait(20) == 0
 
 
+@pytest.fixture
+def another(caller: Caller) -> str:
+    """A second project, with a few images."""
+    name = caller.project("more", classes="dark|bright")
+    for number in range(4):
+        label, value = ("dark", 50) if number % 2 else ("bright", 200)
+        assert caller.place(name, f"{number}.png", label, shade(value, number)).status_code == 200
+    return name
+
+
 def announced(store: Store, process: subprocess.Popen[bytes]) -> Worker | None:
     return next((worker for worker in store.workers.live() if worker.pid == process.pid), None)
 
 
 def test_a_worker_on_the_cpu_never_takes_a_job_for_a_gpu_and_its_trainings_see_none(
-    caller: Caller, store: Store, shades: str, on_cpu: subprocess.Popen[bytes]
+    caller: Caller, store: Store, shades: str, another: str, on_cpu: subprocess.Popen[bytes]
 ) -> None:
     answer = caller.call("POST", "/api/v1/jobs", project_name=shades, device="gpu")
     for_gpu = store.jobs.get(store.jobs.list_owned(store.users.find("ada").id, 1)[0].id)
     assert answer.json["device"] == for_gpu.device == DeviceChoice.GPU
-    second = caller.project("more", classes="dark|bright")
-    for number in range(12):
-        label, value = ("dark", 50) if number % 2 else ("bright", 200)
-        assert caller.place(second, f"{number}.png", label, shade(value, number)).status_code == 200
-    job_id = start_training(caller, second, epochs=1000)
+    job_id = start_training(caller, another, epochs=1000)
     process = training_of(on_cpu)
     assert process.environ()["CUDA_VISIBLE_DEVICES"] == ""
     worker = wait_until(lambda: announced(store, on_cpu))
@@ -54,6 +62,32 @@ def test_a_worker_on_the_cpu_never_takes_a_job_for_a_gpu_and_its_trainings_see_n
     assert (job.ran_on.kind, job.ran_on.name) == (DeviceKind.CPU, the_cpu().name)
     assert store.jobs.get(for_gpu.id).state is JobState.QUEUED
     assert store.job_queue.place_of(for_gpu.id).reason == NO_DEVICE[DeviceKind.GPU]
+
+
+def test_one_worker_trains_on_two_devices_at_once_and_a_gpu_that_is_gone_fails_its_job_with_the_reason(
+    store: Store, settings: Settings, shades: str, another: str
+) -> None:
+    gone = LocalDevice(DeviceKind.GPU, 0, "a GPU that fell off the bus", 2**34)
+    crew = Crew(store, settings, [the_cpu(), gone])
+    user = store.users.find("ada")
+    assert user
+    params = {"epochs": 1000, "image_size": 32}
+    app = celery_app(settings, sends=True)
+    wishes = {shades: DeviceChoice.CPU, another: DeviceChoice.GPU}
+    jobs = [submit(store, app, store.projects.owned(name, user), params, wish) for name, wish in wishes.items()]
+    crew.start()
+    try:
+        failed = wait_for(store, jobs[1].id, "failed")
+        trains = wait_for_epoch(store, jobs[0].id)
+    finally:
+        crew.stop()
+        crew.join()
+    assert "GPU does not answer" in str(failed.error)
+    assert failed.ran_on == device_of(gone.to_row())
+    assert trains.started_at
+    assert failed.finished_at
+    assert trains.started_at < failed.finished_at
+    assert [attempt.ended_by for attempt in store.jobs.get(trains.id).attempts] == ["the worker was stopped"]
 
 
 def test_a_worker_that_ends_is_forgotten_at_once_and_one_that_is_killed_by_the_next(
