@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-
-from storage.database import Document
+from typing import Any
 
 
 class DeviceKind(str, Enum):
@@ -51,12 +50,12 @@ class Device:
     def __str__(self) -> str:
         return f"gpu:{self.index}" if self.kind is DeviceKind.GPU else self.kind.value
 
-    def to_row(self) -> Document:
+    def to_row(self) -> dict[str, Any]:
         """The device as a document keeps it."""
         return {"kind": self.kind.value, "index": self.index, "name": self.name, "memory_bytes": self.memory_bytes}
 
 
-def device_of(row: Document) -> Device:
+def device_of(row: dict[str, Any]) -> Device:
     """The device that a document keeps."""
     return Device(DeviceKind(row["kind"]), row["index"], row["name"], row["memory_bytes"])
 
