@@ -19,6 +19,7 @@ from api.metrics import Metrics
 from api.platform import Platform
 from api.resource import Access, PlatformResource
 from api.v1.deliveries import DeliveryList, DeliveryRetry
+from api.v1.devices import DeviceList
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
@@ -59,6 +60,7 @@ ROUTES = (
     Route("/api/v1/jobs/<job_id>/record", JobRecord, {"GET": TOKEN}),
     Route("/api/v1/jobs/<job_id>/record/dataset", JobRecordDataset, {"GET": TOKEN}),
     Route("/api/v1/jobs/<job_id>/repeat", JobRepeat, {"POST": TOKEN}),
+    Route("/api/v1/devices", DeviceList, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>", ModelItem, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>/files/<name>", ModelFile, {"GET": TOKEN}),
     Route("/api/v1/published/<project>/predict", Predictions, {"POST": TOKEN}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from bson import ObjectId
@@ -13,10 +14,14 @@ from storage.files import Files
 
 
 class DatasetCache:
-    """Images by content below `root`; past `max_bytes` the longest unused go."""
+    """Images by content below `root`; past `max_bytes` the longest unused go.
+
+    A thread sees one training through at a time, so what each asked for last is in use and stays.
+    """
 
     def __init__(self, root: Path, max_bytes: int):
         self._cache = FileCache(root, max_bytes)
+        self._in_use: dict[int, set[Path]] = {}
 
     def materialise(self, snapshot: Snapshot, files: Files, parts: Split) -> Dataset:
         """Bring every image of the snapshot to disk, in the parts of its split.
@@ -25,11 +30,11 @@ class DatasetCache:
             NotFound: an image was replaced or deleted since the snapshot was taken: take a new one.
             DamagedFile: a stored image does not have the hash it was uploaded with.
         """
-        paths = {
-            image.sha256: self._cache.fetch(files, ObjectId(image.file_id), image.sha256, image.format.lower())
-            for image in snapshot.images
-        }
-        self._cache.evict(keep=set(paths.values()))
+        paths = {image.sha256: self._cache.path_of(image.sha256, image.format.lower()) for image in snapshot.images}
+        self._in_use[threading.get_ident()] = set(paths.values())
+        for image in snapshot.images:
+            self._cache.fetch(files, ObjectId(image.file_id), image.sha256, image.format.lower())
+        self._cache.evict(keep=set().union(*list(self._in_use.values())))
         return Dataset(
             project_type=snapshot.project_type,
             classes=snapshot.classes,

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from launch.family import LaunchError
 from launch.folder import FolderLock, holder_of, open_folder
 from launch.serve import in_use, serve, work
+from launch.workers import list_workers
 from storage.mongod import MongodError
+from training.devices import parse
 from utils import VERSION, Settings, SettingsError
 
 FAILED, MISUSED = 1, 2
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def check(settings: Settings) -> None:
-    """See that the log level is one, and that the broker is one that Celery can reach.
+    """See that log level and devices can be understood, and that the broker is one that Celery can reach.
 
     Raises:
         SettingsError: it is not.
@@ -52,6 +54,7 @@ def check(settings: Settings) -> None:
     if settings.broker_url and not _is_broker(settings.broker_url):
         # The address itself may hold a password.
         raise SettingsError(f"CELERY_BROKER_URL must look like {' or '.join(BROKERS)}://user:password@host:port/...")
+    parse(settings.devices)
     if settings.log_level.upper() not in LOG_LEVELS:
         raise SettingsError(f"DIYML_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, got '{settings.log_level}'")
 
@@ -85,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         ("worker", _work, [], "start a worker alone, for a platform on another machine (needs MONGO_URI)"),
         ("fsck", _fsck, [checking], "check the database, and mend what can be mended"),
         ("status", _status, [], "say what runs on the data folder"),
+        ("workers", _workers, [], "list the workers on all machines, and what each of their devices does"),
         ("stop", _stop, [], "end what runs on the data folder"),
     ):
         commands.add_parser(name, parents=parents, help=about, description=about).set_defaults(command=run)
@@ -113,6 +117,10 @@ def _status(settings: Settings) -> int:
     holder = holder_of(folder)
     say(in_use(folder, holder) if holder else f"Nothing runs on {folder}.")
     return 0 if holder else FAILED
+
+
+def _workers(settings: Settings) -> int:
+    return 0 if list_workers(settings, say) else FAILED
 
 
 def _stop(settings: Settings) -> int:

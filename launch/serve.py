@@ -16,6 +16,7 @@ from launch.folder import BACKEND, FAMILY, MAINTENANCE, FolderLock, Holder, has_
 from launch.members import mongod_member, reachable, web_member, worker_member
 from launch.signals import SignalPauses
 from storage.mongod import EmbeddedMongod, describe_server
+from training.devices import DeviceMissing, find_devices, parse, wants_gpu
 from utils import Settings
 
 Say = Callable[[str], None]
@@ -56,7 +57,12 @@ def all_members(settings: Settings) -> tuple[Settings, list[Member]]:
 
 
 def backend_members(settings: Settings) -> tuple[Settings, list[Member]]:
-    """Database, when none is given, and worker; and the settings with the URI they share."""
+    """Database, when none is given, and worker; and the settings with the URI they share.
+
+    Raises:
+        LaunchError: the worker would lack a device that it was told to train on.
+    """
+    check_devices(settings)
     members = []
     if not settings.mongo_uri:
         server = EmbeddedMongod(settings.data_dir)
@@ -72,13 +78,14 @@ def work(settings: Settings, say: Say) -> None:
     """Run a worker alone, for a platform whose database and broker are elsewhere, until a stop signal.
 
     Raises:
-        LaunchError: no MongoDB is named.
+        LaunchError: no MongoDB is named, or a device is that is not there.
     """
     if not settings.mongo_uri:
         raise LaunchError(
             "a worker alone needs MONGO_URI, the database of the platform it works for "
             "(and CELERY_BROKER_URL when that platform has one)"
         )
+    check_devices(settings)
     settings = dataclasses.replace(settings, data_dir=open_folder(settings.data_dir))
     say(f"Worker for the database MongoDB {describe_server(settings.mongo_uri)}. Ctrl-C ends it.")
     with SignalPauses() as pauses:
@@ -88,6 +95,19 @@ def work(settings: Settings, say: Say) -> None:
                 family.run()
         finally:
             family.stop()
+
+
+def check_devices(settings: Settings) -> None:
+    """See that GPUs which the operator named are there: a worker that ends at once would be started again for ever.
+
+    Raises:
+        LaunchError: one is not.
+    """
+    if wants_gpu(parse(settings.devices)):
+        try:
+            find_devices(settings.devices)
+        except DeviceMissing as error:
+            raise LaunchError(str(error)) from error
 
 
 @contextlib.contextmanager

@@ -34,6 +34,10 @@ class FileCache:
         self._root = root
         self._max_bytes = max_bytes
 
+    def path_of(self, sha256: str, suffix: str) -> Path:
+        """Where a file's copy lies once it is fetched."""
+        return self._root / sha256[:2] / f"{sha256}.{suffix}"
+
     def fetch(self, files: Files, file_id: ObjectId, sha256: str, suffix: str) -> Path:
         """The path of a file's copy.
 
@@ -41,7 +45,7 @@ class FileCache:
             NotFound: it is not stored any more.
             DamagedFile: what is stored does not have this hash.
         """
-        path = self._root / sha256[:2] / f"{sha256}.{suffix}"
+        path = self.path_of(sha256, suffix)
         with contextlib.suppress(FileNotFoundError):
             os.utime(path)
             return path

@@ -11,6 +11,7 @@ from bson import ObjectId
 
 from storage.attempts import Attempt, Checkpoint, attempt_ended
 from storage.database import Document
+from storage.device import Device, DeviceChoice, device_of
 from storage.job_record import DatasetRecord
 from storage.projects import Project
 from utils import NotFound, utc_now
@@ -42,6 +43,8 @@ class Job:
         attempt: counts from 1; 0 while it was never started.
         attempts: every one of them, in order.
         checkpoint: what the next attempt goes on from; none once the job has ended.
+        device: what it asks for.
+        ran_on: the device of its newest attempt.
         epoch: finished epochs of `epochs`; of a further attempt, at first those of the checkpoint.
         progress: 0 to 1; never falls, even when an attempt goes over epochs again.
         metrics: the newest of each name; `history` has them per epoch.
@@ -61,6 +64,8 @@ class Job:
     params: dict[str, Any]
     state: JobState
     created_at: datetime
+    device: DeviceChoice = DeviceChoice.ANY
+    ran_on: Device | None = None
     attempt: int = 0
     attempts: tuple[Attempt, ...] = ()
     checkpoint: Checkpoint | None = None
@@ -98,7 +103,9 @@ class Job:
         return self.model_id
 
 
-_CONVERTED = {"id", "state", "history", "log", "states", "attempts", "checkpoint", "dataset"}
+_CONVERTED = {
+    "id", "state", "history", "log", "states", "attempts", "checkpoint", "dataset", "device", "ran_on"
+}  # fmt: skip
 _FIELDS = set(Job.__dataclass_fields__) - _CONVERTED
 
 
@@ -114,6 +121,8 @@ def job_of(row: Document) -> Job:
         attempts=tuple(Attempt(**attempt) for attempt in row.get("attempts", ())),
         checkpoint=Checkpoint(**row["checkpoint"]) if row.get("checkpoint") else None,
         dataset=DatasetRecord(**row["dataset"]) if row.get("dataset") else None,
+        device=DeviceChoice(row.get("device", DeviceChoice.ANY)),
+        ran_on=device_of(row["ran_on"]) if row.get("ran_on") else None,
         **values,
     )
 
@@ -123,7 +132,7 @@ def held(job: Job) -> Document:
     return {"_id": job.id, "state": JobState.RUNNING.value, "attempt": job.attempt}
 
 
-def queued_job(project: Project, params: dict[str, Any], epochs: int) -> Document:
+def queued_job(project: Project, params: dict[str, Any], epochs: int, device: DeviceChoice) -> Document:
     """A new job, which waits."""
     now = utc_now()
     return {
@@ -132,6 +141,7 @@ def queued_job(project: Project, params: dict[str, Any], epochs: int) -> Documen
         "project_type": project.type,
         "params": params,
         "epochs": epochs,
+        "device": device.value,
         "state": JobState.QUEUED.value,
         "states": [{"seq": 1, "at": now, "state": JobState.QUEUED.value, "attempt": 0, "reason": None}],
         "active": True,

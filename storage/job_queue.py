@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter, deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
 from statistics import median
-from typing import NamedTuple
 
 from bson import ObjectId
 
 from storage.database import Database, Document, MongoCollection, shielded
+from storage.device import DeviceChoice, DeviceKind
 from storage.job import JobState
+from storage.lineup import Lineup, Place, Running, Waiting, place_of
+from storage.workers import Workers
 from utils import TooManyRequests, plural, utc_now
 
 _MEASURED = 20
@@ -36,135 +35,73 @@ def free_slot(jobs: MongoCollection[Document], owner_id: ObjectId, slots: int) -
     )
 
 
-def next_turn(jobs: MongoCollection[Document], owner_id: ObjectId) -> int:
-    """The turn of a user's next job; who has the lowest is served first.
+def next_turns(jobs: MongoCollection[Document], owner_id: ObjectId, choice: DeviceChoice) -> dict[str, int]:
+    """The turns of a user's next job, one for each kind of device that it may run on.
 
-    Each further job of a user gets a later turn, and who comes new gets that of the jobs that run now. So jobs of
-    different users alternate, however many one of them has waiting (start-time fair queueing, Goyal et al. 1996).
+    On a kind of device, who has the lowest is served first. Each further job of a user gets a later turn, and who comes
+    new gets that of the jobs that run now. So jobs of different users alternate, however many one of them has waiting
+    (start-time fair queueing, Goyal et al. 1996). Only jobs that wait for the same kind of device, or run on it, count:
+    what a user has waiting for a GPU puts nothing back that could run on a CPU.
+
     Calls at the same moment may get the same turn; the earlier one is then served first.
     """
-    active = {"active": True, "turn": {"$exists": True}}
-    own = jobs.find_one({**active, "owner_id": owner_id}, {"turn": 1}, sort=[("turn", -1)])
-    running = jobs.find_one({**active, "state": JobState.RUNNING.value}, {"turn": 1}, sort=[("turn", -1)])
-    now = running or jobs.find_one({**active, "state": JobState.QUEUED.value}, {"turn": 1}, sort=[("turn", 1)])
-    return max(now["turn"] if now else 0, own["turn"] + 1 if own else 0)
+    return {kind.value: _next_turn(jobs, owner_id, kind.value) for kind in choice.kinds}
 
 
-class Waiting(NamedTuple):
-    """A queued job."""
-
-    id: ObjectId
-    owner_id: ObjectId
-
-
-class Running(NamedTuple):
-    """A running job; `seconds_left` is None when nothing tells."""
-
-    owner_id: ObjectId
-    seconds_left: float | None
-
-
-@dataclass(frozen=True)
-class Lineup:
-    """Who waits and who runs.
-
-    Attributes:
-        waiting: in the order of their turns.
-        typical_seconds: how long a training takes, None when none has ended yet.
-    """
-
-    waiting: tuple[Waiting, ...]
-    running: tuple[Running, ...]
-    typical_seconds: float | None
-
-
-@dataclass(frozen=True)
-class Place:
-    """A job's place in the queue.
-
-    Attributes:
-        position: 1 is next.
-        starts_in_seconds: an estimate; None when it cannot be known.
-    """
-
-    position: int
-    starts_in_seconds: float | None
-
-
-def place_of(job_id: ObjectId, lineup: Lineup) -> Place | None:
-    """The place of a job; None when it does not wait.
-
-    As many jobs go on running as run now. With none running nobody knows whether there is a worker, so nothing is
-    said of the time.
-    """
-    typical = lineup.typical_seconds
-    known = bool(lineup.running) and all(job.seconds_left is not None for job in lineup.running)
-    for position, (waiting, seconds) in enumerate(_turns(lineup, typical or 1.0), 1):
-        if waiting.id == job_id:
-            certain = known and (typical is not None or position <= len(lineup.running))
-            return Place(position, round(seconds, 1) if certain else None)
-    return None
-
-
-def _turns(lineup: Lineup, typical: float) -> Iterator[tuple[Waiting, float]]:
-    """The waiting jobs in the order in which they are served, each with the seconds until then."""
-    busy = Counter(job.owner_id for job in lineup.running)
-    ends = [(job.seconds_left or 0.0, number, job.owner_id) for number, job in enumerate(lineup.running)]
-    ends = ends or [(0.0, 0, ObjectId())]
-    heapq.heapify(ends)
-    queues = _by_owner(lineup.waiting)
-    while queues:
-        seconds, number, owner_id = heapq.heappop(ends)
-        busy[owner_id] -= 1
-        _, next_owner = min((busy[owner] > 0, queue[0][0], owner) for owner, queue in queues.items())[1:]
-        _, job = queues[next_owner].popleft()
-        if not queues[next_owner]:
-            del queues[next_owner]
-        yield job, seconds
-        busy[next_owner] += 1
-        heapq.heappush(ends, (seconds + typical, number, next_owner))
-
-
-def _by_owner(waiting: tuple[Waiting, ...]) -> dict[ObjectId, deque[tuple[int, Waiting]]]:
-    queues: dict[ObjectId, deque[tuple[int, Waiting]]] = {}
-    for number, job in enumerate(waiting):
-        queues.setdefault(job.owner_id, deque()).append((number, job))
-    return queues
+def _next_turn(jobs: MongoCollection[Document], owner_id: ObjectId, kind: str) -> int:
+    turn = f"turns.{kind}"
+    waits = {"state": JobState.QUEUED.value, turn: {"$exists": True}}
+    runs = {"state": JobState.RUNNING.value, "ran_on.kind": kind, turn: {"$exists": True}}
+    own = jobs.find_one({"owner_id": owner_id, "$or": [waits, runs]}, {"turns": 1}, sort=[(turn, -1)])
+    running = jobs.find_one(runs, {"turns": 1}, sort=[(turn, -1)])
+    now = running or jobs.find_one(waits, {"turns": 1}, sort=[(turn, 1)])
+    return max(now["turns"][kind] if now else 0, own["turns"][kind] + 1 if own else 0)
 
 
 @shielded
 class JobQueue:
     """The queued jobs, read from the `jobs` collection."""
 
-    def __init__(self, database: Database[Document]):
+    def __init__(self, database: Database[Document], workers: Workers):
         self._jobs = database["jobs"]
+        self._workers = workers
 
     def place_of(self, job_id: ObjectId) -> Place | None:
         """The place of a job; None when it does not wait."""
         return place_of(job_id, self._lineup())
 
     def _lineup(self) -> Lineup:
-        typical = self._typical_seconds()
-        queued = self._jobs.find({"state": JobState.QUEUED.value}, {"owner_id": 1})
-        waiting = queued.sort([("turn", 1), ("created_at", 1)])
-        shown = {"owner_id": 1, "eta_seconds": 1, "started_at": 1}
-        running = self._jobs.find({"state": JobState.RUNNING.value}, shown)
+        workers = self._workers.live()
+        measured = {kind: self._typical_seconds(kind) for kind in DeviceKind}
+        typical = {kind: seconds for kind, seconds in measured.items() if seconds is not None}
+        queued = self._jobs.find({"state": JobState.QUEUED.value}, {"owner_id": 1, "device": 1, "turns": 1})
+        shown = {"owner_id": 1, "eta_seconds": 1, "started_at": 1, "ran_on": 1}
+        query = {"state": JobState.RUNNING.value, "worker": {"$in": [worker.id for worker in workers]}}
         return Lineup(
-            tuple(Waiting(row["_id"], row["owner_id"]) for row in waiting),
-            tuple(Running(row["owner_id"], _seconds_left(row, typical)) for row in running),
+            tuple(map(_waiting, queued.sort("created_at", 1))),
+            tuple(_running(row, typical) for row in self._jobs.find(query, shown)),
+            Counter(item.device.kind for worker in workers for item in worker.devices if item.job_id is None),
             typical,
         )
 
-    def _typical_seconds(self) -> float | None:
-        """Median of the last trainings, whatever came of them."""
+    def _typical_seconds(self, kind: DeviceKind) -> float | None:
+        """Median of the last trainings on a kind of device, whatever came of them."""
         ended = {"$in": [state.value for state in JobState if state.ended]}
-        rows = self._jobs.find({"state": ended, "started_at": {"$ne": None}}, {"started_at": 1, "finished_at": 1})
-        spans = [row["finished_at"] - row["started_at"] for row in rows.sort("finished_at", -1).limit(_MEASURED)]
+        query = {"state": ended, "ran_on.kind": kind.value, "started_at": {"$ne": None}}
+        rows = self._jobs.find(query, {"started_at": 1, "finished_at": 1}).sort("finished_at", -1).limit(_MEASURED)
+        spans = [row["finished_at"] - row["started_at"] for row in rows]
         return median(span.total_seconds() for span in spans) if spans else None
 
 
-def _seconds_left(row: Document, typical: float | None) -> float | None:
-    """What measured epochs say; before the first has ended, what is left of a typical training."""
-    if row["eta_seconds"] is not None or typical is None:
-        return row["eta_seconds"]
-    return max(0.0, typical - (utc_now() - row["started_at"]).total_seconds())
+def _waiting(row: Document) -> Waiting:
+    turns = {DeviceKind(kind): turn for kind, turn in row.get("turns", {}).items()}
+    return Waiting(row["_id"], row["owner_id"], DeviceChoice(row.get("device", DeviceChoice.ANY)), turns)
+
+
+def _running(row: Document, typical: dict[DeviceKind, float]) -> Running:
+    """Its seconds left are what measured epochs say; before the first has ended, the rest of a typical training."""
+    kind = DeviceKind(row["ran_on"]["kind"])
+    left = row["eta_seconds"]
+    if left is None and kind in typical:
+        left = max(0.0, typical[kind] - (utc_now() - row["started_at"]).total_seconds())
+    return Running(row["owner_id"], kind, left)

@@ -22,6 +22,7 @@ from storage.attempts import (
     with_checkpoint,
 )
 from storage.database import Database, Document, shielded
+from storage.device import A_CPU, Device, DeviceChoice
 from storage.files import Files, StoredFile
 from storage.job import Job, JobState, ended, held, job_of, told
 from utils import plural
@@ -39,34 +40,46 @@ class JobRuns:
         self._lease_ms = lease_seconds * 1000
         self._max_attempts = max_attempts
 
-    def claim(self, worker: str) -> Job | None:
-        """Take the next queued job: a user with nothing running goes first, then whose turn it is."""
+    def claim(self, worker: str, device: Device = A_CPU) -> Job | None:
+        """Take the next queued job that may run on the device.
+
+        A user with nothing running on this kind of device goes first, then whose turn it is.
+        """
+        # Jobs of an earlier version ask for nothing, and run on who knows what.
+        here = {"state": JobState.RUNNING.value, "ran_on.kind": {"$in": [device.kind.value, None]}}
         while True:
-            busy = self._jobs.distinct("owner_id", {"state": JobState.RUNNING.value})
+            busy = self._jobs.distinct("owner_id", here)
             try:
-                return self._take({"owner_id": {"$nin": busy}}, worker, True) or self._take(
-                    {"owner_id": {"$in": busy}}, worker, False
+                return self._take({"owner_id": {"$nin": busy}}, worker, device, True) or self._take(
+                    {"owner_id": {"$in": busy}}, worker, device, False
                 )
             except DuplicateKeyError:
                 continue  # another worker took a job of the same user just now: that user is busy, look again
 
-    def _take(self, query: Document, worker: str, in_turn: bool) -> Job | None:
-        """Args: in_turn: as its owner's only running job, which an index holds against workers that look at once."""
+    def _take(self, query: Document, worker: str, device: Device, in_turn: bool) -> Job | None:
+        """Take a job.
+
+        Args:
+            in_turn: as its owner's only running job on this kind of device, which an index holds against workers that
+                look at once.
+        """
+        choices = [choice.value for choice in DeviceChoice.served_by(device.kind)]
         row = self._jobs.find_one_and_update(
-            {"state": JobState.QUEUED.value, **query},
-            [{"$set": {**self._claim_fields(worker), "in_turn": in_turn}}],
-            sort=[("turn", 1), ("created_at", 1)],
+            {"state": JobState.QUEUED.value, "device": {"$in": [*choices, None]}, **query},
+            [{"$set": {**self._claim_fields(worker, device), "in_turn": device.kind.value if in_turn else None}}],
+            sort=[(f"turns.{device.kind.value}", 1), ("created_at", 1)],
             return_document=ReturnDocument.AFTER,
         )
         return job_of(row) if row else None
 
-    def _claim_fields(self, worker: str) -> Document:
+    def _claim_fields(self, worker: str, device: Device) -> Document:
         attempt = {"$add": ["$attempt", 1]}
         kept = {"$ifNull": ["$checkpoint.epoch", 0]}
         return {
             **told(JobState.RUNNING, attempt=attempt),
             "slot": "$$REMOVE",
             "worker": {"$literal": worker},
+            "ran_on": {"$literal": device.to_row()},
             "attempt": attempt,
             "attempts": attempt_begun(attempt, worker),
             "started_at": {"$ifNull": ["$started_at", "$$NOW"]},

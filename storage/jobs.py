@@ -19,9 +19,10 @@ from pymongo.errors import DuplicateKeyError
 
 from storage.attempts import delete_checkpoint
 from storage.database import Database, Document, every, shielded
+from storage.device import DeviceChoice, DeviceKind
 from storage.files import Files, HeldFile, StoredFile
 from storage.job import WITHOUT_BULK, Job, JobState, job_of, queued_job, told
-from storage.job_queue import free_slot, next_turn
+from storage.job_queue import free_slot, next_turns
 from storage.projects import Project
 from utils import Conflict, NotFound
 
@@ -38,7 +39,8 @@ class Jobs:
     def create_indexes(self) -> None:
         self._jobs.create_index("project_id", unique=True, partialFilterExpression={"active": True}, name="one_active")
         self._jobs.create_index([("project_id", 1), ("created_at", -1)])
-        self._jobs.create_index([("state", 1), ("turn", 1), ("created_at", 1)])
+        for kind in DeviceKind:
+            self._jobs.create_index([("state", 1), (f"turns.{kind.value}", 1), ("created_at", 1)])
         self._jobs.create_index([("owner_id", 1), ("created_at", -1), ("_id", -1)])
         self._jobs.create_index([("state", 1), ("finished_at", -1)])
         self._jobs.create_index("checkpoint.file_id", sparse=True)
@@ -53,8 +55,8 @@ class Jobs:
         self._jobs.create_index(
             [("owner_id", 1), ("in_turn", 1)],
             unique=True,
-            partialFilterExpression={"state": JobState.RUNNING.value, "in_turn": True},
-            name="one_in_turn",
+            partialFilterExpression={"state": JobState.RUNNING.value, "in_turn": {"$type": "string"}},
+            name="one_in_turn_a_kind",
         )
 
     def create(
@@ -62,6 +64,7 @@ class Jobs:
         project: Project,
         params: dict[str, Any],
         epochs: int,
+        device: DeviceChoice = DeviceChoice.ANY,
         request_key: str | None = None,
         repeats: Job | None = None,
     ) -> Job:
@@ -78,7 +81,8 @@ class Jobs:
             Conflict: one of this project is queued or running.
             TooManyRequests: the owner has as many queued jobs as allowed.
         """
-        row = {**queued_job(project, params, epochs), "turn": next_turn(self._jobs, project.owner_id)}
+        row = queued_job(project, params, epochs, device)
+        row["turns"] = next_turns(self._jobs, project.owner_id, device)
         if request_key:
             row["request_key"] = request_key
         if repeats and repeats.dataset:

@@ -27,6 +27,7 @@ from storage.throttles import Throttles
 from storage.tokens import Tokens
 from storage.users import Users
 from storage.webhooks import Webhooks
+from storage.workers import Workers
 from utils import Settings
 
 
@@ -48,7 +49,8 @@ class Store:
         self.job_runs = JobRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
         self.job_records = JobRecords(self.database, self.artifacts)
         self.job_events = JobEvents(self.database)
-        self.job_queue = JobQueue(self.database)
+        self.workers = Workers(self.database)
+        self.job_queue = JobQueue(self.database, self.workers)
         self.job_audit = JobAudit(self.database, self.artifacts)
         self.models = Models(self.database, self.artifacts)
         self.idempotency = Idempotency(self.database)
@@ -64,7 +66,7 @@ class Store:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
             self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_records,
-            self.job_events, self.models, self.inferences, self.idempotency, self.outbox, self.webhooks,
+            self.job_events, self.models, self.inferences, self.workers, self.idempotency, self.outbox, self.webhooks,
             self.webhook_lanes, self.mail_lanes, self.deliveries, self.image_files, self.artifacts,
         )  # fmt: skip
         self.database.client.admin.command("ping")

@@ -28,7 +28,7 @@ class TrainingProcess:
         failure: the reason the process gave for ending without a model.
     """
 
-    def __init__(self, folder: Path, home: Path, progress: Progress, keeper: Keeper):
+    def __init__(self, folder: Path, home: Path, progress: Progress, keeper: Keeper, environment: dict[str, str]):
         self.failure: str | None = None
         self._folder = folder
         self._progress = progress
@@ -38,7 +38,7 @@ class TrainingProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "training.run", str(folder), str(child_fd)],
                 cwd=folder,
-                env=scrubbed_environment(TMPDIR=str(folder), HOME=str(home.absolute())),
+                env=scrubbed_environment(TMPDIR=str(folder), HOME=str(home.absolute()), **environment),
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -108,14 +108,17 @@ class TrainingProcess:
 
 
 @contextmanager
-def training_process(folder: Path, home: Path, progress: Progress, keeper: Keeper) -> Iterator[TrainingProcess]:
+def training_process(
+    folder: Path, home: Path, progress: Progress, keeper: Keeper, environment: dict[str, str]
+) -> Iterator[TrainingProcess]:
     """A running training process that is gone when the block is left, however it is left.
 
     Args:
         folder: the job's own, with its spec and dataset.
         home: where libraries may keep their caches from one training to the next.
+        environment: variables of the device it trains on.
     """
-    process = TrainingProcess(folder, home, progress, keeper)
+    process = TrainingProcess(folder, home, progress, keeper, environment)
     try:
         yield process
     finally:

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 from celery import Celery
+from kombu import Exchange, Queue
 
+from storage.device import DeviceChoice, DeviceKind
 from utils import Settings
 
 logger = logging.getLogger(__name__)
 
-QUEUE = "diyml"
+QUEUE = "diyml"  # of jobs that may run on anything
 WAKE = "diyml.wake"
 _POLLING_SECONDS = 0.2
 _CONNECT_SECONDS = 4
 _ANSWER_SECONDS = 2
 _BOUNDED = {"read_timeout": _ANSWER_SECONDS, "write_timeout": _ANSWER_SECONDS}
+
+
+def queue_name(choice: DeviceChoice) -> str:
+    """The queue of the wake-ups for jobs that ask for such a device."""
+    return QUEUE if choice is DeviceChoice.ANY else f"{QUEUE}.{choice.value}"
+
+
+def queues_of(kinds: Iterable[DeviceKind]) -> list[str]:
+    """The queues that a worker with devices of these kinds listens to."""
+    choices = {choice for kind in kinds for choice in DeviceChoice.served_by(kind)}
+    return [queue_name(choice) for choice in DeviceChoice if choice in choices]
 
 
 def broker_url(settings: Settings) -> str:
@@ -38,12 +52,14 @@ def celery_app(settings: Settings, sends: bool = False) -> Celery:
         sends: whoever sends waits a few seconds for the broker and no longer; a receiver waits as long as it takes.
     """
     url = broker_url(settings)
+    on_mongodb = url.startswith("mongodb")
     app = Celery("diyml", broker=url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,
         task_default_queue=QUEUE,
+        task_queues=[_queue(queue_name(choice), quorum=not on_mongodb) for choice in DeviceChoice],
         worker_prefetch_multiplier=1,
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
@@ -51,23 +67,27 @@ def celery_app(settings: Settings, sends: bool = False) -> Celery:
         broker_connection_max_retries=None,
         broker_connection_timeout=_CONNECT_SECONDS,
     )
-    if url.startswith("mongodb"):
+    if on_mongodb:
         app.conf.broker_transport_options = {"polling_interval": _POLLING_SECONDS}
     else:
-        app.conf.task_default_queue_type = "quorum"
         app.conf.broker_transport_options = {"confirm_publish": True, **(_BOUNDED if sends else {})}
     return app
 
 
-def wake(app: Celery) -> None:
-    """Tell the workers that a job is queued.
+def _queue(name: str, quorum: bool) -> Queue:
+    kind = {"queue_arguments": {"x-queue-type": "quorum"}} if quorum else {}
+    return Queue(name, Exchange(QUEUE), routing_key=name, durable=True, **kind)
+
+
+def wake(app: Celery, choice: DeviceChoice = DeviceChoice.ANY) -> None:
+    """Tell the workers that have such a device that a job is queued.
 
     The job's document is written already, and idle workers look for themselves every few seconds; so a broker that
     does not answer delays the start and loses nothing.
     """
     try:
         # RabbitMQ that is short of memory or disk takes the message and confirms it when it has room again.
-        app.send_task(WAKE, retry=False, confirm_timeout=_ANSWER_SECONDS)
+        app.send_task(WAKE, queue=queue_name(choice), retry=False, confirm_timeout=_ANSWER_SECONDS)
     # Transports raise errors of their own kinds, and none of them is a reason to refuse a job that is stored.
     except Exception as error:
         logger.warning("the broker does not answer, workers will find the job by themselves: %s", error)

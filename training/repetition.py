@@ -33,6 +33,6 @@ def repeat(store: Store, queue: Celery, job: Job, request_key: str | None = None
         raise Conflict(f"the job '{job.id}' is {job.state.value}: it can be repeated once it has ended")
     params_of(job.project_type, job.params)
     recorded_data(store, job)
-    repeated = store.jobs.create(project, job.params, int(job.params["epochs"]), request_key, repeats=job)
-    wake(queue)
+    repeated = store.jobs.create(project, job.params, int(job.params["epochs"]), job.device, request_key, repeats=job)
+    wake(queue, job.device)
     return repeated

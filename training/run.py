@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.snapshot import Dataset
+from storage.device import DeviceKind
 from training.environment import environment
 from training.protocol import TrainedModel, TrainingFailed, Workspace
 from training.registry import TRAINERS
@@ -67,6 +68,7 @@ def main(arguments: list[str]) -> int:
     )
     workspace.folder.mkdir()
     try:
+        _see_device(spec["device"])
         report.send(environment=environment())
         model = trainer.fit(Dataset.read(folder / DATASET), trainer.Params(**spec["params"]), workspace, report)
         _write_result(folder / RESULT, model)
@@ -79,6 +81,21 @@ def main(arguments: list[str]) -> int:
         report.send(failed=f"the training stopped with an unexpected error: {type(error).__name__}: {error}")
         return EXIT_FAILED
     return 0
+
+
+def _see_device(kind: str) -> None:
+    """Trainers take the GPU they see, else the CPU; the job's record says GPU, so without one nothing is trained.
+
+    Raises:
+        TrainingFailed: PyTorch cannot use the GPU that this process was given.
+    """
+    if kind == DeviceKind.GPU.value:
+        import torch
+
+        if not torch.cuda.is_available():
+            raise TrainingFailed(
+                "the worker's GPU does not answer any more: tell whoever runs the platform, or train on the CPU"
+            )
 
 
 def _write_result(path: Path, model: TrainedModel) -> None:

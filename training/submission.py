@@ -8,6 +8,7 @@ from celery import Celery
 from pydantic import ValidationError
 
 from datasets.capture import capture
+from storage.device import DeviceChoice
 from storage.job import Job
 from storage.projects import Project
 from storage.store import Store
@@ -17,11 +18,19 @@ from training.registry import TRAINERS
 from utils import InvalidInput
 
 
-def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any], request_key: str | None = None) -> Job:
+def submit(
+    store: Store,
+    queue: Celery,
+    project: Project,
+    given: dict[str, Any],
+    device: DeviceChoice = DeviceChoice.ANY,
+    request_key: str | None = None,
+) -> Job:
     """Queue a training of the project as it is when a worker takes it.
 
     Args:
         given: hyper-parameters of the project type's trainer; defaults for the rest.
+        device: what it may run on.
         request_key: names the request; made again, it gives the job that it made before.
 
     Raises:
@@ -37,8 +46,8 @@ def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any],
             "the project is not ready to train: " + "; ".join(missing),
             [{"field": "project_name", "message": sentence} for sentence in missing],
         )
-    job = store.jobs.create(project, params.model_dump(mode="json"), params.epochs, request_key)
-    wake(queue)
+    job = store.jobs.create(project, params.model_dump(mode="json"), params.epochs, device, request_key)
+    wake(queue, device)
     return job
 
 
@@ -46,7 +55,7 @@ def made_before(store: Store, queue: Celery, request_key: str | None) -> Job | N
     """The job that a request made when it was made before; workers are told once more."""
     made = store.jobs.made_by(request_key) if request_key else None
     if made:
-        wake(queue)  # whoever was killed after making the job may not have come to this
+        wake(queue, made.device)  # whoever was killed after making the job may not have come to this
     return made
 
 

@@ -25,6 +25,7 @@ from storage.database import object_id
 from storage.job import Job
 from storage.models import Model
 from storage.store import Store
+from training.devices import LocalDevice
 from training.heart import Heart
 from training.keeper import Keeper
 from training.process import TrainingProcess, training_process
@@ -49,18 +50,22 @@ class _Ended(Exception):
 
 
 class Supervisor:
-    """Runs claimed jobs, one after the other.
+    """Runs claimed jobs on one device, one after the other.
 
     Args:
         stop: set when the worker must end; a running job then goes back to the queue.
+        cache: shared with the supervisors of the worker's other devices.
     """
 
-    def __init__(self, store: Store, settings: Settings, stop: threading.Event):
+    def __init__(
+        self, store: Store, settings: Settings, stop: threading.Event, device: LocalDevice, cache: DatasetCache
+    ):
         self._store = store
+        self._device = device
         self._settings = settings
         self._stop = stop
         self._work = settings.data_dir / "work"
-        self._cache = DatasetCache(settings.data_dir / "cache" / "images", settings.dataset_cache_bytes)
+        self._cache = cache
 
     def run(self, job: Job) -> None:
         """Bring a job to an end, or back into the queue."""
@@ -99,7 +104,7 @@ class Supervisor:
         home.mkdir(parents=True, exist_ok=True)
         with (
             Keeper(self._store, job, dataset.digest, heart.beat) as keeper,
-            training_process(folder, home, progress, keeper) as process,
+            training_process(folder, home, progress, keeper, self._device.environment) as process,
         ):
             logger.info("job %s: training process %d", job.id, process.pid)
             status = self._follow(job, process, heart, keeper)
@@ -137,6 +142,7 @@ class Supervisor:
             "checkpoint": str(checkpoint) if checkpoint else None,
             "checkpoint_seconds": self._settings.checkpoint_seconds,
             "project_type": job.project_type,
+            "device": self._device.kind.value,
             "params": job.params,
             "weights_path": str(self._settings.weights_path.absolute()),
             "download_weights": self._settings.download_weights,

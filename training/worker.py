@@ -1,4 +1,4 @@
-"""The worker: receives wake-ups through Celery, claims jobs and runs them one at a time.
+"""The worker: receives wake-ups through Celery, claims jobs and runs one a device at a time.
 
 Start it with `python -m training.worker`; it needs MONGO_URI.
 """
@@ -14,14 +14,18 @@ from contextlib import suppress
 from celery.exceptions import WorkerShutdown
 from celery.signals import worker_ready, worker_shutting_down
 
+from datasets.cache import DatasetCache
 from notifications.notifier import notifier
+from storage.device import Device
 from storage.job import Job
 from storage.store import Store
+from training.devices import DeviceMissing, LocalDevice, find_devices
 from training.housekeeping import Housekeeper
 from training.identity import Identity
-from training.queue import WAKE, celery_app
+from training.presence import Presence
+from training.queue import WAKE, celery_app, queues_of
 from training.supervisor import Supervisor
-from utils import Settings, Unavailable, without_folders
+from utils import Settings, SettingsError, Unavailable, without_folders
 
 logger = logging.getLogger(__name__)
 
@@ -29,19 +33,20 @@ _LOOK_SECONDS = 2.0
 
 
 class Desk:
-    """A thread that claims and runs jobs as long as there are any, then waits for the next call.
+    """A thread that claims jobs for one device and runs them as long as there are any, then waits for the next call.
 
     Celery's own task only calls: it ends at once, so no training ever holds a message, a prefetch slot or a broker's
     consumer timeout. A call that is lost delays a job by `_LOOK_SECONDS`.
     """
 
-    def __init__(self, store: Store, supervisor: Supervisor, stop: threading.Event):
+    def __init__(self, store: Store, supervisor: Supervisor, device: Device, stop: threading.Event):
         self._store = store
+        self._device = device
         self._supervisor = supervisor
         self._stop = stop
         self._call = threading.Event()
         self._name = str(Identity.of_this_process())
-        self.thread = threading.Thread(target=self._run, name="desk")
+        self.thread = threading.Thread(target=self._run, name=f"desk {device}")
 
     def call(self) -> None:
         """There may be something to do."""
@@ -77,52 +82,87 @@ class Desk:
 
     def _claim(self) -> Job | None:
         try:
-            return self._store.job_runs.claim(self._name)
+            return self._store.job_runs.claim(self._name, self._device)
         except Unavailable as error:
             logger.warning("%s", error)
             return None
 
 
+class Crew:
+    """All threads of a worker: a desk for each device, and those that do what is to be done beside training."""
+
+    def __init__(self, store: Store, settings: Settings, devices: list[LocalDevice]):
+        self._stop = stop = threading.Event()
+        cache = DatasetCache(settings.data_dir / "cache" / "images", settings.dataset_cache_bytes)
+        self._desks = [
+            Desk(store, Supervisor(store, settings, stop, device, cache), device, stop) for device in devices
+        ]
+        self._threads = [desk.thread for desk in self._desks]
+        self._threads += [Housekeeper(store, stop).thread, Presence(store, devices, stop).thread]
+        self._threads.append(notifier(store, settings, stop).thread)
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def call(self) -> None:
+        """There may be something to do; the first desk whose device fits takes it."""
+        for desk in self._desks:
+            desk.call()
+
+    def stop(self) -> None:
+        """Ask all to end."""
+        self._stop.set()
+        self.call()
+
+    def join(self) -> None:
+        """Wait until all have ended."""
+        for thread in self._threads:
+            thread.join()
+
+
 def main() -> int:
-    """Work until SIGTERM or SIGINT; a training that runs then goes back to the queue."""
-    settings = Settings.from_environment()
+    """Work until SIGTERM or SIGINT; trainings that run then go back to the queue."""
+    try:
+        settings = Settings.from_environment()
+        devices = find_devices(settings.devices)
+    except (SettingsError, DeviceMissing) as error:
+        sys.stderr.write(f"diyml worker: {error}\n")
+        return 1
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("pymongo").setLevel(logging.WARNING)
-    stop = threading.Event()
+    logger.info("training on %s", ", ".join(f"{device} ({device.name})" for device in devices))
     store = Store(settings)
-    desk = Desk(store, Supervisor(store, settings, stop), stop)
-    housekeeper = Housekeeper(store, stop)
-    told = notifier(store, settings, stop)
+    crew = Crew(store, settings, devices)
     app = celery_app(settings)
-    app.task(desk.call, name=WAKE)
+    app.task(crew.call, name=WAKE)
 
     def stop_working(**_: object) -> None:
-        stop.set()
-        desk.call()
+        crew.stop()
 
     def end_at_once(*_: object) -> None:
         """Celery notices a signal only between two polls of a few seconds, and no task of ours needs to be awaited."""
-        stop_working()
+        crew.stop()
         raise WorkerShutdown(0)
 
     def take_signals(**_: object) -> None:
         signal.signal(signal.SIGTERM, end_at_once)
 
+    # Celery sets its own in between; a worker that is told to end while it starts must not leave a job to its lease.
+    take_signals()
     worker_ready.connect(take_signals)
     worker_shutting_down.connect(stop_working)
-    desk.thread.start()
-    housekeeper.thread.start()
-    told.thread.start()
     arguments = ["worker", "--pool=solo", "--concurrency=1", "--without-gossip", "--without-mingle"]
+    listening = f"--queues={','.join(queues_of(device.kind for device in devices))}"
     try:
-        app.worker_main([*arguments, "--without-heartbeat", f"--loglevel={settings.log_level}"])
+        crew.start()
+        app.worker_main([*arguments, "--without-heartbeat", listening, f"--loglevel={settings.log_level}"])
     except SystemExit as end:
         return int(end.code or 0)
     finally:
-        stop_working()
-        desk.thread.join()
-        housekeeper.thread.join()
-        told.thread.join()
+        crew.stop()
+        crew.join()
         store.close()
     return 0
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from api.names import ImageBytes, Lookup, Name, NewPassword, Number, Text, printable, string
 from datasets.registry import canonical_type
+from storage.device import DeviceChoice
 
 MOST_CLASSES = 1000
 MOST_CLASS_CHARACTERS = 100
@@ -104,6 +105,7 @@ class Training(ProjectQuery):
     image_size: Annotated[int | None, Number] = None
     batch: Annotated[int | None, Number] = None
     seed: Annotated[int | None, Number] = None
+    device: DeviceChoice = DeviceChoice.ANY
 
 
 class Publication(ProjectQuery):

@@ -16,6 +16,6 @@ class Trainings(PlatformResource):
         """Queue a training; the project object tells how it goes."""
         wish = self.parse(Training)
         project = self.services.store.projects.owned(wish.project_name, self.user)
-        params = wish.model_dump(exclude={"project_name"}, exclude_none=True)
-        job = submit(self.services.store, self.services.queue, project, params, self.request_key)
+        params = wish.model_dump(exclude={"project_name", "device"}, exclude_none=True)
+        job = submit(self.services.store, self.services.queue, project, params, wish.device, self.request_key)
         return {"RequestResult": "Training has began for this project.", "job_id": str(job.id)}

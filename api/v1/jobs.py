@@ -39,7 +39,7 @@ class JobList(PlatformResource):
         """Start one in the background; the job tells how it goes."""
         wish, store = self.parse(NewJob), self.services.store
         project = store.projects.owned(wish.project_name, self.user, private=True)
-        job = submit(store, self.services.queue, project, wish.params, self.request_key)
+        job = submit(store, self.services.queue, project, wish.params, wish.device, self.request_key)
         shown = whole_job(job, project.name, store.job_queue.place_of(job.id))
         return {**shown, "difference": None}, 202, {"Location": job_url(job)}
 

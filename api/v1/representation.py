@@ -9,10 +9,12 @@ from api.classic.representation import training
 from inference.engine import Answer
 from inference.protocol import Prediction
 from storage.attempts import Attempt
+from storage.device import DeviceKind
 from storage.job import Job
 from storage.job_queue import Place
 from storage.models import Model
 from storage.projects import Project
+from storage.workers import Worker
 from utils import utc_now
 
 
@@ -22,6 +24,8 @@ def job_in_list(job: Job, project_name: str | None) -> dict[str, Any]:
         **(training(job) or {}),
         "project_name": project_name,
         "params": job.params,
+        "device": job.device.value,
+        "ran_on": {"kind": job.ran_on.kind.value, "name": job.ran_on.name} if job.ran_on else None,
         "attempt": job.attempt,
         "created_at": job.created_at.isoformat(),
         "started_at": job.started_at.isoformat() if job.started_at else None,
@@ -66,7 +70,19 @@ def queue_place(place: Place) -> dict[str, Any]:
     """A place in the queue; the start is an estimate, null when it cannot be known."""
     seconds = place.starts_in_seconds
     start = None if seconds is None else (utc_now() + timedelta(seconds=seconds)).isoformat(timespec="seconds")
-    return {"position": place.position, "expected_start": start}
+    return {"position": place.position, "expected_start": start, "reason": place.reason}
+
+
+def devices(workers: list[Worker]) -> list[dict[str, Any]]:
+    """What workers have to train on, by kind; on which machines is the operator's business."""
+    there = [item for worker in workers for item in worker.devices]
+    shown = []
+    for kind in DeviceKind:
+        ours = [item for item in there if item.device.kind is kind]
+        free = sum(item.job_id is None for item in ours)
+        names = sorted({item.device.name for item in ours})
+        shown.append({"kind": kind.value, "count": len(ours), "free": free, "names": names})
+    return shown
 
 
 def model_files(model: Model) -> list[dict[str, Any]]:

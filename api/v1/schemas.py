@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.names import ImageBytes, Lookup, Number
+from storage.device import DeviceChoice
 from storage.job import JobState
 
 MOST_LOG_TAIL_LINES = 20_000
@@ -43,6 +44,7 @@ class NewJob(Request):
 
     project_name: Lookup
     params: dict[str, Any] = Field(default_factory=dict)
+    device: DeviceChoice = DeviceChoice.ANY
 
 
 class LogQuery(Request):

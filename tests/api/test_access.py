@@ -49,6 +49,7 @@ ANOTHERS = {
     ("GET", "/api/v1/jobs/<job_id>/record"): 404,
     ("GET", "/api/v1/jobs/<job_id>/record/dataset"): 404,
     ("POST", "/api/v1/jobs/<job_id>/repeat"): 404,
+    ("GET", "/api/v1/devices"): 200,
     ("GET", "/api/v1/models/<model_id>"): 404,
     ("GET", "/api/v1/models/<model_id>/files/<name>"): 404,
     **{(method, path): 404 for method, path in REQUESTS if path.startswith(WEBHOOKS)},

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,14 @@ def test_what_another_worker_is_writing_stays_and_what_a_dead_one_left_goes(
     os.utime(left, (time.time() - 7200,) * 2)
     DatasetCache(tmp_path, 1).materialise(data, store.image_files, split(data, 0.8, 0))
     assert (arriving.exists(), left.exists()) == (True, False)
+
+
+def test_what_another_thread_trains_on_is_not_removed(data: Snapshot, store: Store, tmp_path: Path):
+    cache = DatasetCache(tmp_path, 1)
+    with ThreadPoolExecutor(1) as elsewhere:
+        first = elsewhere.submit(cache.materialise, data, store.image_files, split(data, 0.8, 0)).result()
+        half = dataclasses.replace(data, images=data.images[:2])
+        cache.materialise(half, store.image_files, split(half, 0.8, 0))
+        assert all(sample.path.exists() for sample in first.train + first.val)
+        elsewhere.submit(cache.materialise, half, store.image_files, split(half, 0.8, 0)).result()
+    assert len(_files(tmp_path)) == 2

@@ -62,6 +62,7 @@ def test_a_port_that_is_taken_is_named_and_nothing_is_left(data_dir: Path):
         (["--port", "0"], {}, "DIYML_PORT must be 1..65535, got 0"),
         ([], {"DIYML_WEB_WORKERS": "many"}, "DIYML_WEB_WORKERS must be"),
         ([], {"DIYML_WEB_THREADS": "0"}, "DIYML_WEB_THREADS must be 1..1024, got 0"),
+        ([], {"DIYML_DEVICES": "tpu"}, "DIYML_DEVICES must be auto or a list such as cpu, gpu, gpu:0,gpu:1,cpu"),
         ([], {"DIYML_LOG_LEVEL": "loud"}, "DIYML_LOG_LEVEL must be one of"),
         (["--colour"], {}, "unrecognized arguments: --colour"),
     ],
@@ -80,6 +81,14 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
     program = Program(tmp_path / "other", DIYML_DATA_DIR=str(tmp_path / "file" / "data"))
     assert program.process.wait(10) == 1
     assert "cannot write in the data folder" in program.said
+
+
+def test_a_gpu_that_is_not_there_is_named_and_nothing_is_started(data_dir: Path):
+    program = Program(data_dir, DIYML_DEVICES="gpu:97")
+    assert program.process.wait(60) == 1
+    assert "DIYML_DEVICES asks for 'gpu:97', but" in program.said
+    assert processes_on(data_dir) == []
+    assert not (data_dir / "mongo").exists()
 
 
 def test_a_mongodb_that_does_not_answer_is_named_without_its_password(data_dir: Path):

@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,11 @@ import training.supervisor
 from DIYML import create_app
 from storage.store import Store
 from tests.inference.models import SIZE_PX, brightness_model, classification_card
+from tests.training.conftest import supervisor
 from training.identity import Identity
 from training.keeper import Keeper
 from training.progress import Progress
 from training.run import RESULT
-from training.supervisor import Supervisor
 from utils import Settings
 
 WRITES = ("insert", "update", "delete", "findAndModify")
@@ -98,7 +97,7 @@ def work(settings: Settings, stop: Stop) -> int:
     stop.armed = True
     job = store.job_runs.claim(str(Identity.of_this_process()))
     assert job
-    Supervisor(store, settings, threading.Event()).run(job)
+    supervisor(store, settings).run(job)
     return 0
 
 

@@ -86,7 +86,7 @@ def test_one_request_makes_one_job_however_often_it_is_made(store: Store):
     project = store.projects.create(user, "p", "classification")
 
     def make(_: int) -> Job:
-        return store.jobs.create(project, {}, 1, "request")
+        return store.jobs.create(project, {}, 1, request_key="request")
 
     with ThreadPoolExecutor(8) as threads:
         made = {job.id for job in threads.map(make, range(8))}

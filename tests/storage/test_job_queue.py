@@ -9,12 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from bson import ObjectId
 
+from storage.device import A_CPU, DeviceChoice, DeviceKind
 from storage.job import Job, JobState
-from storage.job_queue import Lineup, Place, Running, Waiting, place_of
+from storage.lineup import NO_DEVICE, NO_WORKER, Lineup, Place, Running, Waiting, place_of
 from storage.store import Store
 from tests.storage.test_jobs import PARAMS, a_job, a_project, at_once, claimed
+from tests.storage.test_workers import announce
 from utils import Settings, TooManyRequests
 
+CPU, GPU = DeviceKind
 ADA, GRACE, LINUS = (ObjectId() for _ in range(3))
 JOBS = [ObjectId() for _ in range(5)]
 
@@ -27,34 +30,69 @@ def narrow(store: Store, settings: Settings) -> Iterator[Store]:
     narrow.close()
 
 
-def places(waiting: list[ObjectId], running: list[Running], typical: float | None) -> list[Place | None]:
-    lineup = Lineup(tuple(Waiting(JOBS[n], owner) for n, owner in enumerate(waiting)), tuple(running), typical)
+def places(
+    waiting: list[ObjectId], running: list[tuple[ObjectId, float | None]], typical: float | None, free: int = 0
+) -> list[Place | None]:
+    """Places on CPUs alone; the jobs' turns are in the order given."""
+    lineup = Lineup(
+        tuple(Waiting(JOBS[n], owner, DeviceChoice.ANY, {CPU: n}) for n, owner in enumerate(waiting)),
+        tuple(Running(owner, CPU, left) for owner, left in running),
+        {CPU: free},
+        {} if typical is None else {CPU: typical},
+    )
     return [place_of(JOBS[n], lineup) for n in range(len(waiting))]
 
 
 def test_who_has_nothing_running_is_before_who_waits_longer() -> None:
-    running = [Running(ADA, 10.0), Running(LINUS, 20.0)]
+    running = [(ADA, 10.0), (LINUS, 20.0)]
     assert places([LINUS, GRACE, ADA], running, 100.0) == [Place(2, 20.0), Place(1, 10.0), Place(3, 110.0)]
 
 
 def test_one_worker_serves_one_after_the_other() -> None:
-    found = places([ADA, ADA, ADA, GRACE, GRACE], [Running(ADA, 5.0)], 10.0)
+    found = places([ADA, ADA, ADA, GRACE, GRACE], [(ADA, 5.0)], 10.0)
     assert found == [Place(1, 5.0), Place(2, 15.0), Place(3, 25.0), Place(4, 35.0), Place(5, 45.0)]
 
 
+def test_a_free_device_serves_at_once() -> None:
+    assert places([ADA, GRACE, LINUS], [(ADA, 5.0)], 10.0, free=1) == [Place(2, 5.0), Place(1, 0.0), Place(3, 10.0)]
+
+
 def test_no_time_is_told_when_none_was_measured() -> None:
-    assert places([ADA], [], 10.0) == [Place(1, None)]
-    assert places([ADA], [Running(GRACE, None)], None) == [Place(1, None)]
-    assert places([ADA, GRACE], [Running(GRACE, 5.0)], None) == [Place(1, 5.0), Place(2, None)]
-    assert place_of(ObjectId(), Lineup((), (), None)) is None
+    assert places([ADA], [(GRACE, None)], None) == [Place(1, None)]
+    assert places([ADA, GRACE], [(GRACE, 5.0)], None) == [Place(1, 5.0), Place(2, None)]
+    assert place_of(ObjectId(), Lineup()) is None
 
 
-def test_the_place_is_read_from_the_jobs(store: Store) -> None:
+def test_with_no_worker_the_place_says_so() -> None:
+    assert places([ADA, GRACE], [], 10.0) == [Place(1, None, NO_WORKER), Place(2, None, NO_WORKER)]
+
+
+def test_a_place_counts_only_devices_that_could_take_the_job() -> None:
+    choices = [DeviceChoice.CPU, DeviceChoice.GPU, DeviceChoice.ANY, DeviceChoice.CPU, DeviceChoice.GPU]
+    owners = [ADA, ADA, GRACE, GRACE, LINUS]
+    waiting = tuple(
+        Waiting(JOBS[n], owners[n], choice, dict.fromkeys(choice.kinds, n)) for n, choice in enumerate(choices)
+    )
+    running = (Running(LINUS, CPU, 10.0), Running(LINUS, GPU, 25.0))
+    both = Lineup(waiting, running, {}, {CPU: 10.0, GPU: 100.0})
+    # The CPU takes the first job at 10 s, the one for either at 20 s; the GPU's first two come at 25 s and 125 s.
+    assert [place_of(JOBS[n], both) for n in range(5)] == [
+        Place(1, 10.0), Place(1, 25.0), Place(2, 20.0), Place(3, 30.0), Place(2, 125.0)
+    ]  # fmt: skip
+    no_gpu = Lineup(waiting, running[:1], {}, {CPU: 10.0, GPU: 100.0})
+    assert [place_of(JOBS[n], no_gpu) for n in range(5)] == [
+        Place(1, 10.0), Place(1, None, NO_DEVICE[GPU]), Place(2, 20.0), Place(3, 30.0), Place(2, None, NO_DEVICE[GPU])
+    ]  # fmt: skip
+
+
+def test_the_place_is_read_from_the_jobs_and_the_workers(store: Store) -> None:
     first, second = a_job(store, "ada", "a1"), a_job(store, "ada", "a2")
     third = a_job(store, "grace", "g1")
     assert [store.job_queue.place_of(job.id) for job in (first, third, second)] == [
-        Place(1, None), Place(2, None), Place(3, None)
+        Place(1, None, NO_WORKER), Place(2, None, NO_WORKER), Place(3, None, NO_WORKER)
     ]  # fmt: skip
+    announce(store, "w", A_CPU)
+    assert store.job_queue.place_of(first.id) == Place(1, 0.0)
     running = claimed(store)
     assert running.id == first.id
     assert store.job_queue.place_of(first.id) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,9 +14,13 @@ from bson import ObjectId
 from flask.testing import FlaskClient
 from PIL import Image
 
+from datasets.cache import DatasetCache
 from storage.job import Job
 from storage.store import Store
 from tests.conftest import Caller, encoded, wait_until
+from training.devices import find_devices
+from training.supervisor import Supervisor
+from utils import Settings
 
 
 def shade(value: int, seed: int) -> bytes:
@@ -45,6 +50,13 @@ def shades(caller: Caller) -> str:
         label, value = ("dark", 50) if number % 2 else ("bright", 200)
         assert caller.place(name, f"{number}.png", label, shade(value, number)).status_code == 200
     return name
+
+
+def supervisor(store: Store, settings: Settings) -> Supervisor:
+    """One of this process, on the CPU."""
+    cache = DatasetCache(settings.data_dir / "cache" / "images", settings.dataset_cache_bytes)
+    [cpu] = find_devices("cpu")
+    return Supervisor(store, settings, threading.Event(), cpu, cache)
 
 
 def start_training(caller: Caller, project: str, epochs: int = 2) -> ObjectId:

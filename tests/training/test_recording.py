@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 
 import pytest
 from bson import ObjectId
@@ -19,8 +18,9 @@ from storage.sweeper import sweep
 from tests.api.problems import assert_problem
 from tests.conftest import Caller, picture
 from tests.storage.test_sweeper import AT_ONCE, NONE
+from tests.training.conftest import supervisor
 from training.recording import keep_record, recorded_data
-from training.supervisor import Supervisor, hand_over
+from training.supervisor import hand_over
 from utils import Conflict, Settings
 
 PARAMS = {"epochs": 1, "train_split": 0.8, "seed": 3}
@@ -158,7 +158,7 @@ def test_images_that_vanish_while_it_waits_fail_it_with_their_names(
     for name in ("1.png", "4.png"):
         caller.call("PATCH", "/upload/data_point", project_name="pets", data_point_name=name)
     job = claimed(store)
-    Supervisor(store, settings, threading.Event()).run(job)
+    supervisor(store, settings).run(job)
     failed = store.jobs.get(job.id)
     assert failed.state is JobState.FAILED
     assert str(failed.error).startswith("2 of the 6 images of that training are not stored any more: ")

@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from launch.members import is_healthy
 from storage.job_events import News, numbered
+from storage.lineup import NO_WORKER
 from storage.store import Store
 from tests.api.conftest import Pets
 from tests.api.problems import assert_problem
@@ -95,6 +96,15 @@ def server(settings: Settings, store: Store) -> Iterator[Server]:
 
 
 @pytest.fixture
+def worker(settings: Settings, store: Store) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker for one test: the jobs of the others wait for nobody."""
+    process = start_worker(settings)
+    yield process
+    process.terminate()
+    assert process.wait(20) == 0
+
+
+@pytest.fixture
 def shades(caller: Caller) -> str:
     """A project that trains in a few seconds."""
     name = caller.project("shades", classes="dark|bright")
@@ -102,15 +112,6 @@ def shades(caller: Caller) -> str:
         label, value = ("dark", 50) if number % 2 else ("bright", 200)
         assert caller.place(name, f"{number}.png", label, shade(value, number)).status_code == 200
     return name
-
-
-@pytest.fixture
-def worker(settings: Settings, store: Store) -> Iterator[subprocess.Popen[bytes]]:
-    """For one test: the others leave jobs in the queue that nobody may take."""
-    process = start_worker(settings)
-    yield process
-    process.terminate()
-    assert process.wait(20) == 0
 
 
 def stream(caller: Caller, pets: Pets, seconds: float = 0, **headers: str) -> TestResponse:
@@ -162,7 +163,8 @@ def test_a_training_is_followed_over_a_broken_connection_with_each_event_once_an
 def test_a_queued_job_tells_its_state_and_place(caller: Caller, pets: Pets):
     state, queue = told(stream(caller, pets))
     assert (state.id, state.kind, state.data["state"]) == (1, "state", "queued")
-    assert (queue.id, queue.kind, queue.data) == (None, "queue", {"position": 1, "expected_start": None})
+    place = {"position": 1, "expected_start": None, "reason": NO_WORKER}
+    assert (queue.id, queue.kind, queue.data) == (None, "queue", place)
 
 
 def test_who_comes_back_gets_what_came_after(caller: Caller, pets: Pets, store: Store):

@@ -7,12 +7,15 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from storage.device import A_CPU
 from storage.job import Job, JobState
 from storage.job_events import Event, News, numbered
+from storage.lineup import NO_WORKER
 from storage.store import Store
 from tests.api.conftest import Pets
 from tests.api.problems import assert_problem
 from tests.conftest import Caller, picture
+from tests.storage.test_workers import announce
 from utils import utc_now
 
 
@@ -40,19 +43,23 @@ def test_the_owner_sees_a_job_whole(caller: Caller, pets: Pets):
     job = get(caller, f"/api/v1/jobs/{pets.job.id}").json
     expected = {"job_id": str(pets.job.id), "state": "queued", "attempt": 0, "log": [], "history": []}
     assert job.items() >= {**expected, "project_name": "pets"}.items()
-    assert job["queue"] == {"position": 1, "expected_start": None}
+    assert job["queue"] == {"position": 1, "expected_start": None, "reason": NO_WORKER}
+    assert (job["device"], job["ran_on"]) == ("any", None)
 
 
 def test_a_queued_job_tells_its_place_and_when_it_starts(caller: Caller, other: Caller, running: Job, store: Store):
     for seed, label in enumerate(["cat", "dog"] * 2):
         other.project("more", classes="cat|dog") if seed == 0 else None
         other.place("more", f"{seed}", label, picture(seed=seed))
+    announce(store, "a worker", A_CPU)
     job = other.call("POST", "/api/v1/jobs", project_name="more").json
     assert job["queue"]["position"] == 1
     left = (utc_now().fromisoformat(job["queue"]["expected_start"]) - utc_now()).total_seconds()
     assert 20 < left <= 31
+    assert job["queue"]["reason"] is None
     shown = get(caller, f"/api/v1/jobs/{running.id}").json
     assert shown["queue"] is None
+    assert shown["ran_on"] == {"kind": "cpu", "name": A_CPU.name}
     assert [(attempt["attempt"], attempt["ended_by"]) for attempt in shown["attempts"]] == [(1, None)]
 
 
@@ -75,6 +82,8 @@ def test_a_training_is_started_at_once(caller: Caller, pets: Pets, store: Store)
         ({"params": [1]}, "params"),
         ({"epochs": 3}, "epochs"),
         ({"params": {"epochs": {"$gt": 0}}}, "epochs"),
+        ({"device": "tpu"}, "'any', 'cpu' or 'gpu', got 'tpu'"),
+        ({"device": {"$ne": "cpu"}}, "device"),
     ],
 )
 def test_a_wish_that_is_not_understood_is_400(caller: Caller, pets: Pets, store: Store, body: dict, word: str):

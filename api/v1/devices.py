@@ -1,0 +1,19 @@
+"""`/api/v1/devices`: what there is to train on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.pagination import whole
+from api.resource import PlatformResource
+from api.v1.representation import devices
+from api.v1.schemas import Request
+
+
+class DeviceList(PlatformResource):
+    """Devices of the workers that are there now."""
+
+    def get(self) -> dict[str, Any]:
+        """Each kind with how many there are and how many are free."""
+        self.parse(Request)
+        return whole(devices(self.services.store.workers.live()))
