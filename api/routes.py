@@ -19,7 +19,7 @@ from api.platform import Platform
 from api.resource import Access, PlatformResource
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
-from api.v1.jobs import JobCancel, JobItem, JobList
+from api.v1.jobs import JobCancel, JobItem, JobList, JobStop
 from api.v1.models import ModelFile, ModelItem
 
 PUBLIC, TOKEN = Access.PUBLIC, Access.TOKEN
@@ -45,6 +45,7 @@ ROUTES = (
     Route("/api/v1/jobs", JobList, {"GET": TOKEN, "POST": TOKEN}),
     Route("/api/v1/jobs/<job_id>", JobItem, {"GET": TOKEN}),
     Route("/api/v1/jobs/<job_id>/cancel", JobCancel, {"POST": TOKEN}),
+    Route("/api/v1/jobs/<job_id>/stop", JobStop, {"POST": TOKEN}),
     Route("/api/v1/jobs/<job_id>/log", JobLog, {"GET": TOKEN}),
     Route("/api/v1/jobs/<job_id>/metrics", JobMetrics, {"GET": TOKEN}),
     Route("/api/v1/jobs/<job_id>/artifacts", JobArtifacts, {"GET": TOKEN}),

@@ -44,6 +44,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/jobs/<job_id>/artifacts"): {},
     ("GET", "/api/v1/jobs/<job_id>/events"): {"seconds": 0},
     ("POST", "/api/v1/jobs/<job_id>/cancel"): {},
+    ("POST", "/api/v1/jobs/<job_id>/stop"): {},
     ("GET", "/api/v1/models/<model_id>"): {},
     ("GET", "/api/v1/models/<model_id>/files/<name>"): {},
     ("GET", "/health"): {},

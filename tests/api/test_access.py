@@ -45,6 +45,7 @@ ANOTHERS = {
     ("GET", "/api/v1/jobs/<job_id>/artifacts"): 404,
     ("GET", "/api/v1/jobs/<job_id>/events"): 404,
     ("POST", "/api/v1/jobs/<job_id>/cancel"): 404,
+    ("POST", "/api/v1/jobs/<job_id>/stop"): 404,
     ("GET", "/api/v1/models/<model_id>"): 404,
     ("GET", "/api/v1/models/<model_id>/files/<name>"): 404,
 }
@@ -98,6 +99,7 @@ def test_with_the_owners_token_it_is_not_refused(
 ):
     status = _send(client, pets, method, path, caller.token).status_code
     expected = {("PUT", "/train"): 409, ("POST", "/api/v1/jobs"): 409, ("POST", "/inference"): 404}
+    expected["POST", "/api/v1/jobs/<job_id>/stop"] = 409
     assert status == expected.get((method, path), 200)
 
 
