@@ -83,6 +83,11 @@ class Job:
     log_bytes: int = 0
 
     @property
+    def seconds_spent(self) -> float:
+        """What the attempts that have ended took together."""
+        return sum((a.ended_at - a.started_at).total_seconds() for a in self.attempts if a.ended_at)
+
+    @property
     def result(self) -> ObjectId:
         """The model of a succeeded job.
 
