@@ -18,8 +18,10 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from bson import ObjectId
+
 from datasets.snapshot import Dataset
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Caller
 from training import registry
 from training.classification import ClassificationTrainer
 from training.protocol import Report, TrainedModel, Workspace
@@ -51,6 +53,13 @@ def start_worker_with_poison(settings: Settings, folder: Path) -> subprocess.Pop
         )
 
 
+def start_ill(caller: Caller, project: str, illness: Illness) -> ObjectId:
+    """Queue a training that will be ill; gives the job's id."""
+    answer = caller.call("PUT", "/train", project_name=project, train_split=0.8, epochs=3, seed=int(illness))
+    assert answer.status_code == 200, answer.json
+    return ObjectId(answer.json["job_id"])
+
+
 class IllTrainer(ClassificationTrainer):
     """As its base, except for the seeds that name an illness."""
 
@@ -65,7 +74,7 @@ class IllTrainer(ClassificationTrainer):
 
 
 def _scatter_children() -> None:
-    subprocess.Popen(["sleep", "1000"], start_new_session=True)
+    subprocess.Popen(["/bin/sleep", "1000"], start_new_session=True)
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-import psutil
 import pytest
-from bson import ObjectId
 from flask import Flask
 
 from storage.job import JobState
 from storage.store import Store
-from tests.conftest import Caller, wait_until
+from tests.conftest import Caller
 from tests.training.conftest import is_gone, shade, start_training, training_of, wait_for, wait_for_epoch
-from tests.training.poison import Illness, start_worker_with_poison
+from tests.training.poison import Illness, start_ill, start_worker_with_poison
 from utils import MEBIBYTE, Settings
 
 Worker = subprocess.Popen[bytes]
@@ -35,12 +31,6 @@ def worker(ill_settings: Settings, session_app: Flask, tmp_path_factory: pytest.
     yield process
     process.terminate()
     assert process.wait(20) == 0
-
-
-def start_ill(caller: Caller, project: str, illness: Illness) -> ObjectId:
-    answer = caller.call("PUT", "/train", project_name=project, train_split=0.8, epochs=3, seed=int(illness))
-    assert answer.status_code == 200, answer.json
-    return ObjectId(answer.json["job_id"])
 
 
 @pytest.fixture
@@ -90,40 +80,6 @@ def test_a_training_that_dies_by_itself_fails_after_two_attempts_and_the_next_us
     assert following.started_at - first_end < timedelta(seconds=10)
 
 
-def test_a_cancel_ends_every_process_of_the_training_wherever_it_went_and_no_other(
-    caller: Caller, store: Store, shades: str, worker: Worker
-) -> None:
-    bystander = subprocess.Popen(["sleep", "1000"])
-    try:
-        job_id = start_ill(caller, shades, Illness.SCATTERS_CHILDREN)
-        family = scattered(worker)
-        assert caller.call("POST", f"/api/v1/jobs/{job_id}/cancel").status_code == 200
-        wait_until(lambda: all(map(is_gone, family)), 5)
-        assert bystander.poll() is None
-        assert wait_for(store, job_id, "cancelled", seconds=5).error == "cancelled"
-    finally:
-        bystander.kill()
-        bystander.wait()
-
-
-def scattered(worker: Worker) -> list[psutil.Process]:
-    """The training process and the three that it has scattered."""
-    training = training_of(worker)
-
-    def all_there() -> list[psutil.Process] | None:
-        found = [process for process in training.children(recursive=True) if not is_gone(process)]
-        return [training, *found] if len(found) == 3 else None
-
-    family: list[psutil.Process] = wait_until(all_there, 30)
-    assert len({process.pid for process in family} & set(group_of(training.pid))) == 2
-    return family
-
-
-def group_of(leader: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-g", str(leader)], capture_output=True, text=True, check=True)
-    return [int(line) for line in found.stdout.split()]
-
-
 def test_a_training_that_does_not_listen_to_a_stop_is_cancelled_with_the_reason(
     caller: Caller, store: Store, shades: str, worker: Worker
 ) -> None:
@@ -135,16 +91,3 @@ def test_a_training_that_does_not_listen_to_a_stop_is_cancelled_with_the_reason(
     assert (job.state, job.model_id) == (JobState.CANCELLED, None)
     assert "too short to make a model" in str(job.error)
     assert is_gone(process)
-
-
-def test_no_process_outlives_a_worker_that_is_killed(
-    caller: Caller, store: Store, shades: str, ill_settings: Settings, tmp_path: Path
-) -> None:
-    worker = start_worker_with_poison(ill_settings, tmp_path)
-    try:
-        start_ill(caller, shades, Illness.SCATTERS_CHILDREN)
-        family = scattered(worker)
-    finally:
-        worker.send_signal(signal.SIGKILL)
-        worker.wait()
-    wait_until(lambda: all(map(is_gone, family)), 5)
