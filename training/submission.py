@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from pydantic import ValidationError
 
 from datasets.capture import capture
 from storage.job import Job
 from storage.projects import Project
 from storage.store import Store
-from training.protocol import TrainerParams
+from training.parameters import parse
 from training.queue import wake
 from training.registry import TRAINERS
 from utils import InvalidInput
@@ -27,7 +26,7 @@ def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any])
         InvalidInput: a hyper-parameter out of its range, or the project lacks something; says what.
         Conflict: a training of the project is queued or running.
     """
-    params = _params(project.type, given)
+    params = parse(TRAINERS[project.type].Params, given)
     missing = TRAINERS[project.type].check(capture(store, project))
     if missing:
         raise InvalidInput(
@@ -37,17 +36,3 @@ def submit(store: Store, queue: Celery, project: Project, given: dict[str, Any])
     job = store.jobs.create(project, params.model_dump(mode="json"), params.epochs)
     wake(queue)
     return job
-
-
-def _params(project_type: str, given: dict[str, Any]) -> TrainerParams:
-    try:
-        return TRAINERS[project_type].Params(**given)
-    except ValidationError as error:
-        errors = [
-            {
-                "field": ".".join(map(str, item["loc"])),
-                "message": f"{'.'.join(map(str, item['loc']))}: {item['msg']}, got {str(item['input'])[:100]!r}",
-            }
-            for item in error.errors(include_url=False)
-        ]
-        raise InvalidInput("; ".join(item["message"] for item in errors), errors) from None
