@@ -122,7 +122,24 @@ class Settings:
         "s",
         least=0,
     )
-    job_hours: float = _setting("DIYML_JOB_HOURS", 24.0, "Longest time one training may take.", "h", least=0.01)
+    job_hours: float = _setting(
+        "DIYML_JOB_HOURS", 24.0, "Longest time one training may take, all its attempts together.", "h", least=0.01
+    )
+    job_memory_bytes: int = _setting(
+        "DIYML_JOB_MEMORY_BYTES",
+        0,
+        "Memory one training may take, all its processes together; 0 is four fifths of what there is.",
+        "bytes",
+    )
+    job_disk_bytes: int = _setting(
+        "DIYML_JOB_DISK_BYTES", 20 * 1024 * MEBIBYTE, "Disk the folder of one training may take.", "bytes"
+    )
+    job_processes: int = _setting(
+        "DIYML_JOB_PROCESSES", 64, "Processes one training may have at once.", "processes", least=1
+    )
+    stop_seconds: float = _setting(
+        "DIYML_STOP_SECONDS", 30.0, "Time to make a model of a training that is asked to stop early.", "s", least=1
+    )
     yolo_model: str = _setting("DIYML_YOLO_MODEL", "yolo26n", "Ultralytics model that detection trains.")
     weights_dir: str = _setting("DIYML_WEIGHTS_DIR", "", "Folder with pretrained weights; empty: <data>/weights.")
     download_weights: bool = _setting(

@@ -6,14 +6,14 @@ import json
 from typing import Any, NoReturn, TypeVar
 
 from flask import request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+import training.parameters
 from utils import InvalidInput
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _SECRET = {"password", "api_token", "image_data"}
-_MOST_SHOWN = 60
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -45,11 +45,7 @@ def parse(schema: type[S], values: dict[str, Any]) -> S:
     Raises:
         InvalidInput: with one entry in `errors` for each bad field.
     """
-    try:
-        return schema.model_validate(values)
-    except ValidationError as error:
-        errors = [_field_error(dict(item)) for item in error.errors(include_url=False)]
-    raise InvalidInput("; ".join(item["message"] for item in errors), errors)
+    return training.parameters.parse(schema, values, secret=_SECRET)
 
 
 def _body() -> bytes:
@@ -77,21 +73,3 @@ def _no_constant(name: str) -> NoReturn:
 def _json_type(value: Any) -> str:
     names = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")
-
-
-def _field_error(item: dict[str, Any]) -> dict[str, str]:
-    field = ".".join(str(part) for part in item["loc"]) or "body"
-    if item["type"] == "missing":
-        return {"field": field, "message": f"{field} is missing"}
-    text = str(item["msg"]).removeprefix("Value error, ")
-    text = f"{field}: {text[:1].lower()}{text[1:]}"
-    if item["loc"] and item["loc"][0] not in _SECRET and item["type"] != "value_error":
-        text += f", got {_shown(item['input'])}"
-    return {"field": field, "message": text}
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, (dict, list)):
-        return "an object" if isinstance(value, dict) else "an array"
-    text = ascii(value)
-    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."

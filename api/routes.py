@@ -23,7 +23,7 @@ from api.v1.devices import DeviceList
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
-from api.v1.jobs import JobCancel, JobItem, JobList
+from api.v1.jobs import JobCancel, JobItem, JobList, JobStop
 from api.v1.me import EmailConfirmation, Me
 from api.v1.models import ModelFile, ModelItem
 from api.v1.predictions import Predictions
@@ -53,6 +53,7 @@ ROUTES = (
     Route("/api/v1/jobs", JobList, {"GET": TOKEN, "POST": TOKEN}),
     Route("/api/v1/jobs/<job_id>", JobItem, {"GET": TOKEN}),
     Route("/api/v1/jobs/<job_id>/cancel", JobCancel, {"POST": TOKEN}),
+    Route("/api/v1/jobs/<job_id>/stop", JobStop, {"POST": TOKEN}),
     Route("/api/v1/jobs/<job_id>/log", JobLog, {"GET": TOKEN}),
     Route("/api/v1/jobs/<job_id>/metrics", JobMetrics, {"GET": TOKEN}),
     Route("/api/v1/jobs/<job_id>/artifacts", JobArtifacts, {"GET": TOKEN}),

@@ -43,6 +43,10 @@ class Printer:
     def resumed(self, epoch: int) -> None:
         """Never happens here."""
 
+    def stopping(self) -> bool:
+        """Never."""
+        return False
+
 
 def read_folder(folder: Path, seed: int) -> Dataset:
     """One class a folder; a fifth of each, drawn with the seed, is held back."""

@@ -55,6 +55,10 @@ class Silent:
     def resumed(self, epoch: int) -> None:
         """Not shown."""
 
+    def stopping(self) -> bool:
+        """Never."""
+        return False
+
 
 def read_part(folder: Path) -> tuple[Sample, ...]:
     """Images of one part with their labels."""

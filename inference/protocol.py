@@ -19,7 +19,9 @@ class ModelCard(BaseModel):
         preprocessing: exact steps, for a reader and for the predictor of the project type.
         metrics: of the exported model's native twin on the validation part; fractions 0 to 1.
         export_difference: the largest absolute difference between a metric of the export and of the native model.
-        metrics_on: "validation images", or "training images" when there were too few to hold any back.
+        metrics_on: "validation images", or "training images" when there were too few to hold any back; with "200 of
+            5,000" before it when there was no time for all, since the training was stopped early.
+        stopped_early: `after_epoch` and `of_epochs`; none when the training was not asked to stop.
         pretrained_sha256: of the file of pretrained weights; none from scratch, and on cards of earlier versions.
         determinism: what the trainer asked of the libraries, so that the same gives the same.
         dataset: snapshot digest, number of images on each side, seed, train fraction.
@@ -46,6 +48,7 @@ class ModelCard(BaseModel):
     duration_seconds: float
     pretrained_sha256: str | None = None
     determinism: dict[str, Any] = {}
+    stopped_early: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)

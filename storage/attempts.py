@@ -52,7 +52,7 @@ class Attempt:
 
     Attributes:
         attempt: counts from 1.
-        ended_by: the reason for a person; None while it runs and when it succeeded.
+        ended_by: the reason for a person; None while it runs and when it succeeded with all its epochs.
         resumed_from_epoch: finished epochs in the checkpoint it went on from; 0 when it began anew.
         epoch: finished epochs of the job when it ended.
     """

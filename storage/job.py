@@ -49,6 +49,8 @@ class Job:
         progress: 0 to 1; never falls, even when an attempt goes over epochs again.
         metrics: the newest of each name; `history` has them per epoch.
         cancel_requested: somebody wants it to end; its worker will see to it.
+        stop_requested: somebody wants it to end early, with the best model so far.
+        stopped_after_epoch: finished epochs when it ended early for that; none when it did not.
         last_event: number of the newest event; they count from 1.
         states: the last `MOST_STATES` changes of state, each an event: `seq`, `at`, `state`, `attempt`, `reason`.
         log_lines: lines of the whole log that `storage.job_events` keeps, over all attempts; `log_bytes` likewise.
@@ -81,6 +83,8 @@ class Job:
     error: str | None = None
     pretrained: bool | None = None
     cancel_requested: bool = False
+    stop_requested: bool = False
+    stopped_after_epoch: int | None = None
     model_id: ObjectId | None = None
     log: tuple[str, ...] = ()
     last_event: int = 0
@@ -90,6 +94,11 @@ class Job:
     dataset: DatasetRecord | None = None
     environment: dict[str, Any] | None = None
     repeats: ObjectId | None = None
+
+    @property
+    def seconds_spent(self) -> float:
+        """What the attempts that have ended took together."""
+        return sum((a.ended_at - a.started_at).total_seconds() for a in self.attempts if a.ended_at)
 
     @property
     def result(self) -> ObjectId:

@@ -152,13 +152,19 @@ class JobRuns:
         delete_checkpoint(self._files, before)
         return before is not None
 
-    def succeed(self, job: Job, model_id: ObjectId) -> bool:
+    def succeed(self, job: Job, model_id: ObjectId, stopped_after_epoch: int | None = None) -> bool:
         """End with a model; false when this attempt no longer owns the job or a cancel came first.
 
         Asking again after an answer that was lost on the way gives the same.
+
+        Args:
+            stopped_after_epoch: finished epochs when it was stopped early; none when it was not.
         """
         query = {**self._held(job), "cancel_requested": {"$ne": True}}
-        change = ended(JobState.SUCCEEDED, model_id=model_id, progress=1.0)
+        early = stopped_after_epoch is not None
+        reason = f"stopped early, after epoch {stopped_after_epoch} of {job.epochs}" if early else None
+        fields = {"model_id": model_id, "progress": 1.0, "stopped_after_epoch": stopped_after_epoch, "error": None}
+        change = ended(JobState.SUCCEEDED, reason, **fields)
         if self._end(query, change):
             return True
         done = {"_id": job.id, "state": JobState.SUCCEEDED.value, "model_id": model_id}
@@ -168,9 +174,9 @@ class JobRuns:
         """End with a reason for a person; false when this attempt no longer owns the job."""
         return self._end(self._held(job), ended(JobState.FAILED, reason))
 
-    def end_cancelled(self, job: Job) -> bool:
+    def end_cancelled(self, job: Job, reason: str = "cancelled") -> bool:
         """End as cancelled once the training process is gone; false when this attempt no longer owns the job."""
-        return self._end(self._held(job), ended(JobState.CANCELLED, "cancelled"))
+        return self._end(self._held(job), ended(JobState.CANCELLED, reason))
 
     def release(self, job: Job, reason: str, cause: BrokenOff = BrokenOff.LOST) -> bool:
         """Give the job back to the queue for another try, or fail it when it had its tries.

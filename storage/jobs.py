@@ -181,6 +181,26 @@ class Jobs:
         if before and before["state"] == JobState.QUEUED.value:
             delete_checkpoint(self._files, before)
 
+    def stop(self, job_id: ObjectId) -> None:
+        """Ask a training to end early and keep the best of its finished epochs; its worker sees to it.
+
+        A cancel that came first wins, and an ended job stays as it is.
+
+        Raises:
+            NotFound: there is no such job.
+            Conflict: no epoch has ended yet.
+        """
+        something = [
+            {"state": JobState.RUNNING.value, "epoch": {"$gte": 1}},
+            {"state": JobState.QUEUED.value, "checkpoint": {"$exists": True}},
+        ]
+        query = {"_id": job_id, "active": True, "cancel_requested": {"$ne": True}, "$or": something}
+        if self._jobs.update_one(query, {"$set": {"stop_requested": True}}).matched_count:
+            return
+        job = self.head(job_id)
+        if not (job.state.ended or job.cancel_requested):
+            raise Conflict("nothing to keep yet: cancel it, or ask again after the first epoch")
+
     def cancel_all(self, project_id: ObjectId) -> None:
         """Cancel whatever of a project is queued or running."""
         for row in self._jobs.find({"project_id": project_id, "active": True}, {"_id": 1}):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from onnxruntime import InferenceSession
 
 from datasets.snapshot import Dataset
 from inference.classification import ClassificationPredictor, describe_preprocessing
@@ -22,6 +24,7 @@ from training.environment import file_sha256, libraries
 from training.fitting import Fitter
 from training.pixels import Labelled, load, read
 from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
+from training.stopping import StoppedEarly, Stopping, metrics_on
 from utils import plural
 
 SCRATCH_SIZE_PX = 64
@@ -29,6 +32,7 @@ PRETRAINED_SIZE_PX = 160
 ACCURACY_TOLERANCE = 0.005
 PROBABILITY_TOLERANCE = 1e-3
 _PICTURED = 16
+_PROBED = 3
 _SCRATCH_LICENCE = (
     "network: DIYML's own, for which no licence has been chosen yet; "
     "weights: trained from scratch on the project's images"
@@ -52,6 +56,7 @@ class ClassificationRun:
         self._workspace = workspace
         self._folder = workspace.folder
         self._report = report
+        self._stopping = Stopping(report, params.epochs, workspace.stop_seconds)
         self._started = time.monotonic()
         self._device = networks.choose_device()
         self._weights = networks.find_weights(workspace, report)
@@ -67,14 +72,16 @@ class ClassificationRun:
         self._introduce()
         train, val = self._load()
         fitter, model = self._prepare(len(train.labels))
-        history = fitter.fit(train, val, self._report, Checkpoints(self._workspace, self._report))
-        # Scored on the CPU in full precision, so that what differs in the export is the export's doing.
-        native = networks.probabilities(model.cpu(), val.pixels)
+        checkpoints = Checkpoints(self._workspace, self._report)
+        history = fitter.fit(train, val, self._report, checkpoints, self._stopping)
         onnx_path, weights_path = self._folder / "model.onnx", self._folder / "weights.pt"
-        networks.export(model, self.size_px, onnx_path)
+        # Scored on the CPU in full precision, so that what differs in the export is the export's doing.
+        networks.export(model.cpu(), self.size_px, onnx_path)
         torch.save(model.network.state_dict(), weights_path)
-        card = self._score_export(self._card(onnx_path, val, native, history), onnx_path, val, native)
-        artifacts = self._draw(card, history, val, native)
+        card = self._card(onnx_path, history)
+        scored, native, served = self._predict(open_session(onnx_path), card, model, val)
+        card = self._compare(card, scored, native, served)
+        artifacts = self._draw(card, history, scored, native)
         card = card.model_copy(update={"duration_seconds": round(time.monotonic() - self._started, 3)})
         return TrainedModel(onnx_path, weights_path, card, artifacts)
 
@@ -117,7 +124,8 @@ class ClassificationRun:
             return train, train
         return train, load(self._dataset.val, self.size_px, self._folder / "val.npy", alive)
 
-    def _card(self, onnx_path: Path, val: Labelled, native: np.ndarray, history: list[dict[str, float]]) -> ModelCard:
+    def _card(self, onnx_path: Path, history: list[dict[str, float]]) -> ModelCard:
+        """All but the scores."""
         dataset, params = self._dataset, self._params
         best = max(history, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
         return ModelCard(
@@ -126,8 +134,8 @@ class ClassificationRun:
             classes=list(dataset.classes),
             image_size=self.size_px,
             preprocessing=describe_preprocessing(self.size_px),
-            metrics={**score(val.labels, native, dataset.classes), "best_epoch": history.index(best) + 1},
-            metrics_on="training images" if dataset.val_is_train else "validation images",
+            metrics={"best_epoch": history.index(best) + 1},
+            metrics_on=metrics_on(dataset, len(dataset.val)),
             export_difference=0.0,
             dataset={
                 "digest": dataset.digest,
@@ -145,16 +153,47 @@ class ClassificationRun:
             duration_seconds=0.0,
             pretrained_sha256=file_sha256(self._weights) if self._weights else None,
             determinism={"cudnn_deterministic": torch.backends.cudnn.deterministic},
+            stopped_early=self._stopping.for_card(),
         )
 
-    def _score_export(self, card: ModelCard, onnx_path: Path, val: Labelled, native: np.ndarray) -> ModelCard:
-        """Predict every validation image from its file, as it will be served, and compare with the trained network."""
-        predictor = ClassificationPredictor(open_session(onnx_path), card)
-        images = (predictor.pre_process(read(sample)) for sample in self._dataset.val)
-        served = np.concatenate([predictor.forward(image) for image in images])
+    def _predict(
+        self, session: InferenceSession, card: ModelCard, model: networks.Classifier, val: Labelled
+    ) -> tuple[Labelled, np.ndarray, np.ndarray]:
+        """Probabilities of the validation images: of the trained network, and as they will be served, from their files.
+
+        Returns:
+            The images, which are fewer when there is no time for all; two times float32, images x classes.
+        """
+        predictor, samples = ClassificationPredictor(session, card), self._dataset.val
+
+        def alive() -> None:
+            self._stopping.look(self._params.epochs)
+
+        def serve(index: int) -> np.ndarray:
+            alive()
+            return predictor.forward(predictor.pre_process(read(samples[index])))
+
+        def both(part: np.ndarray) -> tuple[Labelled, np.ndarray, np.ndarray]:
+            scored = val if len(part) == len(samples) else Labelled(val.pixels[part], val.labels[part])
+            native = networks.probabilities(model, scored.pixels, alive)
+            return scored, native, np.concatenate([serve(index) for index in part])
+
+        def seconds_an_image() -> float:
+            probed, started = np.arange(min(_PROBED, len(samples))), time.monotonic()
+            both(probed)
+            return (time.monotonic() - started) / len(probed)
+
+        with suppress(StoppedEarly):
+            return both(self._stopping.part(len(samples), seconds_an_image, self._params.seed))
+        # Asked meanwhile: now it is known how many there is time for.
+        return both(self._stopping.part(len(samples), seconds_an_image, self._params.seed))
+
+    def _compare(self, card: ModelCard, scored: Labelled, native: np.ndarray, served: np.ndarray) -> ModelCard:
+        """The card with its scores, if the export agrees with the trained network."""
+        metrics = {**score(scored.labels, native, card.classes), **card.metrics}
         apart = float(np.abs(served - native).max())
-        accuracy = float((served.argmax(1) == val.labels).mean())
-        difference = abs(accuracy - card.metrics["accuracy"])
+        accuracy = float((served.argmax(1) == scored.labels).mean())
+        difference = abs(accuracy - metrics["accuracy"])
         if not (difference <= ACCURACY_TOLERANCE and apart <= PROBABILITY_TOLERANCE):
             raise TrainingFailed(
                 f"the exported model does not agree with the trained one: its accuracy is {difference:.4f} apart "
@@ -163,8 +202,9 @@ class ClassificationRun:
         self._report.log(
             f"The exported model is right on {accuracy:.1%}; it agrees with the trained one to {apart:.1g}."
         )
-        metrics = {**card.metrics, "export_probability_difference": apart}
-        return card.model_copy(update={"export_difference": difference, "metrics": metrics})
+        metrics["export_probability_difference"] = apart
+        on = metrics_on(self._dataset, len(scored.labels))
+        return card.model_copy(update={"export_difference": difference, "metrics": metrics, "metrics_on": on})
 
     def _draw(
         self, card: ModelCard, history: list[dict[str, float]], val: Labelled, native: np.ndarray

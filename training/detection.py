@@ -19,6 +19,7 @@ from training.detection_files import write_dataset
 from training.detection_follower import Follower
 from training.detection_model import Trained, finish
 from training.protocol import Report, TrainedModel, TrainerParams, TrainingFailed, Workspace
+from training.stopping import StoppedEarly, Stopping
 from utils import configure_libraries, plural, some_of
 
 # Ultralytics takes one optimizer step every 64 images and warms up for three epochs. From scratch on a few hundred
@@ -83,9 +84,10 @@ class DetectionTrainer:
         report.log(f"images are scaled to {size_px} px on their longer side")
         model = weights or f"{workspace.yolo_model}.yaml"
         arguments = train_arguments(params, data, len(dataset.train), size_px, model)
+        stopping = Stopping(report, params.epochs, workspace.stop_seconds)
         try:
-            trained = _resume_or_begin(arguments, workspace, report, threads)
-            return finish(trained, dataset, params, workspace, report, started)
+            trained = _resume_or_begin(arguments, workspace, report, threads, stopping)
+            return finish(trained, dataset, params, workspace, report, stopping, started)
         except (MemoryError, RuntimeError) as error:
             if not isinstance(error, MemoryError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
                 raise
@@ -153,13 +155,15 @@ def _safe_batch(batch: int, images: int, size_px: int) -> int:
     return batch
 
 
-def _resume_or_begin(arguments: dict[str, Any], workspace: Workspace, report: Report, threads: int) -> Trained:
+def _resume_or_begin(
+    arguments: dict[str, Any], workspace: Workspace, report: Report, threads: int, stopping: Stopping
+) -> Trained:
     """Train on from the workspace's checkpoint, or from the start when there is none that can be used."""
 
     def follower(history: list[dict[str, float]], arguments: dict[str, Any]) -> Follower:
         kept = {"architecture": workspace.yolo_model, **{name: arguments[name] for name in _KEPT}}
         save = functools.partial(pack, arguments=kept)
-        return Follower(report, arguments["epochs"], threads, Checkpoints(workspace, report), save, history)
+        return Follower(report, arguments["epochs"], threads, stopping, Checkpoints(workspace, report), save, history)
 
     resuming: Follower | None = None
     if workspace.checkpoint:
@@ -199,18 +203,24 @@ def _engine(arguments: dict[str, Any], resumed: Resumed | None) -> Any:
 
 def _train(arguments: dict[str, Any], follower: Follower, resumed: Resumed | None) -> Trained:
     from ultralytics import YOLO
+    from ultralytics.utils.torch_utils import strip_optimizer
 
+    validated = True
     try:
         engine = _engine(arguments, resumed)
         follower.follow(engine)
-        engine.train()
+        try:
+            engine.train()
+        except StoppedEarly:
+            validated = False
+            strip_optimizer(engine.best)
     except FileNotFoundError as error:
         if arguments["model"] not in str(error):
             raise
         raise TrainingFailed(f"ultralytics knows no model '{arguments['model']}': set DIYML_YOLO_MODEL") from error
     if not engine.best.exists():
         raise TrainingFailed("no epoch gave a model whose numbers are finite: try a smaller learning rate")
-    return Trained(engine, YOLO(engine.best), arguments, follower)
+    return Trained(engine, YOLO(engine.best), arguments, follower, validated)
 
 
 def _prepare_ultralytics(folder: Path) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from training.checkpoints import Checkpoints
 from training.protocol import Report, TrainingFailed
+from training.stopping import Stopping
 
 _METRICS = {
     "metrics/precision(B)": "precision",
@@ -28,7 +29,7 @@ class Follower:
 
     Args:
         threads: of a CPU that torch computes with; ultralytics sets one less than there are cores.
-
+        stopping: looked at after every batch.
         checkpoints: told after an epoch when one is due.
         save: writes a checkpoint of ultralytics' trainer and the history to a path.
         history: of the epochs that an earlier attempt finished.
@@ -43,12 +44,14 @@ class Follower:
         report: Report,
         epochs: int,
         threads: int,
+        stopping: Stopping,
         checkpoints: Checkpoints,
         save: Callable[[Path, Any, list[dict[str, float]]], None],
         history: Sequence[dict[str, float]] = (),
     ):
         self.history: list[dict[str, float]] = [*history]
         self.started = False
+        self._stopping = stopping
         self._checkpoints = checkpoints
         self._save = save
         self._report = report
@@ -82,6 +85,7 @@ class Follower:
 
     def _start_epoch(self, engine: Any) -> None:
         self._batch = 0
+        self._stopping.look(len(self.history))
 
     def _end_batch(self, engine: Any) -> None:
         self._batch += 1
@@ -94,6 +98,7 @@ class Follower:
         # Ultralytics may go through an epoch again, with a smaller batch after it ran out of memory.
         self._reached = max(self._reached, epoch)
         self._report.progress(self._reached, self._epochs, metrics)
+        self._stopping.look(len(self.history))
 
     def _end_epoch(self, engine: Any) -> None:
         # The last call is about the best model once more, which is no epoch and has no validation loss.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from training.detection_pictures import draw_boxes
 from training.environment import file_sha256, libraries
 from training.pictures import draw_confusion, draw_curves
 from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
+from training.stopping import StoppedEarly, Stopping, metrics_on
 
 # The export computes the same in the same precision, so the metric moves only where a number crosses a threshold.
 # In a tiny validation part one box at one of ten thresholds is worth 0.1 over the number of boxes; two may cross.
@@ -40,39 +41,100 @@ _PICTURED = 9
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished training: ultralytics' trainer, its best model, what it was started with, and who followed it."""
+    """A finished training: ultralytics' trainer, its best model, what it was started with, and who followed it.
+
+    Attributes:
+        validated: the trainer's last validation was of the best model; a training that is stopped has none.
+    """
 
     engine: Any
     model: Any
     arguments: dict[str, Any]
     follower: Follower
+    validated: bool
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """What the model is worth on a dataset's validation images, which are fewer when there was no time for all.
+
+    Attributes:
+        native: metrics of the trained network; `exported`: the same of the export, fractions 0 to 1.
+        confusion: of the export; int, classes + 1 x classes + 1, rows are what is true, the last is background.
+    """
+
+    dataset: Dataset
+    native: dict[str, Any]
+    exported: dict[str, float]
+    confusion: np.ndarray
 
 
 def finish(
-    trained: Trained, dataset: Dataset, params: Any, workspace: Workspace, report: Report, started: float
+    trained: Trained,
+    dataset: Dataset,
+    params: Any,
+    workspace: Workspace,
+    report: Report,
+    stopping: Stopping,
+    started: float,
 ) -> TrainedModel:
     """Export, check and describe the best model.
 
     Raises:
         TrainingFailed: the export does not agree with the native model.
     """
-    # Scoring the export fills the same validator anew, so what it says of the native model is read first.
-    metrics = _native_metrics(trained.engine, dataset.classes)
     onnx_path = _export(trained, workspace.folder / "model.onnx")
     session = open_session(onnx_path)
-    scored, confusion = _score(trained.engine, session)
-    difference = abs(scored["map50_95"] - metrics["map50_95"])
-    report.log(f"exported: map50_95 {metrics['map50_95']:.4f} native, {scored['map50_95']:.4f} exported")
-    boxes = sum(len(sample.annotations) for sample in dataset.val)
+    try:
+        scores = _score_both(trained, session, dataset, params.seed, stopping)
+    except StoppedEarly:  # asked meanwhile: now it is known how many images there is time for
+        scores = _score_both(replace(trained, validated=False), session, dataset, params.seed, stopping)
+    native, exported = scores.native["map50_95"], scores.exported["map50_95"]
+    difference = abs(exported - native)
+    report.log(f"exported: map50_95 {native:.4f} native, {exported:.4f} exported")
+    boxes = sum(len(sample.annotations) for sample in scores.dataset.val)
     if not difference <= EXPORT_TOLERANCE + 0.2 / max(1, boxes):
         raise TrainingFailed(
             f"the exported model does not agree with the trained one: map50_95 differs by {difference:.3f}"
         )
-    card = _card(trained, dataset, params, workspace, metrics, difference, onnx_path)
-    pictures = _pictures(trained, DetectionPredictor(session, card), dataset, confusion, workspace.folder)
+    card = _card(trained, dataset, params, workspace, scores.native, difference, onnx_path)
+    told = {"metrics_on": metrics_on(dataset, len(scores.dataset.val)), "stopped_early": stopping.for_card()}
+    card = card.model_copy(update=told)
+    pictures = _pictures(trained, DetectionPredictor(session, card), scores, workspace.folder)
     weights = Path(shutil.copy(trained.engine.best, workspace.folder / "weights.pt"))
     card = card.model_copy(update={"duration_seconds": round(time.monotonic() - started, 1)})
     return TrainedModel(onnx_path, weights, card, pictures)
+
+
+def _score_both(
+    trained: Trained, session: onnxruntime.InferenceSession, dataset: Dataset, seed: int, stopping: Stopping
+) -> _Scores:
+    def seconds_an_image() -> float:
+        """Measured on the export; the trained network takes about twice as long on a CPU."""
+        started, size_px = time.monotonic(), trained.arguments["imgsz"]
+        _read(dataset.val[0])
+        session.run(None, {"images": np.zeros((1, 3, size_px, size_px), np.float32)})
+        return 3 * (time.monotonic() - started)
+
+    engine = trained.engine
+    part = stopping.part(len(dataset.val), seconds_an_image, seed)
+    if len(part) < len(dataset.val):
+        engine.validator.dataloader = _loader(engine, part)
+    if len(part) < len(dataset.val) or not trained.validated:
+        engine.final_eval()
+        dataset = replace(dataset, val=tuple(dataset.val[index] for index in part))
+    # Scoring the export fills the same validator anew, so what it says of the native model is read first.
+    native = _native_metrics(engine, dataset.classes)
+    return _Scores(dataset, native, *_score(engine, session))
+
+
+def _loader(engine: Any, part: np.ndarray) -> Any:
+    """Ultralytics' loader of some of the validation images, which are named by their numbers."""
+    whole = engine.validator.dataloader
+    images = sorted(Path(engine.data["val"]).iterdir())
+    listed = engine.save_dir / "part.txt"
+    listed.write_text("".join(f"{images[index]}\n" for index in part))
+    return engine.get_dataloader(str(listed), batch_size=whole.batch_size, rank=-1, mode="val")
 
 
 def _native_metrics(engine: Any, classes: tuple[str, ...]) -> dict[str, Any]:
@@ -162,7 +224,7 @@ def _card(
         image_size=size_px,
         preprocessing=describe_preprocessing(size_px, int(engine.stride)),
         metrics=metrics,
-        metrics_on="training images" if dataset.val_is_train else "validation images",
+        metrics_on=metrics_on(dataset, len(dataset.val)),
         export_difference=difference,
         dataset={
             "digest": dataset.digest,
@@ -184,13 +246,12 @@ def _card(
     )
 
 
-def _pictures(
-    trained: Trained, predictor: DetectionPredictor, dataset: Dataset, confusion: np.ndarray, folder: Path
-) -> tuple[Path, ...]:
+def _pictures(trained: Trained, predictor: DetectionPredictor, scores: _Scores, folder: Path) -> tuple[Path, ...]:
     """Draw what a person looks at; the predictions are those that will be served, and checked against the native."""
+    dataset = scores.dataset
     paths = tuple(folder / name for name in ("results.png", "confusion_matrix.png", "predictions.jpg"))
     draw_curves(trained.follower.history, paths[0])
-    draw_confusion(confusion, [*dataset.classes, "(nothing)"], paths[1])
+    draw_confusion(scores.confusion, [*dataset.classes, "(nothing)"], paths[1])
     # Images with boxes first, since they show more.
     shown = sorted(dataset.val, key=lambda sample: not sample.annotations)[:_PICTURED]
     images = [_read(sample) for sample in shown]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from training.checkpoints import Checkpoints
 from training.networks import Classifier, probabilities
 from training.pixels import Labelled, batches, move, recolour
 from training.protocol import Report, TrainingFailed
+from training.stopping import StoppedEarly, Stopping
 from utils import plural
 
 if TYPE_CHECKING:
@@ -112,10 +115,13 @@ class Fitter:
         }
         torch.save(state, path)
 
-    def fit(self, train: Labelled, val: Labelled, report: Report, checkpoints: Checkpoints) -> list[dict[str, float]]:
+    def fit(
+        self, train: Labelled, val: Labelled, report: Report, checkpoints: Checkpoints, stopping: Stopping
+    ) -> list[dict[str, float]]:
         """Fit, and leave the weights of the best epoch in the model.
 
-        Best is the highest accuracy on `val`; of equals, the one with the lower loss there.
+        Best is the highest accuracy on `val`; of equals, the one with the lower loss there. An epoch in which the
+        training is asked to stop does not count.
 
         Returns:
             One row an epoch: train_loss, val_loss, val_accuracy.
@@ -125,24 +131,32 @@ class Fitter:
         """
         if self._schedule.repeats > 1:
             report.log(f"Few images: each is shown {plural(self._schedule.repeats, 'time')} an epoch, always changed.")
-        for epoch in range(len(self._history), self._params.epochs):
-            loss = self._run_epoch(epoch, train, report)
-            row = {"train_loss": loss, **evaluate(probabilities(self._model, val.pixels), val.labels)}
-            if not self._history or _score(row) > max(map(_score, self._history)):
-                self._best = {name: value.detach().clone() for name, value in self._model.state_dict().items()}
-            self._history.append(row)
-            self._tell(epoch, row, report)
-            if checkpoints.due():
-                checkpoints.make(epoch + 1, self.save)
+        with suppress(StoppedEarly):
+            for epoch in range(len(self._history), self._params.epochs):
+                self._run_and_check(epoch, train, val, report, stopping)
+                if checkpoints.due():
+                    checkpoints.make(epoch + 1, self.save)
         self._model.load_state_dict(self._best)
         return self._history
 
-    def _run_epoch(self, epoch: int, train: Labelled, report: Report) -> float:
+    def _run_and_check(self, epoch: int, train: Labelled, val: Labelled, report: Report, stopping: Stopping) -> None:
+        def alive() -> None:
+            stopping.look(epoch)
+
+        loss = self._run_epoch(epoch, train, report, alive)
+        row = {"train_loss": loss, **evaluate(probabilities(self._model, val.pixels, alive), val.labels)}
+        if not self._history or _score(row) > max(map(_score, self._history)):
+            self._best = {name: value.detach().clone() for name, value in self._model.state_dict().items()}
+        self._history.append(row)
+        self._tell(epoch, row, report)
+
+    def _run_epoch(self, epoch: int, train: Labelled, report: Report, alive: Callable[[], None]) -> float:
         """One epoch; gives the mean training loss."""
         losses = []
         steps = self._schedule.steps
         every = max(1, steps // _REPORTS_AN_EPOCH)
         for step, (images, labels) in enumerate(batches(train, self._schedule.repeats, steps, self._random)):
+            alive()
             losses.append(self._step(images.to(self._device), labels.to(self._device)))
             if step % every == 0:
                 report.progress(epoch + step / steps, self._params.epochs)

@@ -37,6 +37,7 @@ class Heart:
         self._thread = threading.Thread(target=self._run, name=f"heart-{job.id}", daemon=True)
         self.lost = threading.Event()
         self.cancelled = threading.Event()
+        self.stopping = threading.Event()
 
     def __enter__(self) -> Heart:
         self._thread.start()
@@ -68,6 +69,8 @@ class Heart:
             self._seen = job
             if job.cancel_requested:
                 self.cancelled.set()
+            if job.stop_requested:
+                self.stopping.set()
             self._unwritten += numbered(job, news)
             self._write_events()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -142,16 +143,21 @@ def build(classes: int, weights: Path | None) -> Classifier:
     return Classifier(network, pretrained=True)
 
 
-def probabilities(model: Classifier, pixels: np.ndarray) -> np.ndarray:
+def probabilities(model: Classifier, pixels: np.ndarray, alive: Callable[[], None] = lambda: None) -> np.ndarray:
     """Predict: float32, images x classes.
 
     Args:
         pixels: uint8, images x size x size x 3.
+        alive: called now and then; may raise to stop.
     """
     model.eval()
-    parts = [pixels[start : start + _EVALUATION_BATCH] for start in range(0, len(pixels), _EVALUATION_BATCH)]
+    found = []
     with torch.inference_mode():
-        return torch.cat([model(torch.from_numpy(part).to(model.mean.device)).cpu() for part in parts]).numpy()
+        for start in range(0, len(pixels), _EVALUATION_BATCH):
+            alive()
+            part = torch.from_numpy(pixels[start : start + _EVALUATION_BATCH])
+            found.append(model(part.to(model.mean.device)).cpu())
+    return torch.cat(found).numpy()
 
 
 def export(model: Classifier, size_px: int, path: Path) -> None:

@@ -52,6 +52,10 @@ class Report(Protocol):
         """Tell that the training goes on from the workspace's checkpoint, of so many finished epochs."""
         ...
 
+    def stopping(self) -> bool:
+        """Whether somebody wants it to end early with the best of its finished epochs; to be asked every batch."""
+        ...
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -64,6 +68,7 @@ class Workspace:
         yolo_model: ultralytics architecture for detection, such as `yolo26n`.
         checkpoint: what an earlier attempt at the same job, on the same dataset, told its report; None to begin anew.
         checkpoint_seconds: how long to train until the next checkpoint is worth its time.
+        stop_seconds: how long it may take from the wish to stop to the finished model.
     """
 
     folder: Path
@@ -72,6 +77,7 @@ class Workspace:
     yolo_model: str
     checkpoint: Path | None = None
     checkpoint_seconds: float = math.inf
+    stop_seconds: float = math.inf
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ from celery import Celery
 
 from storage.job import Job
 from storage.store import Store
+from training.parameters import parse
 from training.queue import wake
 from training.recording import recorded_data
-from training.submission import made_before, params_of
+from training.registry import TRAINERS
+from training.submission import made_before
 from utils import Conflict, NotFound
 
 
@@ -31,7 +33,7 @@ def repeat(store: Store, queue: Celery, job: Job, request_key: str | None = None
         raise NotFound(f"the project of job '{job.id}' is gone")
     if not job.state.ended:
         raise Conflict(f"the job '{job.id}' is {job.state.value}: it can be repeated once it has ended")
-    params_of(job.project_type, job.params)
+    parse(TRAINERS[job.project_type].Params, job.params)
     recorded_data(store, job)
     repeated = store.jobs.create(project, job.params, int(job.params["epochs"]), job.device, request_key, repeats=job)
     wake(queue, job.device)

@@ -1,5 +1,6 @@
 """The training process: one job, one process. Reads its folder, writes its folder, speaks through one pipe.
 
+It hears its supervisor on its standard input: a line asks it to end early, the end of input to end at once.
 It knows no database, broker or secret. Started by the supervisor as `python -m training.run FOLDER EVENTS_FD`.
 """
 
@@ -16,7 +17,9 @@ from typing import Any
 
 from datasets.snapshot import Dataset
 from storage.device import DeviceKind
+from training.confinement import confine
 from training.environment import environment
+from training.process_tree import ProcessTree
 from training.protocol import TrainedModel, TrainingFailed, Workspace
 from training.registry import TRAINERS
 
@@ -29,6 +32,7 @@ class PipeReport:
 
     def __init__(self, events_fd: int):
         self._events = os.fdopen(events_fd, "w", buffering=1)
+        self._stopping = threading.Event()
 
     def log(self, line: str) -> None:
         """See `Report.log`."""
@@ -47,6 +51,14 @@ class PipeReport:
         """See `Report.resumed`."""
         self.send(resumed=int(epoch))
 
+    def stopping(self) -> bool:
+        """See `Report.stopping`."""
+        return self._stopping.is_set()
+
+    def ask_to_stop(self) -> None:
+        """Let the trainer find that it is asked to end early."""
+        self._stopping.set()
+
     def send(self, **event: Any) -> None:
         """Send one event."""
         self._events.write(json.dumps(event) + "\n")
@@ -54,8 +66,9 @@ class PipeReport:
 
 def main(arguments: list[str]) -> int:
     """Train what the folder describes; the exit status is 0, or EXIT_FAILED with the reason sent before."""
+    confine()
     folder, report = Path(arguments[0]), PipeReport(int(arguments[1]))
-    threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    threading.Thread(target=_hear_supervisor, args=(report, str(folder)), daemon=True).start()
     spec = json.loads((folder / SPEC).read_text())
     trainer = TRAINERS[spec["project_type"]]
     workspace = Workspace(
@@ -65,6 +78,7 @@ def main(arguments: list[str]) -> int:
         yolo_model=spec["yolo_model"],
         checkpoint=Path(spec["checkpoint"]) if spec["checkpoint"] else None,
         checkpoint_seconds=spec["checkpoint_seconds"],
+        stop_seconds=spec["stop_seconds"],
     )
     workspace.folder.mkdir()
     try:
@@ -108,10 +122,13 @@ def _write_result(path: Path, model: TrainedModel) -> None:
     path.write_text(json.dumps(result))
 
 
-def _end_with_supervisor() -> None:
+def _hear_supervisor(report: PipeReport, mark: str) -> None:
     """Nobody must train for a supervisor that is gone: its end closes our standard input."""
     while os.read(sys.stdin.fileno(), 1024):
-        pass
+        report.ask_to_stop()
+    tree = ProcessTree(os.getpid(), mark)
+    tree.look()
+    tree.kill_rest()
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from pydantic import ValidationError
 
 from datasets.capture import capture
 from storage.device import DeviceChoice
 from storage.job import Job
 from storage.projects import Project
 from storage.store import Store
-from training.protocol import TrainerParams
+from training.parameters import parse
 from training.queue import wake
 from training.registry import TRAINERS
 from utils import InvalidInput
@@ -39,7 +38,7 @@ def submit(
     """
     if made := made_before(store, queue, request_key):
         return made
-    params = params_of(project.type, given)
+    params = parse(TRAINERS[project.type].Params, given)
     missing = TRAINERS[project.type].check(capture(store, project))
     if missing:
         raise InvalidInput(
@@ -57,17 +56,3 @@ def made_before(store: Store, queue: Celery, request_key: str | None) -> Job | N
     if made:
         wake(queue, made.device)  # whoever was killed after making the job may not have come to this
     return made
-
-
-def params_of(project_type: str, given: dict[str, Any]) -> TrainerParams:
-    try:
-        return TRAINERS[project_type].Params(**given)
-    except ValidationError as error:
-        errors = [
-            {
-                "field": ".".join(map(str, item["loc"])),
-                "message": f"{'.'.join(map(str, item['loc']))}: {item['msg']}, got {str(item['input'])[:100]!r}",
-            }
-            for item in error.errors(include_url=False)
-        ]
-        raise InvalidInput("; ".join(item["message"] for item in errors), errors) from None

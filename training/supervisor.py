@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 import signal
 import threading
@@ -28,7 +29,9 @@ from storage.store import Store
 from training.devices import LocalDevice
 from training.heart import Heart
 from training.keeper import Keeper
-from training.process import TrainingProcess, training_process
+from training.limits import Limits, Watch
+from training.process import TrainingProcess, exit_reason, training_process
+from training.process_tree import kill_all
 from training.progress import Progress
 from training.recording import keep_record, recorded_data
 from training.registry import TRAINERS
@@ -64,7 +67,8 @@ class Supervisor:
         self._device = device
         self._settings = settings
         self._stop = stop
-        self._work = settings.data_dir / "work"
+        self._limits = Limits.of(settings)
+        self._work = settings.data_dir.absolute() / "work"
         self._cache = cache
 
     def run(self, job: Job) -> None:
@@ -83,10 +87,11 @@ class Supervisor:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _remove_leftovers(self) -> None:
-        """Delete the folders of attempts that run no more, such as those of a worker that was killed."""
+        """End what is left of attempts that run no more, such as those of a worker that was killed."""
         for folder in self._work.glob("*-*"):
             job_id, attempt = folder.name.split("-", 1)
             if not self._store.job_runs.runs(object_id(job_id, "job"), int(attempt)):
+                kill_all(str(folder))
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _train(self, job: Job, folder: Path, progress: Progress, heart: Heart) -> None:
@@ -107,8 +112,8 @@ class Supervisor:
             training_process(folder, home, progress, keeper, self._device.environment) as process,
         ):
             logger.info("job %s: training process %d", job.id, process.pid)
-            status = self._follow(job, process, heart, keeper)
-            if status != 0:
+            status = self._follow(job, process, progress, heart, keeper)
+            if status != 0 or not (folder / RESULT).exists():
                 raise self._broken_off(job, status, process, progress, heart, keeper)
         self._finish(job, json.loads((folder / RESULT).read_text()), progress, heart)
 
@@ -141,6 +146,7 @@ class Supervisor:
         return {
             "checkpoint": str(checkpoint) if checkpoint else None,
             "checkpoint_seconds": self._settings.checkpoint_seconds,
+            "stop_seconds": self._settings.stop_seconds,
             "project_type": job.project_type,
             "device": self._device.kind.value,
             "params": job.params,
@@ -182,9 +188,10 @@ class Supervisor:
         self._persist(lambda: keep_record(self._store, job, data, dataset.digest))
         return dataset
 
-    def _follow(self, job: Job, process: TrainingProcess, heart: Heart, keeper: Keeper) -> int:
+    def _follow(self, job: Job, process: TrainingProcess, progress: Progress, heart: Heart, keeper: Keeper) -> int:
         """Wait for the end of the process; end it when the job is cancelled, lost, too long, or the worker stops."""
-        deadline = time.monotonic() + self._settings.job_hours * 3600
+        deadline = time.monotonic() + self._settings.job_hours * 3600 - job.seconds_spent
+        watch, stop_by = Watch(self._limits, process.folder, process.tree), math.inf
         while True:
             status = process.wait(_LOOK_SECONDS)
             if status is not None:
@@ -204,6 +211,20 @@ class Supervisor:
             if time.monotonic() > deadline:
                 process.kill()
                 raise self._failed(job, f"the training took longer than the {self._settings.job_hours:g} h allowed")
+            if heart.stopping.is_set() and stop_by == math.inf:
+                stop_by = time.monotonic() + self._settings.stop_seconds - self._settings.heartbeat_seconds
+                progress.log("asked to stop early and keep the best so far")
+                process.ask_to_stop()
+            if time.monotonic() > stop_by:
+                process.kill()
+                self._persist(lambda: self._store.job_runs.end_cancelled(job, self._no_time()))
+                raise _Ended
+            if excess := watch.excess():
+                return process.kill_for(excess)
+
+    def _no_time(self) -> str:
+        seconds = self._settings.stop_seconds
+        return f"stopped early, but {seconds:g} s (DIYML_STOP_SECONDS) were too short to make a model: none is kept"
 
     def _broken_off(
         self, job: Job, status: int, process: TrainingProcess, progress: Progress, heart: Heart, keeper: Keeper
@@ -214,7 +235,7 @@ class Supervisor:
         self._persist(heart.beat)
         if status == EXIT_FAILED and process.failure:
             return self._failed(job, process.failure)
-        reason, cause = exit_reason(status), BrokenOff.CRASHED
+        reason, cause = process.excess or exit_reason(status), BrokenOff.CRASHED
         # A machine that goes down ends every process at once, and this one may be seen before our own signal.
         if self._stop.wait(_SIGTERM_SECONDS if status == -signal.SIGTERM else 0):
             reason, cause = _STOPPED, BrokenOff.STOPPED
@@ -230,7 +251,8 @@ class Supervisor:
         progress.note(metrics=scores, pretrained=card["pretrained"])
         self._persist(heart.beat)
         model = self._persist(lambda: self._store_model(job, result))
-        if not self._persist(lambda: self._store.job_runs.succeed(job, model.id)):
+        stopped_after = (card["stopped_early"] or {}).get("after_epoch")
+        if not self._persist(lambda: self._store.job_runs.succeed(job, model.id, stopped_after)):
             self._persist(lambda: self._store.models.delete(model.id))
             self._persist(lambda: self._store.job_runs.end_cancelled(job))
             raise _Ended
@@ -271,19 +293,3 @@ def hand_over(store: Store, job: Job, model: Model) -> None:
     serve = store.projects.serve_first if job.repeats else store.projects.serve
     serve(model.project_id, model.id, model.version)
     store.jobs.mark_served(job.id)
-
-
-def exit_reason(status: int) -> str:
-    """What an exit status means, for a person.
-
-    Args:
-        status: as of `subprocess.Popen.returncode`; negative is a signal.
-    """
-    if status == -signal.SIGKILL:
-        return (
-            "the training process was killed from outside, most often because memory ran out: "
-            "try a smaller image size or batch"
-        )
-    if status < 0:
-        return f"the training process crashed ({signal.Signals(-status).name})"
-    return f"the training process ended unexpectedly (exit status {status})"

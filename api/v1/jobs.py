@@ -85,3 +85,14 @@ class JobCancel(OwnJob):
         job = self.owned(job_id)
         self.services.store.jobs.cancel(job.id)
         return self.shown(self.services.store.jobs.get(job.id))
+
+
+class JobStop(OwnJob):
+    """The early end of a training that keeps the best so far."""
+
+    def post(self, job_id: str) -> tuple[dict[str, Any], int]:
+        """Stop early and make a model; an ended job stays as it is."""
+        self.parse(Request)
+        job = self.owned(job_id)
+        self.services.store.jobs.stop(job.id)
+        return self.shown(self.services.store.jobs.get(job.id)), 202

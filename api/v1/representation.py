@@ -31,6 +31,8 @@ def job_in_list(job: Job, project_name: str | None) -> dict[str, Any]:
         "started_at": job.started_at.isoformat() if job.started_at else None,
         "finished_at": job.finished_at.isoformat() if job.finished_at else None,
         "cancel_requested": job.cancel_requested,
+        "stop_requested": job.stop_requested,
+        "stopped_after_epoch": job.stopped_after_epoch,
         "model_url": model_url(job),
         "repeats": str(job.repeats) if job.repeats else None,
         "record_url": f"{job_url(job)}/record",

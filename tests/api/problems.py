@@ -51,6 +51,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/jobs/<job_id>/record/dataset"): {},
     ("POST", "/api/v1/jobs/<job_id>/repeat"): {},
     ("GET", "/api/v1/devices"): {},
+    ("POST", "/api/v1/jobs/<job_id>/stop"): {},
     ("GET", "/api/v1/models/<model_id>"): {},
     ("GET", "/api/v1/models/<model_id>/files/<name>"): {},
     ("GET", f"{WEBHOOKS}"): {},

@@ -50,6 +50,7 @@ ANOTHERS = {
     ("GET", "/api/v1/jobs/<job_id>/record/dataset"): 404,
     ("POST", "/api/v1/jobs/<job_id>/repeat"): 404,
     ("GET", "/api/v1/devices"): 200,
+    ("POST", "/api/v1/jobs/<job_id>/stop"): 404,
     ("GET", "/api/v1/models/<model_id>"): 404,
     ("GET", "/api/v1/models/<model_id>/files/<name>"): 404,
     **{(method, path): 404 for method, path in REQUESTS if path.startswith(WEBHOOKS)},
@@ -112,6 +113,7 @@ def test_with_the_owners_token_it_is_not_refused(
     expected = {
         ("PUT", "/train"): 409,
         ("POST", "/api/v1/jobs"): 409,
+        ("POST", "/api/v1/jobs/<job_id>/stop"): 409,
         ("POST", "/inference"): 404,
         ("POST", "/api/v1/published/<project>/predict"): 404,
         ("GET", "/api/v1/jobs/<job_id>/record/dataset"): 404,

@@ -42,6 +42,10 @@ class Silent:
     def resumed(self, epoch: int) -> None:
         """Not read."""
 
+    def stopping(self) -> bool:
+        """Nobody wants it."""
+        return False
+
 
 def square(random: np.random.Generator, width: int, height: int, colour: int) -> tuple[np.ndarray, Annotation]:
     """One bright rectangle on dark noise, and where it is."""

@@ -24,6 +24,7 @@ from tests.inference.models import SIZE_PX, brightness_model, classification_car
 from tests.training.conftest import supervisor
 from training.identity import Identity
 from training.keeper import Keeper
+from training.process_tree import ProcessTree
 from training.progress import Progress
 from training.run import RESULT
 from utils import Settings
@@ -57,14 +58,17 @@ class Stop(monitoring.CommandListener):
 class Trained:
     """Stands where a training process does, and has ended with a model."""
 
-    pid = 0
+    def __init__(self, folder: Path):
+        self.pid = os.getpid()
+        self.folder = folder
+        self.tree = ProcessTree(self.pid, str(folder))
 
     def wait(self, _: float) -> int:
         return 0
 
 
 @contextlib.contextmanager
-def trained(folder: Path, _: Path, progress: Progress, keeper: Keeper) -> Iterator[Trained]:
+def trained(folder: Path, _: Path, progress: Progress, keeper: Keeper, *__: object) -> Iterator[Trained]:
     """What a training process leaves: two checkpoints, one after the other, and a model."""
     for epoch in (1, 2):
         checkpoint = folder / f"checkpoint-{epoch}"
@@ -78,7 +82,7 @@ def trained(folder: Path, _: Path, progress: Progress, keeper: Keeper) -> Iterat
     card = classification_card(SIZE_PX, ["bright", "dark"], content).model_dump()
     paths = {"onnx": str(folder / "model.onnx"), "weights": str(folder / "weights.pt")}
     (folder / RESULT).write_text(json.dumps({**paths, "artifacts": [], "card": card}))
-    yield Trained()
+    yield Trained(folder)
 
 
 def call(settings: Settings, stop: Stop, method: str, path: str, parameters: dict[str, Any]) -> int:

@@ -53,6 +53,9 @@ class Recorder:
     def resumed(self, epoch: int) -> None:
         self.resumed_from = epoch
 
+    def stopping(self) -> bool:
+        return False
+
 
 def save(array: np.ndarray, path: Path, class_index: int) -> Sample:
     Image.fromarray(array).save(path)

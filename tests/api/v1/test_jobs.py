@@ -77,7 +77,8 @@ def test_a_training_is_started_at_once(caller: Caller, pets: Pets, store: Store)
     ("body", "word"),
     [
         ({}, "project_name is missing"),
-        ({"params": {"epochs": 0}}, "epochs"),
+        ({"params": {"epochs": 0}}, "epochs must be 1..1000, got 0"),
+        ({"params": {"image_size": 5}}, "image_size must be 32..512 in steps of 16, got 5"),
         ({"params": {"wings": 2}}, "wings"),
         ({"params": [1]}, "params"),
         ({"epochs": 3}, "epochs"),
@@ -200,6 +201,24 @@ def test_an_unknown_job_is_404(caller: Caller, job_id: str):
     assert_problem(caller.call("POST", f"/api/v1/jobs/{job_id}/cancel"), 404)
     for part in ("", "/log", "/metrics", "/artifacts", "/events"):
         assert_problem(get(caller, f"/api/v1/jobs/{job_id}{part}"), 404)
+
+
+def test_a_training_is_asked_to_stop_and_keep_the_best(caller: Caller, running: Job, store: Store):
+    response = caller.call("POST", f"/api/v1/jobs/{running.id}/stop")
+    assert response.status_code == 202
+    expected = {"state": "running", "stop_requested": True, "stopped_after_epoch": None, "cancel_requested": False}
+    assert response.json.items() >= expected.items()
+    assert store.job_runs.fail(running, "no")
+    ended = caller.call("POST", f"/api/v1/jobs/{running.id}/stop")
+    assert (ended.status_code, ended.json["state"]) == (202, "failed")
+
+
+def test_a_training_with_nothing_to_keep_cannot_be_stopped(caller: Caller, other: Caller, pets: Pets, store: Store):
+    path = f"/api/v1/jobs/{pets.job.id}/stop"
+    assert_problem(caller.call("POST", path), 409, "nothing to keep yet: cancel it")
+    assert_problem(other.call("POST", path), 404)
+    assert_problem(caller.call("POST", path, now=True), 400, "now")
+    assert not store.jobs.get(pets.job.id).stop_requested
 
 
 def test_anothers_job_is_404_and_goes_on(other: Caller, pets: Pets, store: Store):

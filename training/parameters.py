@@ -1,0 +1,61 @@
+"""Checks values against a schema, and says in words what is wrong with each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from utils import InvalidInput
+
+_MOST_SHOWN = 60
+_BOUNDS = ("ge", "le", "multiple_of")
+_RANGES = ("greater_than_equal", "less_than_equal", "multiple_of")
+S = TypeVar("S", bound=BaseModel)
+
+
+def parse(schema: type[S], values: Mapping[str, Any], secret: Collection[str] = ()) -> S:
+    """Validate parameters.
+
+    Args:
+        secret: fields whose values no message shows.
+
+    Raises:
+        InvalidInput: with one entry in `errors` for each bad field.
+    """
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        errors = [_field_error(schema, dict(item), secret) for item in error.errors(include_url=False)]
+    raise InvalidInput("; ".join(item["message"] for item in errors), errors)
+
+
+def _field_error(schema: type[BaseModel], item: dict[str, Any], secret: Collection[str]) -> dict[str, str]:
+    field = ".".join(str(part) for part in item["loc"]) or "body"
+    if item["type"] == "missing":
+        return {"field": field, "message": f"{field} is missing"}
+    text = str(item["msg"]).removeprefix("Value error, ")
+    text = f"{field}: {text[:1].lower()}{text[1:]}"
+    if item["type"] in _RANGES and field in schema.model_fields:
+        text = f"{field} must be {_range(schema.model_fields[field].metadata)}"
+    if item["loc"] and item["loc"][0] not in secret and item["type"] != "value_error":
+        text += f", got {_shown(item['input'])}"
+    return {"field": field, "message": text}
+
+
+def _range(metadata: list[Any]) -> str:
+    """The bounds of a number: `1..1000`, `32..512 in steps of 16`, `at least 1`."""
+    bounds = {name: getattr(item, name) for item in metadata for name in _BOUNDS if hasattr(item, name)}
+    if "ge" in bounds and "le" in bounds:
+        text = f"{bounds['ge']}..{bounds['le']}"
+    else:
+        text = f"at least {bounds['ge']}" if "ge" in bounds else f"at most {bounds.get('le')}"
+    return f"{text} in steps of {bounds['multiple_of']}" if "multiple_of" in bounds else text
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "an array"
+    text = ascii(value)
+    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
