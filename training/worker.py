@@ -6,19 +6,19 @@ Start it with `python -m training.worker`; it needs MONGO_URI.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
 from contextlib import suppress
-
-from celery.exceptions import WorkerShutdown
-from celery.signals import worker_ready, worker_shutting_down
+from queue import SimpleQueue
 
 from storage.job import Job
 from storage.store import Store
 from training.housekeeping import Housekeeper
 from training.identity import Identity
-from training.queue import WAKE, celery_app
+from training.queue import celery_app
+from training.receiver import Receiver
 from training.supervisor import Supervisor
 from utils import Settings, Unavailable, without_folders
 
@@ -87,41 +87,30 @@ def main() -> int:
     settings = Settings.from_environment()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("pymongo").setLevel(logging.WARNING)
+    # A handler may interrupt whoever holds the lock of an event; this queue is made for that.
+    signals: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: signals.put(received))
     stop = threading.Event()
     store = Store(settings)
     desk = Desk(store, Supervisor(store, settings, stop), stop)
     housekeeper = Housekeeper(store, stop)
-    app = celery_app(settings)
-    app.task(desk.call, name=WAKE)
-
-    def stop_working(**_: object) -> None:
-        stop.set()
-        desk.call()
-
-    def end_at_once(*_: object) -> None:
-        """Celery notices a signal only between two polls of a few seconds, and no task of ours needs to be awaited."""
-        stop_working()
-        raise WorkerShutdown(0)
-
-    def take_signals(**_: object) -> None:
-        signal.signal(signal.SIGTERM, end_at_once)
-
-    worker_ready.connect(take_signals)
-    worker_shutting_down.connect(stop_working)
     desk.thread.start()
     housekeeper.thread.start()
-    arguments = ["worker", "--pool=solo", "--concurrency=1", "--without-gossip", "--without-mingle"]
-    try:
-        app.worker_main([*arguments, "--without-heartbeat", f"--loglevel={settings.log_level}"])
-    except SystemExit as end:
-        return int(end.code or 0)
-    finally:
-        stop_working()
-        desk.thread.join()
-        housekeeper.thread.join()
-        store.close()
+    Receiver(celery_app(settings), desk.call, settings.log_level).thread.start()
+    signals.get()
+    logger.info("asked to stop")
+    stop.set()
+    desk.call()
+    desk.thread.join()
+    housekeeper.thread.join()
+    store.close()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # The receiver may be waiting for its broker, and nothing of it is worth waiting for.
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
