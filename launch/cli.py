@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import launch
 from launch.family import LaunchError
 from launch.folder import FolderLock, holder_of, open_folder
-from launch.serve import in_use, serve, work
+from launch.serve import in_use, serve, serve_web, work
 from storage.mongod import MongodError
 from utils import Settings, SettingsError
 
@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, parents, about in (
         ("serve", _serve, [listening], "start everything (the same as no command)"),
         ("worker", _work, [], "start a worker alone, for a platform on another machine (needs MONGO_URI)"),
+        ("web", _web, [listening], "start the web server alone, for a platform of several machines (needs MONGO_URI)"),
         ("status", _status, [], "say what runs on the data folder"),
         ("stop", _stop, [], "end what runs on the data folder"),
     ):
@@ -92,6 +93,11 @@ def _serve(settings: Settings) -> int:
 
 def _work(settings: Settings) -> int:
     work(settings, say)
+    return 0
+
+
+def _web(settings: Settings) -> int:
+    serve_web(settings, say)
     return 0
 
 
