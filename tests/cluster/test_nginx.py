@@ -38,8 +38,9 @@ class Site:
     token: str = ""
 
     def call(self, method: str, path: str, **parameters: Any) -> requests.Response:
-        body = {"api_token": self.token, **parameters}
-        return requests.request(method, f"http://127.0.0.1:{self.port}{path}", json=body, timeout=30)
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        body = parameters or None
+        return requests.request(method, f"http://127.0.0.1:{self.port}{path}", json=body, headers=headers, timeout=30)
 
     def done(self, method: str, path: str, **parameters: Any) -> requests.Response:
         """Ask as long as the answer is to try again later."""
@@ -158,7 +159,7 @@ def prepare(site: Site) -> None:
         )
 
 
-def test_events_come_one_by_one_and_a_lost_web_server_keeps_nobody_from_reading_writing_or_following(
+def test_events_come_one_by_one_and_with_a_web_server_lost_all_goes_on(
     site: Site,
 ) -> None:
     prepare(site)
