@@ -54,6 +54,9 @@ def celery_app(settings: Settings, sends: bool = False) -> Celery:
     if url.startswith("mongodb"):
         app.conf.broker_transport_options = {"polling_interval": _POLLING_SECONDS}
     else:
+        if url.startswith("amqps:"):
+            # Without a name to compare, any certificate that anybody we trust gave to anybody would do.
+            app.conf.broker_use_ssl = {"server_hostname": urlsplit(url).hostname}
         app.conf.task_default_queue_type = "quorum"
         app.conf.broker_transport_options = {"confirm_publish": True, **(_BOUNDED if sends else {})}
     return app
