@@ -125,7 +125,9 @@ class RabbitMQ:
         (self._folder / "rabbitmq.conf").write_text(
             f"listeners.tcp.1 = {self._host}:{self._port}\n"
             f"default_user = {USER}\ndefault_pass = {self._password}\nloopback_users = none\n"
-            "disk_free_limit.absolute = 10MB\nlog.console = true\nlog.file = false\n"
+            # What docs/growing.md gives to DIYML, and nothing else.
+            "default_permissions.configure = ^diyml\ndefault_permissions.read = ^diyml\n"
+            "default_permissions.write = ^diyml\ndisk_free_limit.absolute = 10MB\nlog.console = true\nlog.file = false\n"
         )
         return {
             "PATH": os.environ["PATH"],
