@@ -127,7 +127,8 @@ class RabbitMQ:
             f"default_user = {USER}\ndefault_pass = {self._password}\nloopback_users = none\n"
             # What docs/growing.md gives to DIYML, and nothing else.
             "default_permissions.configure = ^diyml\ndefault_permissions.read = ^diyml\n"
-            "default_permissions.write = ^diyml\ndisk_free_limit.absolute = 10MB\nlog.console = true\nlog.file = false\n"
+            "default_permissions.write = ^(diyml|amq.default)\n"
+            "disk_free_limit.absolute = 10MB\nlog.console = true\nlog.file = false\n"
         )
         return {
             "PATH": os.environ["PATH"],
