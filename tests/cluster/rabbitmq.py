@@ -18,6 +18,8 @@ from launch.family import Family, Member
 SERVER = shutil.which("rabbitmq-server")
 MISSING = "no RabbitMQ on this machine: apt-get install rabbitmq-server"
 USER = "diyml"
+# To configure, write and read what these match: what docs/growing.md gives to DIYML, and nothing else.
+RIGHTS = ("^diyml", "^(diyml|amq.default)", "^diyml")
 # Below the range from which the system takes ports for outgoing connections.
 PORTS = range(20_000, 32_000)
 # How old what it says of its queues may be; 5 s unless told otherwise.
@@ -66,6 +68,7 @@ class RabbitMQ:
         """Start it and wait until it answers."""
         self._mapper.start()
         self._node.start()
+        self._control("set_permissions", USER, *RIGHTS)
 
     def stop(self) -> None:
         """End it in order."""
@@ -90,9 +93,12 @@ class RabbitMQ:
         return [row[0] for row in self._ask("list_channels", "confirm")]
 
     def _ask(self, *arguments: str) -> list[list[str]]:
-        command = [*self._around, self._program("rabbitmqctl"), "--quiet", "--no-table-headers", *arguments]
+        return [line.split("\t") for line in self._control(*arguments, "--no-table-headers").splitlines()]
+
+    def _control(self, *arguments: str) -> str:
+        command = [*self._around, self._program("rabbitmqctl"), "--quiet", *arguments]
         run = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=True, timeout=60)
-        return [line.split("\t") for line in run.stdout.splitlines()]
+        return run.stdout
 
     def _program(self, name: str) -> str:
         return str(self._programs / name)
@@ -125,9 +131,6 @@ class RabbitMQ:
         (self._folder / "rabbitmq.conf").write_text(
             f"listeners.tcp.1 = {self._host}:{self._port}\n"
             f"default_user = {USER}\ndefault_pass = {self._password}\nloopback_users = none\n"
-            # What docs/growing.md gives to DIYML, and nothing else.
-            "default_permissions.configure = ^diyml\ndefault_permissions.read = ^diyml\n"
-            "default_permissions.write = ^(diyml|amq.default)\n"
             "disk_free_limit.absolute = 10MB\nlog.console = true\nlog.file = false\n"
         )
         return {

@@ -82,7 +82,8 @@ def holder(store: Store, workers: list[Member], job_id: ObjectId) -> Member:
 
 
 def listening(rabbitmq: RabbitMQ) -> int:
-    return sum(queue.consumers for queue in rabbitmq.queues())
+    """How many workers wait for wake-ups."""
+    return max((queue.consumers for queue in rabbitmq.queues()), default=0)
 
 
 def test_wake_ups_are_kept_by_a_durable_quorum_queue_until_a_worker_comes(
@@ -93,6 +94,23 @@ def test_wake_ups_are_kept_by_a_durable_quorum_queue_until_a_worker_comes(
     assert [(queue.type, queue.durable, queue.messages) for queue in kept] == [("quorum", "true", 1)]
     assert rabbitmq.confirms() == ["true"]
     store.jobs.cancel(job_id)
+
+
+def test_a_worker_that_the_broker_refuses_trains_all_the_same_and_can_be_stopped(
+    caller: Caller, store: Store, session_settings: Settings, tmp_path: Path
+) -> None:
+    wrong = session_settings.broker_url.replace("diyml:", "diyml:not-")
+    worker = start_worker(session_settings, data_dir=tmp_path, broker_url=wrong)
+    try:
+        wait_until(lambda: "ACCESS_REFUSED" in (tmp_path / "worker.log").read_text(), 30)
+        job_id = start_training(caller, shade_project(caller))
+        wait_for(store, job_id, "running")
+        store.jobs.cancel(job_id)
+        wait_for(store, job_id, "cancelled")
+        worker.terminate()
+        assert worker.wait(20) == 0
+    finally:
+        worker.kill()
 
 
 def test_the_jobs_of_several_users_spread_over_the_workers_and_each_makes_one_model(
