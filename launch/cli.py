@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from launch.family import LaunchError
 from launch.folder import FolderLock, holder_of, open_folder
-from launch.serve import in_use, serve, work
+from launch.serve import in_use, serve, serve_web, work
 from launch.workers import list_workers
 from storage.mongod import MongodError
 from training.devices import parse
@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, parents, about in (
         ("serve", _serve, [listening], "start everything (the same as no command)"),
         ("worker", _work, [], "start a worker alone, for a platform on another machine (needs MONGO_URI)"),
+        ("web", _web, [listening], "start the web server alone, for a platform of several machines (needs MONGO_URI)"),
         ("fsck", _fsck, [checking], "check the database, and mend what can be mended"),
         ("status", _status, [], "say what runs on the data folder"),
         ("workers", _workers, [], "list the workers on all machines, and what each of their devices does"),
@@ -102,6 +103,11 @@ def _serve(settings: Settings) -> int:
 
 def _work(settings: Settings) -> int:
     work(settings, say)
+    return 0
+
+
+def _web(settings: Settings) -> int:
+    serve_web(settings, say)
     return 0
 
 

@@ -44,7 +44,7 @@ def worker_member(settings: Settings, log: Path | None = None) -> Member:
     )
 
 
-def web_member(settings: Settings, log: Path) -> Member:
+def web_member(settings: Settings, log: Path | None = None) -> Member:
     """The web server, ready once it answers its own health check."""
     return Member(
         name="web server",

@@ -79,19 +79,47 @@ def work(settings: Settings, say: Say) -> None:
 
     Raises:
         LaunchError: no MongoDB is named, or a device is that is not there.
+        MongodError: it does not answer.
+    """
+    check_devices(settings)
+    settings, where = _elsewhere(settings, "worker")
+    _run_alone(worker_member(settings), say, f"Worker for {where}. Ctrl-C ends it.")
+
+
+def serve_web(settings: Settings, say: Say) -> None:
+    """Run the web server alone, for a platform whose database and workers are elsewhere, until a stop signal.
+
+    Raises:
+        LaunchError: no MongoDB is named, the port is taken, or the server did not start.
+        MongodError: the database does not answer.
+    """
+    settings, where = _elsewhere(settings, "web server")
+    check_port(settings, 0)
+    _run_alone(web_member(settings), say, f"Web server at {address_of(settings)} for {where}. Ctrl-C ends it.")
+
+
+def _elsewhere(settings: Settings, what: str) -> tuple[Settings, str]:
+    """Settings with a data folder of one's own, and the database in words.
+
+    Raises:
+        LaunchError: no MongoDB is named.
+        MongodError: it does not answer.
     """
     if not settings.mongo_uri:
         raise LaunchError(
-            "a worker alone needs MONGO_URI, the database of the platform it works for "
+            f"a {what} alone needs MONGO_URI, the database of the platform it works for "
             "(and CELERY_BROKER_URL when that platform has one)"
         )
-    check_devices(settings)
     settings = dataclasses.replace(settings, data_dir=open_folder(settings.data_dir))
-    say(f"Worker for the database MongoDB {describe_server(settings.mongo_uri)}. Ctrl-C ends it.")
+    return settings, f"the database MongoDB {describe_server(settings.mongo_uri)}"
+
+
+def _run_alone(member: Member, say: Say, ready: str) -> None:
     with SignalPauses() as pauses:
-        family = Family([worker_member(settings)], say, pauses)
+        family = Family([member], say, pauses)
         try:
             if family.start():
+                say(ready)
                 family.run()
         finally:
             family.stop()

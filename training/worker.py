@@ -6,13 +6,12 @@ Start it with `python -m training.worker`; it needs MONGO_URI.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
 from contextlib import suppress
-
-from celery.exceptions import WorkerShutdown
-from celery.signals import worker_ready, worker_shutting_down
+from queue import SimpleQueue
 
 from datasets.cache import DatasetCache
 from notifications.notifier import notifier
@@ -23,7 +22,8 @@ from training.devices import DeviceMissing, LocalDevice, find_devices
 from training.housekeeping import Housekeeper
 from training.identity import Identity
 from training.presence import Presence
-from training.queue import WAKE, celery_app, queues_of
+from training.queue import celery_app, queues_of
+from training.receiver import Receiver
 from training.supervisor import Supervisor
 from utils import Settings, SettingsError, Unavailable, without_folders
 
@@ -132,40 +132,27 @@ def main() -> int:
         return 1
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("pymongo").setLevel(logging.WARNING)
+    # A handler may interrupt whoever holds the lock of an event; this queue is made for that.
+    signals: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: signals.put(received))
     logger.info("training on %s", ", ".join(f"{device} ({device.name})" for device in devices))
     store = Store(settings)
     crew = Crew(store, settings, devices)
-    app = celery_app(settings)
-    app.task(crew.call, name=WAKE)
-
-    def stop_working(**_: object) -> None:
-        crew.stop()
-
-    def end_at_once(*_: object) -> None:
-        """Celery notices a signal only between two polls of a few seconds, and no task of ours needs to be awaited."""
-        crew.stop()
-        raise WorkerShutdown(0)
-
-    def take_signals(**_: object) -> None:
-        signal.signal(signal.SIGTERM, end_at_once)
-
-    # Celery sets its own in between; a worker that is told to end while it starts must not leave a job to its lease.
-    take_signals()
-    worker_ready.connect(take_signals)
-    worker_shutting_down.connect(stop_working)
-    arguments = ["worker", "--pool=solo", "--concurrency=1", "--without-gossip", "--without-mingle"]
-    listening = f"--queues={','.join(queues_of(device.kind for device in devices))}"
-    try:
-        crew.start()
-        app.worker_main([*arguments, "--without-heartbeat", listening, f"--loglevel={settings.log_level}"])
-    except SystemExit as end:
-        return int(end.code or 0)
-    finally:
-        crew.stop()
-        crew.join()
-        store.close()
+    crew.start()
+    listening = queues_of(device.kind for device in devices)
+    Receiver(celery_app(settings), listening, crew.call, settings.log_level).thread.start()
+    signals.get()
+    logger.info("asked to stop")
+    crew.stop()
+    crew.join()
+    store.close()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # The receiver may be waiting for its broker, and nothing of it is worth waiting for.
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

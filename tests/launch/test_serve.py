@@ -134,10 +134,22 @@ def test_with_its_parent_killed_nothing_lingers_and_the_next_start_needs_no_hand
     until(lambda: not processes_on(data_dir), "nothing lingers")
 
 
-def test_a_worker_alone_needs_a_database(data_dir: Path):
-    program = Program(data_dir, "worker")
+@pytest.mark.parametrize(("command", "name"), [("worker", "worker"), ("web", "web server")])
+def test_a_part_alone_needs_a_database(data_dir: Path, command: str, name: str):
+    program = Program(data_dir, command)
     assert program.process.wait(10) == 1
-    assert "a worker alone needs MONGO_URI" in program.said
+    assert f"a {name} alone needs MONGO_URI" in program.said
+
+
+def test_a_web_server_alone_starts_neither_database_nor_worker(data_dir: Path, mongo_uri: str):
+    program = Program(data_dir, "web", MONGO_URI=mongo_uri)
+    until(lambda: "Ctrl-C ends it" in program.said or program.process.poll() is not None, "ready")
+    assert f"Web server at {program.address} for the database MongoDB" in program.said
+    assert program.get("/ready")[0] == 200
+    assert not process_of_worker(data_dir)
+    assert program.end() == 0
+    assert processes_on(data_dir) == []
+    assert not (data_dir / "mongo").exists()
 
 
 def test_a_worker_alone_starts_neither_database_nor_web_server(data_dir: Path, mongo_uri: str):

@@ -42,14 +42,19 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture
-def shades(caller: Caller) -> str:
-    """A classification project of six dark and six bright pictures."""
-    name = caller.project("shades", "classification", "dark|bright")
+def shade_project(caller: Caller, name: str = "shades") -> str:
+    """Make a classification project of six dark and six bright pictures; gives its name."""
+    caller.project(name, "classification", "dark|bright")
     for number in range(12):
         label, value = ("dark", 50) if number % 2 else ("bright", 200)
         assert caller.place(name, f"{number}.png", label, shade(value, number)).status_code == 200
     return name
+
+
+@pytest.fixture
+def shades(caller: Caller) -> str:
+    """A project that trains in a few seconds."""
+    return shade_project(caller)
 
 
 def supervisor(store: Store, settings: Settings) -> Supervisor:
@@ -90,6 +95,17 @@ def wait_for_epoch(store: Store, job_id: ObjectId, attempt: int = 1) -> Job:
         return job if job.attempt == attempt and job.epoch >= 1 else None
 
     job: Job = wait_until(trains, 90)
+    return job
+
+
+def wait_for_checkpoint(store: Store, job_id: ObjectId, epoch: int, attempt: int = 1) -> Job:
+    """The job once this attempt has left a checkpoint of at least this epoch."""
+
+    def kept() -> Job | None:
+        job = store.jobs.get(job_id)
+        return job if job.attempt == attempt and job.checkpoint and job.checkpoint.epoch >= epoch else None
+
+    job: Job = wait_until(kept, 90)
     return job
 
 

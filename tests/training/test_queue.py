@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import shutil
 import socket
+import ssl
+import subprocess
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +39,45 @@ def test_a_broker_that_accepts_and_then_says_nothing_is_not_waited_for():
         started = time.monotonic()
         wake(queue)
         assert time.monotonic() - started < 15
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl on this machine: apt-get install openssl")
+def test_a_broker_over_tls_must_be_the_one_that_its_certificate_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    making = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *files, *name]
+    subprocess.run(making, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept_until_closed, args=(listener, context), daemon=True).start()
+        port = listener.getsockname()[1]
+        assert refusal(f"amqps://localhost:{port}//") == "self-signed certificate"
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert "not valid for '127.0.0.1'" in refusal(f"amqps://127.0.0.1:{port}//")
+        assert refusal(f"amqps://localhost:{port}//") == ""
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def accept_until_closed(listener: socket.socket, context: ssl.SSLContext) -> None:
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        try:
+            context.wrap_socket(connection, server_side=True).close()
+        except OSError:
+            connection.close()
+
+
+def refusal(url: str) -> str:
+    """What is wrong with the broker's certificate; nothing when it is taken."""
+    try:
+        celery_app(Settings(broker_url=url), sends=True).connection_for_write().transport.establish_connection()
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    except OSError:
+        return ""  # it is no broker
+    raise AssertionError("a broker that says nothing was believed")

@@ -6,25 +6,13 @@ import os
 import signal
 
 import pytest
-from bson import ObjectId
 from flask.testing import FlaskClient
 
-from storage.job import Job, JobState
+from storage.job import JobState
 from storage.store import Store
 from tests.conftest import Caller, start_worker, wait_until
-from tests.training.conftest import infer, is_gone, shade, start_training, training_of, wait_for
+from tests.training.conftest import infer, is_gone, shade, start_training, training_of, wait_for, wait_for_checkpoint
 from utils import Settings
-
-
-def wait_for_checkpoint(store: Store, job_id: ObjectId, epoch: int, attempt: int = 1) -> Job:
-    """The job once this attempt has left a checkpoint of at least this epoch."""
-
-    def kept() -> Job | None:
-        job = store.jobs.get(job_id)
-        return job if job.attempt == attempt and job.checkpoint and job.checkpoint.epoch >= epoch else None
-
-    job: Job = wait_until(kept, 90)
-    return job
 
 
 def checkpoints(store: Store) -> int:
