@@ -15,8 +15,10 @@ QUEUE = "diyml"
 WAKE = "diyml.wake"
 _POLLING_SECONDS = 0.2
 _CONNECT_SECONDS = 4
-_ANSWER_SECONDS = 2
-_BOUNDED = {"read_timeout": _ANSWER_SECONDS, "write_timeout": _ANSWER_SECONDS}
+_ANSWER_SECONDS = 1
+# Whoever asks for a training waits for the broker as well: one try to connect, and no second one after a pause.
+_SENDS_CONNECT_SECONDS = 1
+_BOUNDED = {"read_timeout": _ANSWER_SECONDS, "write_timeout": _ANSWER_SECONDS, "max_retries": 1, "interval_start": 0}
 
 
 def broker_url(settings: Settings) -> str:
@@ -49,7 +51,7 @@ def celery_app(settings: Settings, sends: bool = False) -> Celery:
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_connection_timeout=_CONNECT_SECONDS,
+        broker_connection_timeout=_SENDS_CONNECT_SECONDS if sends else _CONNECT_SECONDS,
     )
     if url.startswith("mongodb"):
         app.conf.broker_transport_options = {"polling_interval": _POLLING_SECONDS}
