@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import os
+import select
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.util import import_app
+from gunicorn.workers.gthread import ThreadWorker
 
 from launch.members import WEB_STOP_SECONDS
 from utils import Settings
 
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - gunicorn makes a file of its own there, with a random name
+
+
+class WebWorker(ThreadWorker):
+    """Gunicorn's threaded worker, with an end that leaves no connection hanging.
+
+    Gunicorn's own keeps the port open until its last request is answered. Whoever connects meanwhile waits in vain, and
+    so does whoever connected a moment before the signal and was not accepted yet.
+    """
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """On the way out, take in what has connected already, then refuse further connections."""
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            while select.select([listener], [], [], 0)[0]:
+                self.accept(listener)
+            listener.close()
+        self.sockets = []
 
 
 class WebServer(BaseApplication):
@@ -45,7 +66,7 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "bind": f"{host}:{settings.port}",
         "workers": settings.web_workers,
         "threads": settings.web_threads,
-        "worker_class": "gthread",
+        "worker_class": WebWorker,
         "post_worker_init": _tell_when_stopping,
         "proc_name": "diyml-web",
         "loglevel": settings.log_level.lower(),
