@@ -28,11 +28,11 @@ class WebWorker(ThreadWorker):
         super().set_accept_enabled(enabled)
         if enabled or self.alive:
             return
-        for listener in self.sockets:
+        for listener in list(self.sockets):
             while select.select([listener], [], [], 0)[0]:
                 self.accept(listener)
             listener.close()
-        self.sockets = []
+        self.sockets: list[Any] = []
 
 
 class WebServer(BaseApplication):

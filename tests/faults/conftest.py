@@ -81,7 +81,8 @@ class Platform:
     def call(self, method: str, path: str, **parameters: Any) -> requests.Response:
         """Send JSON with the token, the platform's own user's unless another is given."""
         body = {"api_token": self.token, **parameters}
-        return requests.request(method, f"http://127.0.0.1:{self.port}{path}", json=body, timeout=30)
+        sent = {"params" if method == "GET" else "json": body}
+        return requests.request(method, f"http://127.0.0.1:{self.port}{path}", timeout=30, **sent)  # type: ignore[arg-type]
 
     def insist(self, method: str, path: str, **parameters: Any) -> requests.Response:
         """Send until the platform answers with anything but 5xx."""
@@ -99,22 +100,27 @@ class Platform:
     def prepare(self) -> None:
         """One user with one project of two classes and a few images."""
         self.token = self.sign_up("ada")
-        self.call("PUT", "/upload/project", project_name="shades", project_type="classification")
-        self.call("PUT", "/upload/class_info", project_name="shades", class_info="dark|bright")
-        for number in range(12):
-            assert self.place(f"first-{number}", number)
+        self.fill("shades", 12)
 
-    def place(self, name: str, number: int) -> bool:
+    def fill(self, project: str, images: int, **token: str) -> None:
+        """A project of two classes with a few images."""
+        self.call("PUT", "/upload/project", project_name=project, project_type="classification", **token)
+        self.call("PUT", "/upload/class_info", project_name=project, class_info="dark|bright", **token)
+        for number in range(images):
+            assert self.place(f"{project}-{number}", number, project, **token)
+
+    def place(self, name: str, number: int, project: str = "shades", **token: str) -> bool:
         """Upload one image; remembered when it was acknowledged."""
         content = shade(50 if number % 2 else 200, number)
         try:
             answer = self.call(
                 "PUT",
                 "/upload/data_point",
-                project_name="shades",
+                project_name=project,
                 data_point_name=name,
                 image_data=encoded(content),
                 label_data="dark" if number % 2 else "bright",
+                **token,
             )
         except requests.RequestException:
             return False
@@ -122,9 +128,10 @@ class Platform:
             self.acknowledged[name] = hashlib.sha256(content).hexdigest()
         return answer.status_code == 200
 
-    def train(self, epochs: int) -> None:
+    def train(self, epochs: int, image_size: int = 32) -> None:
         """Start a training."""
-        answer = self.insist("PUT", "/train", project_name="shades", train_split=0.8, epochs=epochs, image_size=32)
+        wish = {"train_split": 0.8, "epochs": epochs, "image_size": image_size}
+        answer = self.insist("PUT", "/train", project_name="shades", **wish)
         assert answer.status_code in (200, 409), answer.text
 
     def training(self) -> dict[str, Any]:

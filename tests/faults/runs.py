@@ -32,6 +32,10 @@ class Run:
         """How many of something, at the scale asked for."""
         return max(least, round(full * self.scale))
 
+    def wait(self, shortest: float, longest: float) -> None:
+        """Let a random time pass."""
+        time.sleep(self.random.uniform(shortest, longest))  # chance is what is waited for, not an event
+
     def tell(self, figure: str) -> None:
         """Report what was measured."""
         self.figures.append(figure)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from bson import ObjectId
@@ -68,8 +69,7 @@ def _claimed(site: Site, run: Run, usual: float, caller: Caller, project: str) -
     """A training at a random moment between its claim and its end, and who runs it."""
     job_id = start_training(caller, project, EPOCHS)
     worker: Worker = wait_until(lambda: site.holder(job_id), 60)
-    due = time.monotonic() + run.random.uniform(0, 0.9 * usual)
-    wait_until(lambda: time.monotonic() >= due, usual + 10, every=0.01)
+    run.wait(0, 0.9 * usual)
     return job_id, worker
 
 
@@ -102,7 +102,11 @@ def _wake_and_kill(site: Site, silent: list[Silent]) -> None:
     before = [site.store.jobs.get(entry.job_id) for entry in silent]
     for entry in silent[::2]:
         entry.worker.signal_all(signal.SIGCONT)
-        wait_until(lambda worker=entry.worker: not worker.trainings(), 30)
+        wait_until(partial(_trains_no_more, entry.worker), 30)
     for entry in silent[1::2]:
         site.dismiss(entry.worker)
     assert [site.store.jobs.get(entry.job_id) for entry in silent] == before
+
+
+def _trains_no_more(worker: Worker) -> bool:
+    return not worker.trainings()
