@@ -82,7 +82,7 @@ class Platform:
         """Send JSON with the token, the platform's own user's unless another is given."""
         body = {"api_token": self.token, **parameters}
         sent = {"params" if method == "GET" else "json": body}
-        return requests.request(method, f"http://127.0.0.1:{self.port}{path}", timeout=30, **sent)  # type: ignore[arg-type]
+        return requests.request(method, f"http://127.0.0.1:{self.port}{path}", timeout=30, **sent)
 
     def insist(self, method: str, path: str, **parameters: Any) -> requests.Response:
         """Send until the platform answers with anything but 5xx."""
