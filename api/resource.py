@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from api.parameters import parameters, parse
 from api.platform import Platform, Services
 from storage.users import User
-from utils import Unauthenticated
+from utils import DatabaseSilent, Unauthenticated
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -42,9 +42,13 @@ class PlatformResource(Resource):
     def dispatch_request(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
         """Authenticate as the route declares, then run the method."""
         access = self._access["GET" if request.method == "HEAD" else request.method]
-        if access is Access.TOKEN:
-            self.user = self._authenticate()
-        return super().dispatch_request(*args, **kwargs)
+        try:
+            if access is Access.TOKEN:
+                self.user = self._authenticate()
+            return super().dispatch_request(*args, **kwargs)
+        except DatabaseSilent:
+            self._platform.database_was_silent()
+            raise
 
     @property
     def services(self) -> Services:
