@@ -22,8 +22,8 @@ import requests
 
 from storage.mongod import EmbeddedMongod
 from storage.store import Store
+from tests.cluster.rabbitmq import MISSING, SERVER, RabbitMQ
 from tests.conftest import PASSWORD, ROOT, encoded, wait_until
-from tests.faults.rabbitmq import RabbitMQ, find_rabbitmq
 from tests.faults.runs import (  # noqa: F401 - hooks and a fixture
     pytest_addoption,
     pytest_runtest_makereport,
@@ -219,14 +219,15 @@ def end(platform: Platform) -> None:
 @pytest.fixture
 def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
     """A started RabbitMQ of its own."""
-    if find_rabbitmq() is None:
-        pytest.skip("needs rabbitmq-server")
+    if SERVER is None:
+        pytest.skip(MISSING)
     node = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
     try:
         node.start()
         yield node
     finally:
-        node.close()
+        node.thaw()
+        node.stop()
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import pytest
 from launch.family import Member
 from launch.members import mongod_member
 from storage.mongod import EmbeddedMongod
+from tests.cluster.rabbitmq import RabbitMQ
 from tests.conftest import wait_until
 from tests.faults.conftest import Platform, end, free_port
 from tests.faults.invariants import check
-from tests.faults.rabbitmq import RabbitMQ
 from tests.faults.runs import Run
 from tests.faults.traffic import Traffic
 from utils import Settings
@@ -98,7 +98,7 @@ def test_a_database_that_is_away_costs_nothing_but_the_time(
 def test_a_broker_that_is_away_hinders_nobody(distributed: Platform, rabbitmq: RabbitMQ, run: Run, how: str) -> None:
     parts = {
         "stopped": Part(rabbitmq.stop, rabbitmq.start),
-        "frozen": Part(lambda: rabbitmq.signal(signal.SIGSTOP), lambda: rabbitmq.signal(signal.SIGCONT)),
+        "frozen": Part(rabbitmq.freeze, rabbitmq.thaw),
     }
     _live_through(distributed, run, parts[how], f"RabbitMQ {how}", all_work=True)
 
