@@ -18,7 +18,8 @@ _CONNECT_SECONDS = 4
 _ANSWER_SECONDS = 1
 # Whoever asks for a training waits for the broker as well: one try to connect, and no second one after a pause.
 _SENDS_CONNECT_SECONDS = 1
-_BOUNDED = {"read_timeout": _ANSWER_SECONDS, "write_timeout": _ANSWER_SECONDS, "max_retries": 1, "interval_start": 0}
+_ONE_TRY = {"max_retries": 1, "interval_start": 0}
+_BOUNDED = {"read_timeout": _ANSWER_SECONDS, "write_timeout": _ANSWER_SECONDS, **_ONE_TRY}
 
 
 def broker_url(settings: Settings) -> str:
@@ -40,6 +41,8 @@ def celery_app(settings: Settings, sends: bool = False) -> Celery:
         sends: whoever sends waits a few seconds for the broker and no longer; a receiver waits as long as it takes.
     """
     url = broker_url(settings)
+    if sends and url.startswith("mongodb"):
+        url = _answering_soon(url)
     app = Celery("diyml", broker=url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
@@ -54,11 +57,18 @@ def celery_app(settings: Settings, sends: bool = False) -> Celery:
         broker_connection_timeout=_SENDS_CONNECT_SECONDS if sends else _CONNECT_SECONDS,
     )
     if url.startswith("mongodb"):
-        app.conf.broker_transport_options = {"polling_interval": _POLLING_SECONDS}
+        app.conf.broker_transport_options = {"polling_interval": _POLLING_SECONDS, **(_ONE_TRY if sends else {})}
     else:
         app.conf.task_default_queue_type = "quorum"
         app.conf.broker_transport_options = {"confirm_publish": True, **(_BOUNDED if sends else {})}
     return app
+
+
+def _answering_soon(url: str) -> str:
+    """The URL of a MongoDB with a bound for every operation: by default a client waits half a minute or for good."""
+    parts = urlsplit(url)
+    query = "&".join(filter(None, [parts.query, f"timeoutMS={_ANSWER_SECONDS * 1000}"]))
+    return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", query, ""))
 
 
 def wake(app: Celery) -> None:
