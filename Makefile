@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCK := $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.10 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test lint format bench demo lock clean
+.PHONY: help install install-dev run test faults lint format bench demo lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ run: install ## Start DIYML; ARGS="--port 7002" for options
 
 test: install-dev ## Run the tests; ARGS="tests/launch -k port" for some of them
 	$(BIN)/python -m pytest $(ARGS)
+
+faults: install-dev ## Run the long fault runs (40 minutes); ARGS="--seed 7 -k mongod" for some of them
+	$(BIN)/python -m pytest -m long tests/faults $(ARGS)
 
 lint: install-dev ## Check style and types
 	$(BIN)/python -m ruff check .

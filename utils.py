@@ -301,6 +301,10 @@ class Unavailable(DomainError):
     code = "unavailable"
 
 
+class DatabaseSilent(Unavailable):
+    """The database cannot be reached, and whoever asks it next will wait in vain as well."""
+
+
 _INHERITED = (
     "PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "OMP_NUM_THREADS",
     "OMP_WAIT_POLICY",

@@ -19,6 +19,7 @@ from utils import Settings, Unavailable
 
 _SILENT = "the database does not answer: try again in a moment"
 _RETRY_AFTER_SECONDS = 2
+_SPARED_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Platform:
         self._lock = threading.Lock()
         self._services: Services | None = None
         self._failed_at = float("-inf")
+        self._silent_until = float("-inf")
 
     @cached_property
     def settings(self) -> Settings:
@@ -65,14 +67,24 @@ class Platform:
         """The services.
 
         Raises:
-            Unavailable: the database does not answer; the next call tries again.
+            Unavailable: the database does not answer; the next call tries again, though not at once.
         """
+        if time.monotonic() < self._silent_until:
+            raise Unavailable(_SILENT, retry_after_seconds=_RETRY_AFTER_SECONDS)
         if self._services is None:
             came = time.monotonic()
             with self._lock:
                 if self._services is None:
                     self._services = self._open_unless_failed(came)
         return self._services
+
+    def database_was_silent(self) -> None:
+        """A request waited for the database in vain.
+
+        Those that waited for its thread meanwhile are told so at once, not one after the other; else a crowd would
+        keep every thread busy with waiting.
+        """
+        self._silent_until = time.monotonic() + _SPARED_SECONDS
 
     def _open_unless_failed(self, came: float) -> Services:
         """Callers that wait while one tries in vain are told so at once, not one after the other."""

@@ -17,7 +17,7 @@ from api.idempotency import once, sent_key
 from api.parameters import parameters, parse
 from api.platform import Platform, Services
 from storage.users import User
-from utils import Unauthenticated
+from utils import DatabaseSilent, Unauthenticated
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -48,11 +48,17 @@ class PlatformResource(Resource):
     def dispatch_request(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
         """Authenticate as the route declares, then run the method."""
         access = self._access["GET" if request.method == "HEAD" else request.method]
-        if access is Access.TOKEN:
+        try:
+            if access is not Access.TOKEN:
+                return super().dispatch_request(*args, **kwargs)
             self.user = self._authenticate()
-            if not self.reads() and (key := sent_key()) is not None:
-                return self._once(key, lambda: super(PlatformResource, self).dispatch_request(*args, **kwargs))
-        return super().dispatch_request(*args, **kwargs)
+            key = None if self.reads() else sent_key()
+            if key is None:
+                return super().dispatch_request(*args, **kwargs)
+            return self._once(key, lambda: super(PlatformResource, self).dispatch_request(*args, **kwargs))
+        except DatabaseSilent:
+            self._platform.database_was_silent()
+            raise
 
     def reads(self) -> bool:
         """Whether this call changes nothing; it is then made anew whatever its idempotency key."""

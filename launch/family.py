@@ -19,7 +19,8 @@ TETHER = Path(__file__).with_name("tether.py")
 LARGE_LOG_BYTES = 10_000_000
 LOOK_SECONDS = 0.02
 FIRST_PAUSE_SECONDS = 0.25
-LONGEST_PAUSE_SECONDS = 30.0
+# However often it ends, a member is back within half a minute, its own start included.
+LONGEST_PAUSE_SECONDS = 15.0
 STEADY_SECONDS = 30.0
 
 

@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import shutil
 from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.util import import_app
+from gunicorn.workers.gthread import ThreadWorker
 
 from launch.members import WEB_STOP_SECONDS
 from utils import Settings, configure_libraries
 
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - gunicorn makes a file of its own there, with a random name
+
+
+class WebWorker(ThreadWorker):
+    """Gunicorn's threaded worker, with an end that leaves no connection hanging.
+
+    Gunicorn's own keeps the port open until its last request is answered. Whoever connects meanwhile waits in vain, and
+    so does whoever connected a moment before the signal and was not accepted yet.
+    """
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """On the way out, take in what has connected already, then refuse further connections."""
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in list(self.sockets):
+            while select.select([listener], [], [], 0)[0]:
+                self.accept(listener)
+            listener.close()
+        self.sockets: list[Any] = []
 
 
 class WebServer(BaseApplication):
@@ -90,7 +111,7 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "bind": f"{host}:{settings.port}",
         "workers": settings.web_workers,
         "threads": settings.web_threads,
-        "worker_class": "gthread",
+        "worker_class": WebWorker,
         "proc_name": "diyml-web",
         "loglevel": settings.log_level.lower(),
         # A thread may take its time over a slow upload; this is about a process whose main loop hangs.

@@ -19,19 +19,18 @@ from pymongo.errors import (
     ConnectionFailure,
     DocumentTooLarge,
     ExecutionTimeout,
-    NetworkTimeout,
     PyMongoError,
     WTimeoutError,
 )
 
-from utils import InvalidInput, NotFound, Settings, Unavailable
+from utils import DatabaseSilent, InvalidInput, NotFound, Settings, Unavailable
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 2
 _OPERATION_TIMEOUT_MS = 3500
 _BATCH = 1000
-_UNREACHABLE = (ConnectionFailure, ExecutionTimeout, NetworkTimeout, WTimeoutError)
+_SILENT = "the database does not answer: try again in a moment"
 
 Document = dict[str, Any]
 T = TypeVar("T", bound=type)
@@ -113,10 +112,10 @@ def _shielded_rows(rows: Iterator[Any]) -> Iterator[Any]:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except _UNREACHABLE as error:
-        raise Unavailable(
-            "the database does not answer: try again in a moment", retry_after_seconds=RETRY_AFTER_SECONDS
-        ) from error
+    except ConnectionFailure as error:
+        raise DatabaseSilent(_SILENT, retry_after_seconds=RETRY_AFTER_SECONDS) from error
+    except (ExecutionTimeout, WTimeoutError) as error:
+        raise Unavailable(_SILENT, retry_after_seconds=RETRY_AFTER_SECONDS) from error
     except DocumentTooLarge as error:
         raise InvalidInput("too much for one record: send fewer or shorter values") from error
     except CorruptGridFile as error:

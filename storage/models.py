@@ -98,6 +98,11 @@ class Models:
         """Delete a model, then its files."""
         self._delete({"_id": model_id})
 
+    def delete_of(self, job_id: ObjectId) -> None:
+        """Delete what attempts of a job left that were lost between their model and its end; for the attempt that has
+        the job now, before it makes its own."""
+        self._delete({"job_id": job_id})
+
     def delete_all(self, project_id: ObjectId) -> None:
         """Delete every model of a project, then their files."""
         self._delete({"project_id": project_id})

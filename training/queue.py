@@ -18,8 +18,11 @@ QUEUE = "diyml"  # of jobs that may run on anything
 WAKE = "diyml.wake"
 _POLLING_SECONDS = 0.2
 _CONNECT_SECONDS = 4
-_ANSWER_SECONDS = 2
-_BOUNDED = {"read_timeout": _ANSWER_SECONDS, "write_timeout": _ANSWER_SECONDS}
+_ANSWER_SECONDS = 1
+# Whoever asks for a training waits for the broker as well: one try to connect, and no second one after a pause.
+_SENDS_CONNECT_SECONDS = 1
+_ONE_TRY = {"max_retries": 1, "interval_start": 0}
+_BOUNDED = {"read_timeout": _ANSWER_SECONDS, "write_timeout": _ANSWER_SECONDS, **_ONE_TRY}
 
 
 def queue_name(choice: DeviceChoice) -> str:
@@ -53,6 +56,8 @@ def celery_app(settings: Settings, sends: bool = False) -> Celery:
     """
     url = broker_url(settings)
     on_mongodb = url.startswith("mongodb")
+    if sends and on_mongodb:
+        url = _answering_soon(url)
     app = Celery("diyml", broker=url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],
@@ -65,10 +70,10 @@ def celery_app(settings: Settings, sends: bool = False) -> Celery:
         worker_hijack_root_logger=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_connection_timeout=_CONNECT_SECONDS,
+        broker_connection_timeout=_SENDS_CONNECT_SECONDS if sends else _CONNECT_SECONDS,
     )
     if on_mongodb:
-        app.conf.broker_transport_options = {"polling_interval": _POLLING_SECONDS}
+        app.conf.broker_transport_options = {"polling_interval": _POLLING_SECONDS, **(_ONE_TRY if sends else {})}
     else:
         if url.startswith("amqps:"):
             # Without a name to compare, any certificate that anybody we trust gave to anybody would do.
@@ -80,6 +85,13 @@ def celery_app(settings: Settings, sends: bool = False) -> Celery:
 def _queue(name: str, quorum: bool) -> Queue:
     kind = {"queue_arguments": {"x-queue-type": "quorum"}} if quorum else {}
     return Queue(name, Exchange(QUEUE), routing_key=name, durable=True, **kind)
+
+
+def _answering_soon(url: str) -> str:
+    """The URL of a MongoDB with a bound for every operation: by default a client waits half a minute or for good."""
+    parts = urlsplit(url)
+    query = "&".join(filter(None, [parts.query, f"timeoutMS={_ANSWER_SECONDS * 1000}"]))
+    return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", query, ""))
 
 
 def wake(app: Celery, choice: DeviceChoice = DeviceChoice.ANY) -> None:

@@ -96,6 +96,8 @@ class Supervisor:
 
     def _train(self, job: Job, folder: Path, progress: Progress, heart: Heart) -> None:
         folder.mkdir(parents=True)
+        if job.attempt > 1:
+            self._persist(lambda: self._store.models.delete_of(job.id))
         try:
             dataset = self._materialise(job)
         except OSError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.conftest import encoded, wait_until
@@ -14,6 +16,7 @@ PARTS = {
     "web server": "launch.web",
     "database": "mongod",
 }
+CROWD = 60  # several times as many as the web server has threads
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -39,6 +42,21 @@ def test_killing_everything_at_once_loses_nothing(platform: Platform) -> None:
     platform.start()
     assert platform.call("GET", result).json() == answer
     all_is_well(platform)
+
+
+def test_a_database_that_stands_still_makes_no_crowd_wait(platform: Platform) -> None:
+    (mongod,) = platform.members("mongod")
+    mongod.suspend()
+    try:
+        with ThreadPoolExecutor(CROWD) as pool:
+            answers = list(
+                pool.map(lambda _: platform.call("POST", "/upload/project", project_name="shades"), range(CROWD))
+            )
+    finally:
+        mongod.resume()
+    assert {(answer.status_code, "Retry-After" in answer.headers) for answer in answers} == {(503, True)}
+    assert max(answer.elapsed.total_seconds() for answer in answers) < 5
+    wait_until(lambda: platform.call("POST", "/upload/project", project_name="shades").status_code == 200, 30)
 
 
 def uploading_beside_a_training(platform: Platform, prefix: str) -> Uploader:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -17,13 +19,13 @@ import pathlib, time
 def app(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
         pathlib.Path(__file__).with_name("begun").touch()
-        time.sleep(1)
+        time.sleep(3)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"whole"]
 """
 
 
-def test_a_request_in_flight_is_finished_when_the_server_is_told_to_stop(tmp_path: Path):
+def test_a_server_that_is_told_to_stop_finishes_its_requests_and_refuses_further_ones(tmp_path: Path):
     (tmp_path / "DIYML.py").write_text(SLOW_APP)
     settings = Settings(data_dir=tmp_path / "data", port=free_port(), web_workers=1)
     environment = {**member_environment(settings), "PYTHONPATH": f"{tmp_path}:{ROOT}"}
@@ -38,6 +40,8 @@ def test_a_request_in_flight_is_finished_when_the_server_is_told_to_stop(tmp_pat
             until((tmp_path / "begun").exists, "request begun")
         finally:
             server.terminate()
+        until(lambda: _refuses(settings.port), "further connections are refused")
+        assert answers == []
         client.join()
         assert answers == [(200, b"whole")]
         assert server.wait(20) == 0
@@ -50,6 +54,11 @@ def test_an_ipv6_address_is_put_in_brackets():
 def test_the_app_is_not_loaded_before_the_fork():
     assert not gunicorn_options(Settings()).get("preload_app")
     assert os.sep in gunicorn_options(Settings())["worker_tmp_dir"] or sys.platform != "linux"
+
+
+def _refuses(port: int) -> bool:
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
 
 
 def _get(port: int, path: str) -> tuple[int, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 
@@ -50,6 +51,26 @@ def test_an_interrupted_training_goes_on_from_its_last_checkpoint(
         assert store.database["models"].count_documents({}) == 1
         assert checkpoints(store) == 0
         wait_until(lambda: list((settings.data_dir / "work").iterdir()) == [], 10)
+    finally:
+        worker.terminate()
+        worker.wait(20)
+
+
+def test_a_worker_lost_between_its_model_and_its_jobs_end_leaves_no_second_model(
+    caller: Caller, store: Store, settings: Settings, shades: str
+) -> None:
+    job_id = start_training(caller, shades, epochs=1)
+    lost = store.job_runs.claim("lost")
+    assert lost
+    file = store.artifacts.put(io.BytesIO(b"of the lost worker"), "model.onnx")
+    store.models.create(lost.project_id, job_id, {}, {"model.onnx": file})
+    store.job_runs.release(lost, "lost")
+    worker = start_worker(settings)
+    try:
+        job = wait_for(store, job_id, "succeeded", "failed")
+        models = list(store.database["models"].find({}, {"_id": 1, "version": 1}))
+        assert models == [{"_id": job.model_id, "version": 1}]
+        assert store.database["artifacts.files"].find_one({"_id": file.id}) is None
     finally:
         worker.terminate()
         worker.wait(20)
