@@ -22,7 +22,7 @@ from datasets.images import ImageInfo, read_info
 from datasets.snapshot import Annotation, Dataset, Sample
 from demo import digits
 from demo.write import write_class_folders
-from training.classification import ClassificationParams, ClassificationTrainer
+from training.classification.trainer import ClassificationParams, ClassificationTrainer
 from training.protocol import Workspace
 
 FORMATS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
@@ -83,7 +83,7 @@ def run_baseline(dataset: Dataset, epochs: int, seed: int) -> tuple[float, float
     import torch
     import torchvision
 
-    from training import pixels
+    from training.classification import pixels
 
     started = time.perf_counter()
     torch.manual_seed(seed)

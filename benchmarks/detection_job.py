@@ -28,8 +28,8 @@ from datasets.images import read_info
 from datasets.snapshot import Annotation, Dataset, Sample
 from demo import digits
 from demo.write import write_yolo_layout
-from training.detection import DetectionParams, DetectionTrainer, train_arguments
-from training.detection_files import write_dataset
+from training.detection.files import write_dataset
+from training.detection.trainer import DetectionParams, DetectionTrainer, train_arguments
 from training.protocol import Workspace
 
 _BARE = """

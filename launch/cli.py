@@ -15,7 +15,7 @@ from launch.folder import FolderLock, holder_of, open_folder
 from launch.serve import in_use, serve, serve_web, work
 from launch.workers import list_workers
 from storage.mongod import MongodError
-from training.devices import parse
+from training.worker.devices import parse
 from utils import VERSION, Settings, SettingsError
 
 FAILED, MISUSED = 1, 2

@@ -16,7 +16,7 @@ from launch.folder import BACKEND, FAMILY, MAINTENANCE, FolderLock, Holder, has_
 from launch.members import mongod_member, reachable, web_member, worker_member
 from launch.signals import SignalPauses
 from storage.mongod import EmbeddedMongod, describe_server
-from training.devices import DeviceMissing, find_devices, parse, wants_gpu
+from training.worker.devices import DeviceMissing, find_devices, parse, wants_gpu
 from utils import Settings
 
 Say = Callable[[str], None]

@@ -13,7 +13,7 @@ from storage.checks.check import Check, Finding, Look, check
 from storage.checks.projects import projects_whose_model_is_lost
 from storage.job import Job
 from storage.projects import Project
-from training.housekeeping import Housekeeper
+from training.worker.housekeeping import Housekeeper
 
 _TRAIN = "train the project again, or restore a backup"
 

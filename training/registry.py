@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from training.classification import ClassificationTrainer
-from training.detection import DetectionTrainer
+from training.classification.trainer import ClassificationTrainer
+from training.detection.trainer import DetectionTrainer
 from training.protocol import Trainer
 
 TRAINERS: dict[str, Trainer] = {

@@ -27,7 +27,7 @@ from tests.cluster.hosts import MISSING, Host, Network, possible, run
 from tests.cluster.rabbitmq import RabbitMQ
 from tests.conftest import ROOT, Caller, wait_until
 from tests.training.conftest import is_gone, shade_project, start_training, wait_for, wait_for_checkpoint
-from training.housekeeping import LOST
+from training.worker.housekeeping import LOST
 from utils import Settings
 
 pytestmark = [

@@ -15,7 +15,7 @@ from datasets.snapshot import Annotation, Dataset, Sample
 from inference.detection import DetectionPredictor, letterbox, overlap, suppress
 from inference.protocol import Options, Prediction
 from inference.sessions import open_session
-from training.detection import DetectionParams, DetectionTrainer
+from training.detection.trainer import DetectionParams, DetectionTrainer
 from training.protocol import TrainedModel, Workspace
 
 # Ultralytics and what it uses are told off for their own calls, not for ours.

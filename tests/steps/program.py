@@ -17,16 +17,16 @@ from typing import Any
 
 from pymongo import monitoring
 
-import training.supervisor
+import training.worker.supervisor
 from DIYML import create_app
 from storage.store import Store
 from tests.inference.models import SIZE_PX, brightness_model, classification_card
 from tests.training.conftest import supervisor
-from training.identity import Identity
-from training.keeper import Keeper
 from training.process_tree import ProcessTree
-from training.progress import Progress
 from training.run import RESULT
+from training.worker.identity import Identity
+from training.worker.keeper import Keeper
+from training.worker.progress import Progress
 from utils import Settings
 
 WRITES = ("insert", "update", "delete", "findAndModify")
@@ -96,7 +96,7 @@ def call(settings: Settings, stop: Stop, method: str, path: str, parameters: dic
 
 def work(settings: Settings, stop: Stop) -> int:
     """One job, as a worker sees it through."""
-    training.supervisor.training_process = trained  # type: ignore[assignment]
+    training.worker.supervisor.training_process = trained  # type: ignore[assignment]
     store = Store(settings)
     stop.armed = True
     job = store.job_runs.claim(str(Identity.of_this_process()))

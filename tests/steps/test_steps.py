@@ -29,7 +29,7 @@ from storage.users import User
 from tests.conftest import ROOT, encoded, picture
 from tests.inference.models import store_brightness_model
 from tests.storage.test_sweeper import AT_ONCE
-from training.housekeeping import Housekeeper
+from training.worker.housekeeping import Housekeeper
 from utils import Settings, utc_now
 
 OLD, NEW = picture(seed=1), picture(seed=2)

@@ -7,15 +7,15 @@ from datetime import timedelta
 import pytest
 from bson import ObjectId
 
-import training.news
+import training.worker.news
 from storage.job import Job
 from storage.job_events import Event, News, numbered
 from storage.store import Store
 from storage.sweeper import sweep
 from tests.storage.test_jobs import a_job, claimed
-from training.heart import Heart
-from training.news import LOG_ENDS, news_of
-from training.progress import Progress
+from training.worker.heart import Heart
+from training.worker.news import LOG_ENDS, news_of
+from training.worker.progress import Progress
 from utils import Unavailable, utc_now
 
 LONG_AGO = utc_now() - timedelta(minutes=1)
@@ -147,7 +147,7 @@ def test_a_heart_tells_everything_once_though_the_database_is_away_for_a_while(
 
 
 def test_the_log_that_is_kept_is_bounded_over_all_attempts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.news, "MOST_LOG_LINES", 3)
+    monkeypatch.setattr(training.worker.news, "MOST_LOG_LINES", 3)
     a_job(store, "ada", "p")
     job = claimed(store)
     kept: list[str] = []

@@ -18,8 +18,8 @@ from datasets.cache import DatasetCache
 from storage.job import Job
 from storage.store import Store
 from tests.conftest import Caller, encoded, wait_until
-from training.devices import find_devices
-from training.supervisor import Supervisor
+from training.worker.devices import find_devices
+from training.worker.supervisor import Supervisor
 from utils import Settings
 
 

@@ -20,7 +20,7 @@ from tests.conftest import Caller, picture
 from tests.storage.test_sweeper import AT_ONCE, NONE
 from tests.training.conftest import supervisor
 from training.recording import keep_record, recorded_data
-from training.supervisor import hand_over
+from training.worker.supervisor import hand_over
 from utils import Conflict, Settings
 
 PARAMS = {"epochs": 1, "train_split": 0.8, "seed": 3}

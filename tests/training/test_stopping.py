@@ -15,9 +15,9 @@ from inference.classification import ClassificationPredictor
 from inference.detection import DetectionPredictor
 from inference.sessions import open_session
 from tests.inference.test_detection import squares
-from tests.training.test_classification import Recorder, shapes
-from training.classification import ClassificationParams, ClassificationTrainer
-from training.detection import DetectionParams, DetectionTrainer
+from tests.training.classification.test_classification import Recorder, shapes
+from training.classification.trainer import ClassificationParams, ClassificationTrainer
+from training.detection.trainer import DetectionParams, DetectionTrainer
 from training.protocol import Trainer, Workspace
 from training.stopping import StoppedEarly, Stopping
 

@@ -1,0 +1,49 @@
+"""Everything that goes on in one worker at the same time."""
+
+from __future__ import annotations
+
+import threading
+
+from datasets.cache import DatasetCache
+from notifications.notifier import notifier
+from storage.store import Store
+from training.worker.desk import Desk
+from training.worker.devices import LocalDevice
+from training.worker.housekeeping import Housekeeper
+from training.worker.presence import Presence
+from training.worker.supervisor import Supervisor
+from utils import Settings
+
+
+class Crew:
+    """All threads of a worker: a desk for each device, and those that do what is to be done beside training."""
+
+    def __init__(self, store: Store, settings: Settings, devices: list[LocalDevice]):
+        self._stop = stop = threading.Event()
+        cache = DatasetCache(settings.data_dir / "cache" / "images", settings.dataset_cache_bytes)
+        self._desks = [
+            Desk(store, Supervisor(store, settings, stop, device, cache), device, stop) for device in devices
+        ]
+        self._threads = [desk.thread for desk in self._desks]
+        self._threads += [Housekeeper(store, stop).thread, Presence(store, devices, stop).thread]
+        self._threads.append(notifier(store, settings, stop).thread)
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def call(self) -> None:
+        """There may be something to do; the first desk whose device fits takes it."""
+        for desk in self._desks:
+            desk.call()
+
+    def stop(self) -> None:
+        """Ask all to end."""
+        self._stop.set()
+        self.call()
+
+    def join(self) -> None:
+        """Wait until all have ended."""
+        for thread in self._threads:
+            thread.join()
