@@ -41,8 +41,9 @@ install-dev: install ## The same, with the tools for test and lint
 run: install ## Start DIYML; ARGS="--port 7002" for options
 	@exec $(BIN)/python DIYML.py $(ARGS)
 
+# Three at a time: most tests wait for processes of their own.
 test: install-dev ## Run the tests; ARGS="tests/launch -k port" for some of them
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 faults: install-dev ## Run the long fault runs (40 minutes); ARGS="--seed 7 -k mongod" for some of them
 	$(BIN)/python -m pytest -m long tests/faults $(ARGS)

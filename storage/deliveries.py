@@ -17,7 +17,7 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from storage.database import Database, Document, shielded
+from storage.database import Database, Document, newest_first, shielded
 from storage.lanes import Lane
 from utils import Conflict, NotFound, utc_now
 
@@ -137,14 +137,8 @@ class Deliveries:
         Args:
             before: `created_at` and id of the one after which to go on.
         """
-        query: Document = {"lane_id": lane_id}
-        if before:
-            created_at, id = before
-            query["$or"] = [{"created_at": {"$lt": created_at}}, {"created_at": created_at, "_id": {"$lt": id}}]
-        if state:
-            query["state"] = state.value
-        rows = self._deliveries.find(query).sort([("created_at", -1), ("_id", -1)]).limit(limit)
-        return [_delivery(row) for row in rows]
+        query: Document = {"lane_id": lane_id, **({"state": state.value} if state else {})}
+        return [_delivery(row) for row in newest_first(self._deliveries, query, limit, before)]
 
     def take(self, lane: Lane) -> Delivery | None:
         """The next that is due, counted as tried; None when nothing is.

@@ -18,7 +18,7 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from storage.attempts import delete_checkpoint
-from storage.database import Database, Document, every, shielded
+from storage.database import Database, Document, every, newest_first, shielded
 from storage.device import DeviceChoice, DeviceKind
 from storage.files import Files, HeldFile, StoredFile
 from storage.job import WITHOUT_BULK, Job, JobState, job_of, queued_job, told
@@ -138,15 +138,11 @@ class Jobs:
             before: `created_at` and id of the job after which to go on.
         """
         query: Document = {"owner_id": owner_id}
-        if before:
-            created_at, job_id = before
-            query["$or"] = [{"created_at": {"$lt": created_at}}, {"created_at": created_at, "_id": {"$lt": job_id}}]
         if state:
             query["state"] = state.value
         if project_id:
             query["project_id"] = project_id
-        rows = self._jobs.find(query, WITHOUT_BULK).sort([("created_at", -1), ("_id", -1)]).limit(limit)
-        return [job_of(row) for row in rows]
+        return [job_of(row) for row in newest_first(self._jobs, query, limit, before, WITHOUT_BULK)]
 
     def latest(self, project_ids: list[ObjectId]) -> dict[ObjectId, Job]:
         """The newest job of each project that has one, without logs and history."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
+import tempfile
+import time
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 
+from launch.serving import serving_checks
+from storage.checks.check import Look
+from storage.checks.inspection import inspect
+from storage.checks.registry import CHECKS
 from storage.job import JobState, job_of
 from storage.store import Store
-from storage.sweeper import sweep
+from storage.sweeper import GRACE, sweep
+from utils import Settings, utc_now
 
 # Older than this is what a run left before its last step; what is younger may be under way.
 AT_ONCE = timedelta(seconds=-2)
@@ -19,7 +26,16 @@ def check(store: Store) -> None:
     file. Call it when nothing is under way."""
     _check_jobs(store)
     _check_projects(store)
-    _check_images(store)
+    fsck(store, GRACE)
+
+
+def fsck(store: Store, grace: timedelta) -> None:
+    """See that `diyml fsck` finds nothing, neither young nor old."""
+    with tempfile.TemporaryDirectory() as folder:
+        look = Look(store, Settings(data_dir=Path(folder)), utc_now() - grace)
+        results = inspect(look, (*CHECKS, *serving_checks(look)), False, time.sleep)
+        found = [finding.where for result in results for finding, _ in result.open]
+    assert not found, found
 
 
 def orphans(store: Store) -> dict[str, int]:
@@ -36,6 +52,7 @@ def sweep_and_check(store: Store) -> None:
     check(store)
     sweep(store, AT_ONCE)
     check(store)
+    fsck(store, AT_ONCE)
     assert not any(orphans(store).values()), orphans(store)
 
 
@@ -75,11 +92,3 @@ def _check_projects(store: Store) -> None:
         if succeeded:
             newest = max(versions, key=lambda model_id: versions[model_id])
             assert project["model_id"] == newest, f"{project['name']} is not served by its newest model"
-            for file in store.models.get(newest).files.values():
-                assert hashlib.sha256(store.artifacts.read(file.file_id)).hexdigest() == file.sha256
-
-
-def _check_images(store: Store) -> None:
-    for row in store.database["images"].find({}, {"name": 1, "file_id": 1, "sha256": 1}):
-        content = store.image_files.read(row["file_id"])
-        assert hashlib.sha256(content).hexdigest() == row["sha256"], f"{row['name']} is damaged"

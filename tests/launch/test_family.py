@@ -137,7 +137,7 @@ def test_a_tethered_process_goes_when_its_parent_is_killed(tmp_path, way: str):
 
 
 def test_a_long_log_is_moved_aside_while_its_member_goes_on_writing(tmp_path, members, said, pauses):
-    chatter = "import sys\nwhile True: sys.stdout.write('x' * 999_999 + chr(10)); sys.stdin.read(1)"
+    chatter = "import time\nprint('x' * 10_500_000, flush=True)\nwhile True: print('x', flush=True); time.sleep(0.1)"
     member = stand_in(tmp_path, "talker", chatter)
     members.append(member)
     family = Family(members, said.append, pauses)

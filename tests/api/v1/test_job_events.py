@@ -24,7 +24,7 @@ from tests.api.conftest import Pets
 from tests.api.problems import assert_problem
 from tests.conftest import ROOT, Caller, start_worker, wait_until
 from tests.launch.program import free_port
-from tests.training.conftest import shade, start_training
+from tests.training.conftest import shade_project, start_training
 from utils import Settings
 
 SECONDS = 30
@@ -107,11 +107,7 @@ def worker(settings: Settings, store: Store) -> Iterator[subprocess.Popen[bytes]
 @pytest.fixture
 def shades(caller: Caller) -> str:
     """A project that trains in a few seconds."""
-    name = caller.project("shades", classes="dark|bright")
-    for number in range(12):
-        label, value = ("dark", 50) if number % 2 else ("bright", 200)
-        assert caller.place(name, f"{number}.png", label, shade(value, number)).status_code == 200
-    return name
+    return shade_project(caller)
 
 
 def stream(caller: Caller, pets: Pets, seconds: float = 0, **headers: str) -> TestResponse:

@@ -14,7 +14,7 @@ from storage.store import Store
 from storage.workers import Worker
 from tests.conftest import Caller, start_worker, wait_until
 from tests.storage.test_workers import announce
-from tests.training.conftest import shade, start_training, training_of, wait_for, wait_for_epoch
+from tests.training.conftest import shade_project, start_training, training_of, wait_for, wait_for_epoch
 from training.queue import celery_app, queue_name, wake
 from training.submission import submit
 from training.worker.crew import Crew
@@ -34,11 +34,7 @@ def on_cpu(settings: Settings, store: Store) -> Iterator[subprocess.Popen[bytes]
 @pytest.fixture
 def another(caller: Caller) -> str:
     """A second project, with a few images."""
-    name = caller.project("more", classes="dark|bright")
-    for number in range(4):
-        label, value = ("dark", 50) if number % 2 else ("bright", 200)
-        assert caller.place(name, f"{number}.png", label, shade(value, number)).status_code == 200
-    return name
+    return shade_project(caller, "more")
 
 
 def announced(store: Store, process: subprocess.Popen[bytes]) -> Worker | None:
