@@ -43,19 +43,24 @@ def next_turns(jobs: MongoCollection[Document], owner_id: ObjectId, choice: Devi
     (start-time fair queueing, Goyal et al. 1996). Only jobs that wait for the same kind of device, or run on it, count:
     what a user has waiting for a GPU puts nothing back that could run on a CPU.
 
-    Calls at the same moment may get the same turn; the earlier one is then served first.
+    Jobs of one user never have the same turn, which an index sees to; of jobs of several, the earlier one goes first.
     """
-    return {kind.value: _next_turn(jobs, owner_id, kind.value) for kind in choice.kinds}
+    return {kind.value: _next_turn(jobs, owner_id, kind) for kind in choice.kinds}
 
 
-def _next_turn(jobs: MongoCollection[Document], owner_id: ObjectId, kind: str) -> int:
-    turn = f"turns.{kind}"
+def turn_field(kind: DeviceKind) -> str:
+    """Where a job keeps its turn on a kind of device."""
+    return f"turns.{kind.value}"
+
+
+def _next_turn(jobs: MongoCollection[Document], owner_id: ObjectId, kind: DeviceKind) -> int:
+    turn = turn_field(kind)
     waits = {"state": JobState.QUEUED.value, turn: {"$exists": True}}
-    runs = {"state": JobState.RUNNING.value, "ran_on.kind": kind, turn: {"$exists": True}}
+    runs = {"state": JobState.RUNNING.value, "ran_on.kind": kind.value, turn: {"$exists": True}}
     own = jobs.find_one({"owner_id": owner_id, "$or": [waits, runs]}, {"turns": 1}, sort=[(turn, -1)])
     running = jobs.find_one(runs, {"turns": 1}, sort=[(turn, -1)])
     now = running or jobs.find_one(waits, {"turns": 1}, sort=[(turn, 1)])
-    return max(now["turns"][kind] if now else 0, own["turns"][kind] + 1 if own else 0)
+    return max(now["turns"][kind.value] if now else 0, own["turns"][kind.value] + 1 if own else 0)
 
 
 @shielded

@@ -25,6 +25,7 @@ from storage.database import Database, Document, shielded
 from storage.device import A_CPU, Device, DeviceChoice
 from storage.files import Files, StoredFile
 from storage.job import Job, JobState, ended, held, job_of, told
+from storage.job_queue import turn_field
 from utils import plural
 
 LOG_TAIL_LINES = 200
@@ -67,7 +68,7 @@ class JobRuns:
         row = self._jobs.find_one_and_update(
             {"state": JobState.QUEUED.value, "device": {"$in": [*choices, None]}, **query},
             [{"$set": {**self._claim_fields(worker, device), "in_turn": device.kind.value if in_turn else None}}],
-            sort=[(f"turns.{device.kind.value}", 1), ("created_at", 1)],
+            sort=[(turn_field(device.kind), 1), ("created_at", 1)],
             return_document=ReturnDocument.AFTER,
         )
         return job_of(row) if row else None

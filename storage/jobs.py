@@ -22,9 +22,11 @@ from storage.database import Database, Document, every, newest_first, shielded
 from storage.device import DeviceChoice, DeviceKind
 from storage.files import Files, HeldFile, StoredFile
 from storage.job import WITHOUT_BULK, Job, JobState, job_of, queued_job, told
-from storage.job_queue import free_slot, next_turns
+from storage.job_queue import free_slot, next_turns, turn_field
 from storage.projects import Project
 from utils import Conflict, NotFound
+
+_TAKEN_BY_TURNS = {"slot", *map(turn_field, DeviceKind)}
 
 
 @shielded
@@ -40,7 +42,14 @@ class Jobs:
         self._jobs.create_index("project_id", unique=True, partialFilterExpression={"active": True}, name="one_active")
         self._jobs.create_index([("project_id", 1), ("created_at", -1)])
         for kind in DeviceKind:
-            self._jobs.create_index([("state", 1), (f"turns.{kind.value}", 1), ("created_at", 1)])
+            turn = turn_field(kind)
+            self._jobs.create_index([("state", 1), (turn, 1), ("created_at", 1)])
+            self._jobs.create_index(
+                [("owner_id", 1), (turn, 1)],
+                unique=True,
+                partialFilterExpression={"active": True, turn: {"$exists": True}},
+                name=f"one_a_turn_{kind.value}",
+            )
         self._jobs.create_index([("owner_id", 1), ("created_at", -1), ("_id", -1)])
         self._jobs.create_index([("state", 1), ("finished_at", -1)])
         self._jobs.create_index("checkpoint.file_id", sparse=True)
@@ -82,21 +91,21 @@ class Jobs:
             TooManyRequests: the owner has as many queued jobs as allowed.
         """
         row = queued_job(project, params, epochs, device)
-        row["turns"] = next_turns(self._jobs, project.owner_id, device)
         if request_key:
             row["request_key"] = request_key
         if repeats and repeats.dataset:
             row.update(repeats=repeats.id, dataset=vars(repeats.dataset))
         while True:
             row["slot"] = free_slot(self._jobs, project.owner_id, self._queued_per_user)
+            row["turns"] = next_turns(self._jobs, project.owner_id, device)
             try:
                 self._jobs.insert_one(row)
                 return job_of(row)
             except DuplicateKeyError as error:
                 if request_key and (made := self.made_by(request_key)):
                     return made
-                if "slot" in (error.details or {}).get("keyPattern", {}):
-                    continue  # another call took this slot just now: look for the next
+                if _TAKEN_BY_TURNS & set((error.details or {}).get("keyPattern", {})):
+                    continue  # another call of this user took the slot or the turn just now: look for the next
                 raise Conflict(
                     f"a training of '{project.name}' is queued or running: wait for it or cancel it"
                 ) from None

@@ -186,7 +186,8 @@ def keep_checkpoint(world: World) -> tuple[str, str]:
 
 
 def keep_project(world: World) -> tuple[str, str]:
-    world.raw("jobs").update_one({"_id": world.newer.job_id}, {"$set": {"active": True}})
+    change = {"$set": {"active": True}, "$unset": {"turns": 1}}  # which another job may have by now
+    world.raw("jobs").update_one({"_id": world.newer.job_id}, change)
     where = f"job {world.newer.job_id} of project 'pets'"
     return f"{where}: it has ended, and holds a checkpoint, a lease or its project", "let go"
 

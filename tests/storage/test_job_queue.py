@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -133,6 +134,18 @@ def test_a_newcomer_is_served_after_at_most_one_job_of_a_user_who_has_many_waiti
     newcomer = a_job(store, "grace", "new")
     assert store.job_runs.fail(running, "done")
     assert claimed(store).id == newcomer.id
+
+
+def test_a_user_who_asks_for_many_at_once_puts_off_another_by_one_at_most(store: Store) -> None:
+    projects = [a_project(store, "ada", f"p{number}") for number in range(12)]
+    at_once([functools.partial(store.jobs.create, project, PARAMS, 3) for project in projects])
+    grace = a_job(store, "grace", "hers")
+    order = []
+    while job := store.job_runs.claim("w"):
+        order.append(job.id)
+        assert store.job_runs.fail(job, "done")
+    assert len(order) == 13
+    assert order.index(grace.id) <= 1
 
 
 def test_users_with_many_jobs_take_turns(store: Store) -> None:
