@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from inference.protocol import NO_OPTIONS, ModelCard, Options, Prediction
+from inference.protocol import NO_OPTIONS, ModelCard, Options, Prediction, Predictor
 
 # The mean colour of ImageNet, which the graph's normalisation turns into (nearly) zero: borders say nothing.
 BORDER = (124, 116, 104)
@@ -51,7 +51,7 @@ def describe_preprocessing(size_px: int) -> dict[str, object]:
     }
 
 
-class ClassificationPredictor:
+class ClassificationPredictor(Predictor):
     """A trained classifier; safe to call from several threads at once.
 
     Normalisation and softmax are part of the ONNX graph, so there is no number here that could differ from training's.
@@ -63,15 +63,6 @@ class ClassificationPredictor:
         self._session = session
         self._classes = card.classes
         self._size_px = card.image_size
-
-    def predict(self, image: np.ndarray, options: Options = NO_OPTIONS) -> list[Prediction]:
-        """Every class with its probability, most probable first; each box is the whole image.
-
-        Args:
-            image: uint8, height x width x 3, RGB, EXIF-turned.
-        """
-        images = self.pre_process(image)
-        return self.post_process(self.forward(images), images.shape, image.shape, options)
 
     def pre_process(self, image: np.ndarray) -> np.ndarray:
         """Prepare one image.

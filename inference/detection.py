@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from inference.protocol import NO_OPTIONS, ModelCard, Options, Prediction
+from inference.protocol import NO_OPTIONS, ModelCard, Options, Prediction, Predictor
 
 INPUT = "images"
 OUTPUT = "output0"
@@ -60,7 +60,7 @@ def describe_preprocessing(size_px: int, stride: int) -> dict[str, Any]:
     }
 
 
-class DetectionPredictor:
+class DetectionPredictor(Predictor):
     """A trained detector; safe to call from several threads at once.
 
     It gives the boxes that `YOLO(weights).predict(image)` of ultralytics gives with its default settings, except those
@@ -78,15 +78,6 @@ class DetectionPredictor:
         self._size_px = card.image_size
         self._stride = int(card.preprocessing["stride"])
         self._confidence = confidence
-
-    def predict(self, image: np.ndarray, options: Options = NO_OPTIONS) -> list[Prediction]:
-        """The objects in one image, most confident first.
-
-        Args:
-            image: uint8, height x width x 3, RGB, EXIF-turned.
-        """
-        images = self.pre_process(image)
-        return self.post_process(self.forward(images), images.shape, image.shape, options)
 
     def pre_process(self, image: np.ndarray) -> np.ndarray:
         """Prepare one image.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -97,7 +98,7 @@ class Options:
 NO_OPTIONS = Options()
 
 
-class Predictor(Protocol):
+class Predictor(ABC):
     """One model, ready to predict; safe to call from several threads at once.
 
     Attributes:
@@ -106,6 +107,7 @@ class Predictor(Protocol):
 
     OPTIONS: frozenset[str]
 
+    @abstractmethod
     def pre_process(self, image: np.ndarray) -> np.ndarray:
         """The model's input for one image.
 
@@ -115,12 +117,12 @@ class Predictor(Protocol):
         Returns:
             A batch of one.
         """
-        ...
 
+    @abstractmethod
     def forward(self, images: np.ndarray) -> np.ndarray:
         """Run the model on a batch of inputs."""
-        ...
 
+    @abstractmethod
     def post_process(
         self,
         outputs: np.ndarray,
@@ -135,8 +137,8 @@ class Predictor(Protocol):
             input_shape: of that batch.
             image_shape: of the image: height and width in px, and more.
         """
-        ...
 
     def predict(self, image: np.ndarray, options: Options = NO_OPTIONS) -> list[Prediction]:
         """The three steps for one image: uint8, height x width x 3, RGB, EXIF-turned."""
-        ...
+        images = self.pre_process(image)
+        return self.post_process(self.forward(images), images.shape, image.shape, options)
