@@ -145,3 +145,10 @@ def test_files_and_functions_are_short(path: Path):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             lines = (node.end_lineno or 0) - node.lineno + 1
             assert lines <= MOST_FUNCTION_LINES, f"{node.name} has {lines} lines"
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS - {"utils", "DIYML"}))
+def test_what_is_installed_and_the_image_hold_every_room(room: str):
+    assert f'"{room}"' in (ROOT / "setup.py").read_text().split("ROOMS = ")[1].splitlines()[0]
+    assert f"COPY {room} /app/{room}\n" in (ROOT / "deploy" / "Dockerfile").read_text()
+    assert f"!{room}\n" in (ROOT / "deploy" / "Dockerfile.dockerignore").read_text()
