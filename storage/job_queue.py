@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from statistics import median
 
@@ -60,7 +61,10 @@ def _next_turn(jobs: MongoCollection[Document], owner_id: ObjectId, kind: Device
     own = jobs.find_one({"owner_id": owner_id, "$or": [waits, runs]}, {"turns": 1}, sort=[(turn, -1)])
     running = jobs.find_one(runs, {"turns": 1}, sort=[(turn, -1)])
     now = running or jobs.find_one(waits, {"turns": 1}, sort=[(turn, 1)])
-    return max(now["turns"][kind.value] if now else 0, own["turns"][kind.value] + 1 if own else 0)
+    wanted = max(now["turns"][kind.value] if now else 0, own["turns"][kind.value] + 1 if own else 0)
+    # A job that runs on another kind of device keeps its turn here, in case that it comes back to the queue.
+    taken = set(jobs.distinct(turn, {"owner_id": owner_id, "active": True}))
+    return next(free for free in itertools.count(wanted) if free not in taken)
 
 
 @shielded

@@ -148,6 +148,14 @@ def test_a_user_who_asks_for_many_at_once_puts_off_another_by_one_at_most(store:
     assert order.index(grace.id) <= 1
 
 
+def test_a_user_whose_job_runs_may_ask_for_more_than_one_at_once(store: Store) -> None:
+    a_job(store, "ada", "running")
+    claimed(store)
+    projects = [a_project(store, "ada", f"p{number}") for number in range(4)]
+    jobs = at_once([functools.partial(store.jobs.create, project, PARAMS, 3) for project in projects])
+    assert len({job.id for job in jobs}) == 4
+
+
 def test_users_with_many_jobs_take_turns(store: Store) -> None:
     jobs = [a_job(store, owner, f"{owner} {number}") for owner in ("ada", "grace") for number in range(3)]
     served = []
