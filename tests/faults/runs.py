@@ -59,9 +59,10 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     seconds = time.monotonic() - started
     size = "" if run.scale == 1 else f", scale {run.scale:g}"
     figures = run.figures or ["ended before it measured anything"]
-    config.stash.setdefault(_FIGURES, []).extend(
-        [f"{request.node.name} ({seconds:.0f} s, seed {seed}{size})", *(f"    {figure}" for figure in figures)]
-    )
+    lines = [f"{request.node.name} ({seconds:.0f} s, seed {seed}{size})", *(f"    {figure}" for figure in figures)]
+    config.stash.setdefault(_FIGURES, []).extend(lines)
+    for line in lines:
+        _say(config, line)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -71,6 +72,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.failed and "run" in getattr(item, "fixturenames", ()):
         name = item.name.split("[")[0]
         report.sections.append(("replay", f'make faults ARGS="--seed {_seed(item.config)} -k {name}"'))
+        _say(item.config, f"failed: {report.longreprtext.splitlines()[-1]}")
     return report
 
 
