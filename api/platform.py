@@ -56,6 +56,7 @@ class Platform:
         self._services: Services | None = None
         self._failed_at = float("-inf")
         self._silent_until = float("-inf")
+        self._answered_at = float("-inf")
 
     @cached_property
     def settings(self) -> Settings:
@@ -78,13 +79,21 @@ class Platform:
                     self._services = self._open_unless_failed(came)
         return self._services
 
-    def database_was_silent(self) -> None:
+    def database_answered(self) -> None:
+        """A request was done that needs the database."""
+        self._answered_at = time.monotonic()
+
+    def database_was_silent(self, since: float) -> None:
         """A request waited for the database in vain.
 
         Those that waited for its thread meanwhile are told so at once, not one after the other; else a crowd would
-        keep every thread busy with waiting.
+        keep every thread busy with waiting. When others were done meanwhile, the database is back and nobody is told.
+
+        Args:
+            since: when the request began, monotonic.
         """
-        self._silent_until = time.monotonic() + _SPARED_SECONDS
+        if self._answered_at < since:
+            self._silent_until = time.monotonic() + _SPARED_SECONDS
 
     def _open_unless_failed(self, came: float) -> Services:
         """Callers that wait while one tries in vain are told so at once, not one after the other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from enum import Enum
 from functools import cached_property
@@ -48,16 +49,18 @@ class PlatformResource(Resource):
     def dispatch_request(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
         """Authenticate as the route declares, then run the method."""
         access = self._access["GET" if request.method == "HEAD" else request.method]
+        began = time.monotonic()
         try:
             if access is not Access.TOKEN:
                 return super().dispatch_request(*args, **kwargs)
             self.user = self._authenticate()
+            self._platform.database_answered()
             key = None if self.reads() else sent_key()
             if key is None:
                 return super().dispatch_request(*args, **kwargs)
             return self._once(key, lambda: super(PlatformResource, self).dispatch_request(*args, **kwargs))
         except DatabaseSilent:
-            self._platform.database_was_silent()
+            self._platform.database_was_silent(began)
             raise
 
     def reads(self) -> bool:

@@ -126,7 +126,7 @@ def _live_through(platform: Platform, run: Run, part: Part, name: str, all_work:
     well = _seconds_until_well(platform, traffic, healed, before["epoch"])
     traffic.end()
     epochs = platform.training()["epoch"] - before["epoch"]
-    job = platform.call("GET", f"/api/v1/jobs/{before['job_id']}").json()
+    job = platform.insist("GET", f"/api/v1/jobs/{before['job_id']}").json()
     assert job["attempt"] == 1
     _tell(
         run,
@@ -142,7 +142,7 @@ def _live_through(platform: Platform, run: Run, part: Part, name: str, all_work:
     assert max(answer.seconds for answer in traffic.answers) <= ANSWER_SECONDS
     assert busy > 0.1 * seconds
     assert well <= WELL_SECONDS
-    platform.call("POST", f"/api/v1/jobs/{before['job_id']}/cancel")
+    platform.insist("POST", f"/api/v1/jobs/{before['job_id']}/cancel")
     store = platform.store()
     wait_until(lambda: not store.database["jobs"].count_documents({"active": True}), 120)
     check(store)
