@@ -60,13 +60,14 @@ def outcome_of(job: Job, model: Model | None) -> Outcome:
         model: the one it made, if it made one.
     """
     card = model.card if model else {}
-    conditions = {
+    conditions: dict[str, Any] = {
         "dataset": job.dataset.digest if job.dataset else None,
-        "params": card.get("params") or job.params,
-        **(job.environment or {}),
         "resumed_from_epoch": max((attempt.resumed_from_epoch for attempt in job.attempts), default=0),
-        **{name: card.get(name) for name in ("architecture", "pretrained", "pretrained_sha256", "determinism")},
+        **(job.environment or {}),
     }
+    if model:
+        of_model = ("architecture", "pretrained", "pretrained_sha256", "determinism")
+        conditions |= {"params": card.get("params") or job.params, **{name: card.get(name) for name in of_model}}
     return Outcome(
         job.state,
         job.error,
@@ -82,15 +83,19 @@ def difference(before: Outcome, now: Outcome) -> dict[str, Any]:
     Returns:
         `summary`, a sentence; `metrics`, a list of `name`, `before`, `now` and `difference` (now less before, None
         where one of them is missing), those that differ first; `identical_files`, by name; `conditions`, a list of
-        `name`, `before` and `now` of those that differ.
+        `name`, `before` and `now` of those that differ. Of a training that ended before its environment or its model
+        were known, neither is compared.
     """
     metrics = [
         {"name": name, "before": a, "now": b, "difference": None if a is None or b is None else b - a}
         for name, a, b in _pairs(before.metrics, now.metrics)
     ]
     metrics.sort(key=lambda row: row["before"] == row["now"])
+    known = {_group(name) for name in before.conditions} & {_group(name) for name in now.conditions}
     conditions = [
-        {"name": name, "before": a, "now": b} for name, a, b in _pairs(before.conditions, now.conditions) if a != b
+        {"name": name, "before": a, "now": b}
+        for name, a, b in _pairs(before.conditions, now.conditions)
+        if a != b and _group(name) in known
     ]
     both = before.files.keys() & now.files.keys()
     identical = {name: before.files[name] == now.files[name] for name in _FILES if name in both}
@@ -99,6 +104,11 @@ def difference(before: Outcome, now: Outcome) -> dict[str, Any]:
         told.append(_more(len(conditions) - _MOST_TOLD, "condition"))
     summary = "; ".join(told)
     return {"summary": summary, "metrics": metrics, "identical_files": identical, "conditions": conditions}
+
+
+def _group(name: str) -> str:
+    """Of conditions that become known together, the common part of their names."""
+    return name.split(".")[0]
 
 
 def _pairs(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:

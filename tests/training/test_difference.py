@@ -48,7 +48,9 @@ def test_the_same_twice_is_said_to_be_the_same_to_the_last_digit():
             "map50 differs by 0.013 (0.913 -> 0.9); precision differs by 0.1 (0.5 -> 0.4); 2 more metrics differ",
         ),
         (
-            outcome(conditions={**CONDITIONS, "code_sha256": "1", "device.threads": 4, "libraries.onnx": "1", "x": 1}),
+            outcome(
+                conditions={**CONDITIONS, "code_sha256": "1", "device.threads": 4, "libraries.onnx": "1", "params.x": 1}
+            ),
             "device.threads differs: 2 -> 4; the code differs; onnx differs: none -> 1; 1 more condition differs",
         ),
         (
@@ -70,6 +72,12 @@ def test_a_training_that_did_not_succeed_then_is_nothing_to_compare_with():
     assert found["summary"].startswith("the training that is repeated ended failed (it crashed), so there are no")
     assert found["identical_files"] == {}
     assert {(row["before"], row["difference"]) for row in found["metrics"]} == {(None, None)}
+
+
+def test_what_was_never_known_of_one_of_them_is_not_said_to_differ():
+    early = outcome(JobState.CANCELLED, metrics={}, files={}, conditions={"code_sha256": "c0de"})
+    assert difference(outcome(), early)["conditions"] == []
+    assert difference(early, outcome())["conditions"] == []
 
 
 def test_metrics_that_differ_come_first_with_before_and_now():
