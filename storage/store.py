@@ -111,14 +111,7 @@ class Store:
         self.deliveries.delete_project(project_id)
         job_ids = self.jobs.ids_of(project_id)
         self.jobs.delete_ended(project_id)
-        self.delete_orphan_events(job_ids)
-
-    def delete_orphan_events(self, job_ids: list[ObjectId]) -> int:
-        """Delete the events of those of the jobs that are gone; gives how many jobs that were."""
-        gone = set(job_ids) - self.jobs.existing(job_ids)
-        if gone:
-            self.job_events.delete(gone)
-        return len(gone)
+        self.job_events.delete(set(job_ids) - self.jobs.existing(job_ids))
 
     def delete_user(self, user_id: ObjectId) -> None:
         """Delete an account with all its projects, tokens and results."""

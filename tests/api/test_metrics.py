@@ -94,7 +94,8 @@ def test_requests_and_jobs_are_counted(client: FlaskClient, caller: Caller, stor
 
 
 def test_metrics_are_for_this_machine_or_for_who_has_their_token(client: FlaskClient, settings: Settings):
-    assert_problem(client.get("/metrics", environ_base={"REMOTE_ADDR": "192.0.2.7"}), 404)
+    for address in ("192.0.2.7", "unknown", ""):
+        assert_problem(client.get("/metrics", environ_base={"REMOTE_ADDR": address}), 404)
     app = create_app(dataclasses.replace(settings, metrics_token="the metrics token"))
     try:
         guarded = app.test_client()
