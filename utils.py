@@ -6,6 +6,7 @@ import dataclasses
 import math
 import os
 import re
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -43,7 +44,7 @@ class Settings:
     port: int = _setting("DIYML_PORT", 7001, "Port the web server listens on.", least=1, most=65_535)
     web_workers: int = _setting("DIYML_WEB_WORKERS", 2, "Web server processes.", "processes", least=1, most=256)
     web_threads: int = _setting(
-        "DIYML_WEB_THREADS", 8, "Requests one web process works on at a time.", "threads", least=1, most=1024
+        "DIYML_WEB_THREADS", 96, "Requests one web process works on at a time.", "threads", least=1, most=1024
     )
     mongo_uri: str = _setting("MONGO_URI", "", "MongoDB to use; empty starts the embedded one.")
     database: str = _setting("DIYML_DATABASE", "diyml", "Name of the database in MongoDB.")
@@ -81,13 +82,29 @@ class Settings:
         "DIYML_INFERENCE_MINUTES", 60, "How long an inference result is kept.", "min", least=10
     )
     inference_queue: int = _setting(
-        "DIYML_INFERENCE_QUEUE",
-        96,
-        "Images that may wait for a model in one web process before it answers 503.",
+        "DIYML_INFERENCE_QUEUE", 128, "Images that may wait for a model before the answer is 503.", "images"
+    )
+    inference_wait_seconds: float = _setting(
+        "DIYML_INFERENCE_WAIT_SECONDS", 10.0, "How long they may have to wait, as far as can be told.", "s", least=0.1
+    )
+    inference_images_per_user: int = _setting(
+        "DIYML_INFERENCE_IMAGES_PER_USER",
+        64,
+        "Images one user may have waiting or in a model before a further request is 429.",
         "images",
+        least=1,
+    )
+    inference_images_per_minute: int = _setting(
+        "DIYML_INFERENCE_IMAGES_PER_MINUTE", 0, "Images one user may send; 0 is no limit.", "images/min"
+    )
+    inference_cores: int = _setting(
+        "DIYML_INFERENCE_CORES", 0, "CPU cores that inference uses; 0 is all there are.", "cores", most=1024
+    )
+    gpu_batch: int = _setting(
+        "DIYML_GPU_BATCH", 16, "Images of concurrent requests that one run on a GPU takes.", "images", least=1, most=256
     )
     model_cache_bytes: int = _setting(
-        "DIYML_MODEL_CACHE_BYTES", 512 * MEBIBYTE, "Models one web process keeps loaded.", "bytes"
+        "DIYML_MODEL_CACHE_BYTES", 1024 * MEBIBYTE, "Memory for the models that inference keeps loaded.", "bytes"
     )
     model_disk_cache_bytes: int = _setting(
         "DIYML_MODEL_DISK_CACHE_BYTES", 4 * 1024 * MEBIBYTE, "Disk the models fetched for inference may take.", "bytes"
@@ -328,6 +345,25 @@ def configure_libraries(**variables: str) -> None:
     """Set variables that libraries read from the environment when they are imported; what the operator set stays."""
     for name, value in variables.items():
         os.environ.setdefault(name, value)
+
+
+class StopSignal:
+    """Notes SIGTERM and SIGINT from its making on; for the main thread of a process.
+
+    Whoever waits on a queue that a Python handler fills may wait for ever: a signal that comes between the
+    interpreter's last look and the system call is only noted. The system writes to the pipe whenever it comes.
+    """
+
+    def __init__(self) -> None:
+        self._reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda received, frame: None)
+
+    def wait(self) -> None:
+        """Return once the first has come."""
+        os.read(self._reader, 1)
 
 
 def utc_now() -> datetime:

@@ -11,8 +11,11 @@ from pathlib import Path
 
 from celery import Celery
 
+from api.request_id import request_id
 from api.streams import Streams
-from inference.engine import Engine
+from inference.answers import Engine
+from inference.service.client import RemoteEngine
+from inference.service.folder import RunFolder
 from storage.store import Store
 from training.queue import celery_app
 from utils import Settings, Unavailable
@@ -43,10 +46,13 @@ class Platform:
     Attributes:
         stopping: whether the process is about to end, so that no stream holds it up; the web server sets it.
         metrics_folder: where several web processes put what they count; the web server sets it.
+        engine_folder: where the engine listens that several web processes share; the web server sets it, and without
+            it this process has an engine of its own.
     """
 
     stopping: Callable[[], bool]
     metrics_folder: Path | None = None
+    engine_folder: RunFolder | None = None
 
     def __init__(self, read: Callable[[], Settings], ensure: Callable[[Settings], Settings]):
         self.stopping = lambda: False
@@ -113,6 +119,12 @@ class Platform:
         except BaseException:
             store.close()
             raise
-        return Services(
-            settings, store, Engine(store, settings), celery_app(settings, sends=True), Streams(settings.web_threads)
-        )
+        engine = self._engine(store, settings)
+        return Services(settings, store, engine, celery_app(settings, sends=True), Streams(settings.web_threads))
+
+    def _engine(self, store: Store, settings: Settings) -> Engine:
+        if self.engine_folder:
+            return RemoteEngine(self.engine_folder, request_id)
+        from inference.engine import LocalEngine  # brings the runtime, which a process with a remote one does without
+
+        return LocalEngine(store, settings)

@@ -13,9 +13,10 @@ import secrets
 import time
 from typing import Any
 
-from flask import Flask, Response, g, has_request_context, request
+from flask import Flask, Response, g, request
 
 from api.metrics import count_request
+from api.request_id import request_id
 
 logger = logging.getLogger("diyml.requests")
 
@@ -61,5 +62,5 @@ class RequestIdFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record through."""
-        record.request_id = g.get("request_id", "-") if has_request_context() else "-"
+        record.request_id = request_id()
         return True

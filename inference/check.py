@@ -7,15 +7,11 @@ from collections.abc import Iterator
 import onnx
 from google.protobuf.message import DecodeError
 
-from utils import Unavailable
+from inference.answers import Damaged
 
 MOST_BYTES = 1024**3
 MOST_NODES = 50_000
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
-
-
-class Damaged(Unavailable):
-    """A stored model is not what training stored; asking again does not help."""
 
 
 def check_model(content: bytes) -> None:

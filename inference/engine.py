@@ -1,57 +1,119 @@
-"""Predicts with any stored model: decode, wait for one's turn, run, choose; each with the time it took."""
+"""Predicts with any stored model in this process: decode, run, choose; each with the time it took."""
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import partial
 
-import numpy as np
 from bson import ObjectId
 
 from datasets.images import decode
+from inference.answers import NOBODY, STAGES, Answer, Engine, ImagePredictions
 from inference.drawing import annotated
-from inference.gate import Gate
+from inference.gate import Gate, Limits
+from inference.hardware import hardware
 from inference.metrics import MODEL_SECONDS, WAIT_SECONDS
 from inference.models import LoadedModel, Models
-from inference.protocol import NO_OPTIONS, Options, Prediction
+from inference.pool import FairPool
+from inference.protocol import NO_OPTIONS, Options
 from storage.file_cache import FileCache
 from storage.store import Store
 from utils import DomainError, Settings
 
-_RUNNING = 2
 
+class LocalEngine(Engine):
+    """One to a machine, or else each has limits and memory of its own.
 
-@dataclass(frozen=True)
-class ImagePredictions:
-    """What was found in one image.
-
-    Attributes:
-        width: px, after the EXIF turn; `height` likewise.
-        picture: a JPEG file with the predictions drawn in; None when it was not asked for.
+    Args:
+        tell: is told whenever it begins or ceases to be full.
     """
 
-    width: int
-    height: int
-    predictions: list[Prediction]
-    picture: bytes | None = None
+    def __init__(self, store: Store, settings: Settings, tell: Callable[[bool], None] = lambda is_full: None):
+        machine = hardware(settings.inference_cores, settings.gpu_batch)
+        limits = Limits(
+            running=machine.lanes,
+            waiting=settings.inference_queue,
+            wait_seconds=settings.inference_wait_seconds,
+            per_caller=settings.inference_images_per_user,
+            per_minute=settings.inference_images_per_minute,
+        )
+        self._max_pixels = settings.max_image_pixels
+        self._gate = Gate(limits, tell)
+        self._pool = FairPool(machine.lanes)
+        copies = FileCache(settings.data_dir / "cache" / "models", settings.model_disk_cache_bytes)
+        machine = dataclasses.replace(machine, busy=lambda: self._pool.busy)
+        self._models = Models(store, settings.model_cache_bytes, copies, machine)
+
+    def predict_batch(
+        self,
+        model_id: ObjectId,
+        contents: list[bytes],
+        options: Options = NO_OPTIONS,
+        draw: bool = False,
+        caller: str = NOBODY,
+    ) -> Answer:
+        """See `Engine`; no more images are in memory, decoded, than there are threads."""
+        with self._gate.admit(caller, len(contents)):
+            came = time.perf_counter()
+            model = self._models.get(model_id)
+            options.check(model.predictor.OPTIONS, model.card.project_type)
+            tasks = [_Task(content, options, draw, self._max_pixels) for content in contents]
+            futures = [self._pool.submit(caller, partial(self._run, task, model)) for task in tasks]
+            answer = Answer(_results(futures), _sum(tasks))
+            answer.seconds["wait"] = tasks[0].began - came
+            WAIT_SECONDS.observe(answer.seconds["wait"])
+            return answer
+
+    def is_full(self) -> bool:
+        """See `Engine`."""
+        return self._gate.is_full
+
+    def answers(self) -> bool:
+        """Always."""
+        return True
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._pool.close()
+        self._models.close()
+
+    def _run(self, task: _Task, model: LoadedModel) -> ImagePredictions:
+        result = task.run(model)
+        self._gate.took(time.perf_counter() - task.began)
+        return result
 
 
-@dataclass
-class Answer:
-    """Predictions of all images of a request, in their order.
+class _Task:
+    """One image from file to predictions."""
 
-    Attributes:
-        seconds: spent in `decode`, `wait` (for the model and for a turn), `model` and `post`, over all images.
-    """
+    def __init__(self, content: bytes, options: Options, draw: bool, max_pixels: int):
+        self._content = content
+        self._options = options
+        self._draw = draw
+        self._max_pixels = max_pixels
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+        self.began = 0.0
 
-    images: list[ImagePredictions] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("decode", "wait", "model", "post"), 0.0))
+    def run(self, model: LoadedModel) -> ImagePredictions:
+        self.began = time.perf_counter()
+        predictor = model.predictor
+        with self._measured("decode"):
+            image = decode(self._content, self._max_pixels)
+            images = predictor.pre_process(image)
+        with self._measured("model"):
+            outputs = predictor.forward(images)
+        MODEL_SECONDS.labels(model.card.project_type).observe(self.seconds["model"])
+        with self._measured("post"):
+            predictions = predictor.post_process(outputs, images.shape, image.shape, self._options)
+            picture = annotated(image, predictions, model.card.classes) if self._draw else None
+        return ImagePredictions(image.shape[1], image.shape[0], predictions, picture)
 
     @contextmanager
-    def measure(self, stage: str) -> Iterator[None]:
-        """Add the time that the block takes to a stage."""
+    def _measured(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
         try:
             yield
@@ -59,66 +121,27 @@ class Answer:
             self.seconds[stage] += time.perf_counter() - start
 
 
-class Engine:
-    """Safe to call from many threads; one to a process."""
+def _results(futures: list[Future[ImagePredictions]]) -> list[ImagePredictions]:
+    """What became of the images of a request.
 
-    def __init__(self, store: Store, settings: Settings):
-        self._max_pixels = settings.max_image_pixels
-        self._gate = Gate(_RUNNING, settings.inference_queue)
-        copies = FileCache(settings.data_dir / "cache" / "models", settings.model_disk_cache_bytes)
-        self._models = Models(store, settings.model_cache_bytes, copies)
+    Raises:
+        DomainError: of the first that cannot be predicted; those after it are left out.
+    """
+    results = []
+    try:
+        for number, future in enumerate(futures, 1):
+            try:
+                results.append(future.result())
+            except DomainError as error:
+                if len(futures) == 1:
+                    raise
+                detail = f"image {number} of {len(futures)}: {error.detail}"
+                raise type(error)(detail, error.errors) from None
+    finally:
+        for future in futures:
+            future.cancel()
+    return results
 
-    def predict(self, model_id: ObjectId, content: bytes) -> list[Prediction]:
-        """Predict one image file with a stored model; raises as `predict_batch`."""
-        return self.predict_batch(model_id, [content]).images[0].predictions
 
-    def predict_batch(
-        self, model_id: ObjectId, contents: list[bytes], options: Options = NO_OPTIONS, draw: bool = False
-    ) -> Answer:
-        """Predict image files with a stored model, one after the other, so that one image at a time is in memory.
-
-        Args:
-            draw: whether pictures are wanted.
-
-        Raises:
-            InvalidInput: not an image (says which), or an option that models of this type do not know.
-            TooLarge: too many pixels.
-            NotFound: the model was deleted.
-            Unavailable: too many images wait already, or the model cannot be loaded now.
-        """
-        with self._gate.admit(len(contents)):
-            answer = Answer()
-            for number, content in enumerate(contents, 1):
-                with answer.measure("decode"):
-                    image = self._decode(content, number, len(contents))
-                with answer.measure("wait"):
-                    model = self._models.get(model_id)
-                options.check(model.predictor.OPTIONS, model.card.project_type)
-                answer.images.append(self._one(model, image, options, draw, answer))
-            return answer
-
-    def _decode(self, content: bytes, number: int, count: int) -> np.ndarray:
-        try:
-            return decode(content, self._max_pixels)
-        except DomainError as error:
-            if count == 1:
-                raise
-            raise type(error)(f"image {number} of {count}: {error.detail}", error.errors) from None
-
-    def _one(
-        self, model: LoadedModel, image: np.ndarray, options: Options, draw: bool, answer: Answer
-    ) -> ImagePredictions:
-        predictor = model.predictor
-        with answer.measure("decode"):
-            images = predictor.pre_process(image)
-        start = time.perf_counter()
-        with self._gate.run():
-            waited = time.perf_counter() - start
-            answer.seconds["wait"] += waited
-            with answer.measure("model"), MODEL_SECONDS.labels(model.card.project_type).time():
-                outputs = predictor.forward(images)
-        WAIT_SECONDS.observe(waited)
-        with answer.measure("post"):
-            predictions = predictor.post_process(outputs, images.shape, image.shape, options)
-            picture = annotated(image, predictions, model.card.classes) if draw else None
-        return ImagePredictions(image.shape[1], image.shape[0], predictions, picture)
+def _sum(tasks: list[_Task]) -> dict[str, float]:
+    return {stage: sum(task.seconds[stage] for task in tasks) for stage in STAGES}

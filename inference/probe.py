@@ -7,8 +7,7 @@ import io
 from bson import ObjectId
 from PIL import Image
 
-from inference.check import Damaged
-from inference.engine import Engine
+from inference.answers import Damaged, Engine
 from utils import NotFound, Unavailable, without_folders
 
 _SIDE_PX = 64

@@ -1,4 +1,4 @@
-"""The three members of the family: database, worker and web server."""
+"""The members of the family: database, worker, inference and web server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+from inference.service.folder import RunFolder
 from launch.family import Member
 from storage.mongod import EmbeddedMongod
 from utils import Settings, child_environment
@@ -44,16 +45,28 @@ def worker_member(settings: Settings, log: Path | None = None) -> Member:
     )
 
 
-def web_member(settings: Settings, log: Path | None = None) -> Member:
-    """The web server, ready once it answers its own health check."""
-    return Member(
+def web_members(settings: Settings, logs: Path | None = None) -> list[Member]:
+    """The web server, ready once it answers its own health check, and the inference engine behind it.
+
+    Nobody waits for the engine: until it is there, who wants a prediction is told to try again.
+    """
+    folder = RunFolder.of(settings).make_anew()
+    environment = {**member_environment(settings), "PROMETHEUS_MULTIPROC_DIR": str(folder.metrics)}
+    inference = Member(
+        name="inference",
+        command=[sys.executable, "-m", "inference.service", str(folder.path)],
+        environment=environment,
+        log=logs / "inference.log" if logs else None,
+    )
+    web = Member(
         name="web server",
         command=[sys.executable, "-m", "launch.web", *CALLED["web"]],
-        environment=member_environment(settings),
-        log=log,
+        environment=environment,
+        log=logs / "web.log" if logs else None,
         ready=lambda: is_healthy(settings.host, settings.port),
         stop_seconds=WEB_STOP_SECONDS + 5,
     )
+    return [inference, web]
 
 
 def is_healthy(host: str, port: int) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from launch.family import Family, LaunchError, Member
 from launch.folder import BACKEND, FAMILY, MAINTENANCE, FolderLock, Holder, has_users, holder_of, open_folder
-from launch.members import mongod_member, reachable, web_member, worker_member
+from launch.members import mongod_member, reachable, web_members, worker_member
 from launch.signals import SignalPauses
 from storage.mongod import EmbeddedMongod, describe_server
 from training.worker.devices import DeviceMissing, find_devices, parse, wants_gpu
@@ -53,7 +53,7 @@ def serve(settings: Settings, say: Say) -> None:
 def all_members(settings: Settings) -> tuple[Settings, list[Member]]:
     """The members in starting order, and the settings with the URI of the database they share."""
     settings, members = backend_members(settings)
-    return settings, [*members, web_member(settings, settings.data_dir / "logs" / "web.log")]
+    return settings, [*members, *web_members(settings, settings.data_dir / "logs")]
 
 
 def backend_members(settings: Settings) -> tuple[Settings, list[Member]]:
@@ -83,7 +83,7 @@ def work(settings: Settings, say: Say) -> None:
     """
     check_devices(settings)
     settings, where = _elsewhere(settings, "worker")
-    _run_alone(worker_member(settings), say, f"Worker for {where}. Ctrl-C ends it.")
+    _run_alone([worker_member(settings)], say, f"Worker for {where}. Ctrl-C ends it.")
 
 
 def serve_web(settings: Settings, say: Say) -> None:
@@ -95,7 +95,7 @@ def serve_web(settings: Settings, say: Say) -> None:
     """
     settings, where = _elsewhere(settings, "web server")
     check_port(settings, 0)
-    _run_alone(web_member(settings), say, f"Web server at {address_of(settings)} for {where}. Ctrl-C ends it.")
+    _run_alone(web_members(settings), say, f"Web server at {address_of(settings)} for {where}. Ctrl-C ends it.")
 
 
 def _elsewhere(settings: Settings, what: str) -> tuple[Settings, str]:
@@ -114,9 +114,9 @@ def _elsewhere(settings: Settings, what: str) -> tuple[Settings, str]:
     return settings, f"the database MongoDB {describe_server(settings.mongo_uri)}"
 
 
-def _run_alone(member: Member, say: Say, ready: str) -> None:
+def _run_alone(members: list[Member], say: Say, ready: str) -> None:
     with SignalPauses() as pauses:
-        family = Family([member], say, pauses)
+        family = Family(members, say, pauses)
         try:
             if family.start():
                 say(ready)

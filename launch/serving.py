@@ -7,7 +7,7 @@ import functools
 import threading
 from collections.abc import Iterator
 
-from inference.engine import Engine
+from inference.engine import LocalEngine
 from inference.probe import problem_with
 from storage.checks.check import Check, Finding, Look, check
 from storage.checks.projects import projects_whose_model_is_lost
@@ -26,7 +26,7 @@ def serving_checks(look: Look) -> tuple[Check, ...]:
 class _Serving:
     def __init__(self, look: Look):
         self._store = look.store
-        self._engine = Engine(look.store, dataclasses.replace(look.settings, model_cache_bytes=0))
+        self._engine = LocalEngine(look.store, dataclasses.replace(look.settings, model_cache_bytes=0))
 
     def checks(self) -> tuple[Check, ...]:
         return (

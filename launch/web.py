@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import select
-import shutil
-from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.util import import_app
 from gunicorn.workers.gthread import ThreadWorker
 
+from inference.service.folder import RunFolder
 from launch.members import WEB_STOP_SECONDS
 from utils import Settings, configure_libraries
 
@@ -42,7 +41,7 @@ class WebServer(BaseApplication):
     """Gunicorn with the settings of DIYML and none from a file or the command line."""
 
     def __init__(self, settings: Settings):
-        process = WebProcess(settings, settings.data_dir.absolute() / "run" / f"web-{settings.port}")
+        process = WebProcess(settings, RunFolder.of(settings).make())
         hooks = {"post_worker_init": process.begin, "child_exit": process.ended}
         self._options = {**gunicorn_options(settings), **hooks}
         super().__init__()
@@ -58,37 +57,30 @@ class WebServer(BaseApplication):
 
 
 class WebProcess:
-    """Prepares each of the web processes after its fork.
+    """Prepares each of the web processes after its fork."""
 
-    Args:
-        folder: what belongs to this run of the web server; emptied at its start.
-    """
-
-    def __init__(self, settings: Settings, folder: Path):
+    def __init__(self, settings: Settings, folder: RunFolder):
         self._log_level = settings.log_level
-        self._metrics = folder / "metrics"
-        self._empty = folder / "empty"
-        shutil.rmtree(folder, ignore_errors=True)
-        self._metrics.mkdir(parents=True)
-        self._empty.mkdir()
+        self._folder = folder
         # Read when the library is imported, which happens after the fork.
-        configure_libraries(PROMETHEUS_MULTIPROC_DIR=str(self._metrics))
+        configure_libraries(PROMETHEUS_MULTIPROC_DIR=str(folder.metrics))
 
     def begin(self, worker: Any) -> None:
         """Tell the application what only its server knows, and go where a relative path leads nowhere."""
         self._log()
-        os.chdir(self._empty)
+        os.chdir(self._folder.empty)
         platform = getattr(worker.wsgi, "extensions", {}).get("diyml")
         if platform is not None:
             # A live stream would hold up a process that is about to end.
             platform.stopping = lambda: not worker.alive
-            platform.metrics_folder = self._metrics
+            platform.metrics_folder = self._folder.metrics
+            platform.engine_folder = self._folder
 
     def ended(self, server: object, worker: Any) -> None:
         """Forget what a process that is gone was doing; what it has counted stays."""
         from prometheus_client.multiprocess import mark_process_dead
 
-        mark_process_dead(worker.pid, str(self._metrics))
+        mark_process_dead(worker.pid, str(self._folder.metrics))
 
     def _log(self) -> None:
         from api.request_log import RequestIdFilter  # brings the application, which is not for the parent process

@@ -12,7 +12,7 @@ from api.parameters import parameters
 from api.resource import PlatformResource
 from api.v1.representation import answer_of
 from api.v1.schemas import Prediction
-from inference.engine import Answer
+from inference.answers import Answer
 from inference.protocol import Options
 from storage.projects import Project
 from utils import InvalidInput, TooLarge
@@ -29,6 +29,10 @@ class Predictions(PlatformResource):
         """Options come in the query, or among the fields of a form or a JSON object."""
         return {**request.args.to_dict(), **({} if _is_raw() else parameters())}
 
+    def refuse_early(self) -> None:
+        """While too many wait."""
+        self.services.engine.refuse_if_full()
+
     def reads(self) -> bool:
         """Always: nothing is kept."""
         return True
@@ -41,7 +45,9 @@ class Predictions(PlatformResource):
             raise InvalidInput(f"annotated: one image a request, got {len(images)}")
         found = self.services.store.projects.published(project)
         options = Options(wish.confidence, wish.iou, wish.max_detections, wish.top_k)
-        answer = self.services.engine.predict_batch(found.served_model_id, images, options, draw=wish.annotated)
+        answer = self.services.engine.predict_batch(
+            found.served_model_id, images, options, wish.annotated, caller=str(self.user.id)
+        )
         return _response(found, answer)
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from api.classic.representation import training
-from inference.engine import Answer
+from inference.answers import Answer
 from inference.protocol import Prediction
 from storage.attempts import Attempt
 from storage.device import DeviceKind

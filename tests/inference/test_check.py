@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from inference import check
 from inference.check import check_model
 from inference.classification import INPUT
-from inference.engine import Engine
+from inference.engine import LocalEngine
 from storage.store import Store
 from tests.inference.models import brightness_model, store_brightness_model
 from tests.inference.test_engine import grey
@@ -92,4 +92,4 @@ def test_the_engine_opens_no_model_that_the_check_refuses(store: Store, settings
     changed = {"files.0.file_id": file.id, "files.0.sha256": file.sha256}
     store.database["models"].update_one({"_id": model.id}, {"$set": changed})
     with pytest.raises(Unavailable, match="another file"):
-        Engine(store, settings).predict(model.id, grey(1))
+        LocalEngine(store, settings).predict(model.id, grey(1))

@@ -6,7 +6,9 @@ import dataclasses
 import io
 import shutil
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,14 @@ import pytest
 from bson import ObjectId
 from PIL import Image
 
-from inference.engine import Engine
+import inference.engine
+from inference.engine import LocalEngine
 from storage.file_cache import FileCache
 from storage.models import Model
 from storage.store import Store
 from tests.conftest import wait_until
 from tests.inference.models import store_brightness_model
-from utils import InvalidInput, NotFound, Settings, Unavailable
+from utils import InvalidInput, NotFound, Settings, TooManyRequests, Unavailable
 
 
 def grey(level: int) -> bytes:
@@ -46,11 +49,11 @@ def forget(store: Store, settings: Settings, *models: Model) -> None:
 
 
 @pytest.fixture
-def engine(store: Store, settings: Settings) -> Engine:
-    return Engine(store, settings)
+def engine(store: Store, settings: Settings) -> LocalEngine:
+    return LocalEngine(store, settings)
 
 
-def test_every_caller_gets_the_answer_to_his_own_image(engine: Engine, store: Store) -> None:
+def test_every_caller_gets_the_answer_to_his_own_image(engine: LocalEngine, store: Store) -> None:
     model = a_model(store, "p")
     levels = list(range(0, 256, 5)) * 4
     with ThreadPoolExecutor(16) as threads:
@@ -63,7 +66,7 @@ def test_every_caller_gets_the_answer_to_his_own_image(engine: Engine, store: St
 
 
 def test_a_model_is_read_once_however_many_callers_come_at_once(
-    engine: Engine, store: Store, settings: Settings
+    engine: LocalEngine, store: Store, settings: Settings
 ) -> None:
     model = a_model(store, "p")
     barrier = threading.Barrier(8)
@@ -77,24 +80,24 @@ def test_a_model_is_read_once_however_many_callers_come_at_once(
     forget(store, settings, model)
     assert engine.predict(model.id, grey(255))[0].class_name == "bright"
     with pytest.raises(NotFound):
-        Engine(store, settings).predict(model.id, grey(255))
+        LocalEngine(store, settings).predict(model.id, grey(255))
 
 
 def test_a_model_fetched_once_is_taken_from_disk_and_fetched_anew_when_the_copy_is_damaged(
-    engine: Engine, store: Store, settings: Settings
+    engine: LocalEngine, store: Store, settings: Settings
 ) -> None:
     model = a_model(store, "p")
     engine.predict(model.id, grey(1))
     [copy] = (settings.data_dir / "cache" / "models").rglob("*.onnx")
     copy.chmod(0o600)
     copy.write_bytes(b"damaged")
-    assert Engine(store, settings).predict(model.id, grey(255))[0].class_name == "bright"
+    assert LocalEngine(store, settings).predict(model.id, grey(255))[0].class_name == "bright"
     store.artifacts.delete(model.files["model.onnx"].file_id)
-    assert Engine(store, settings).predict(model.id, grey(0))[0].class_name == "dark"
+    assert LocalEngine(store, settings).predict(model.id, grey(0))[0].class_name == "dark"
 
 
 def test_callers_of_a_loaded_model_do_not_wait_for_one_that_loads(
-    engine: Engine, store: Store, monkeypatch: pytest.MonkeyPatch
+    engine: LocalEngine, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready, cold = a_model(store, "ready"), a_model(store, "cold")
     engine.predict(ready.id, grey(1))
@@ -119,7 +122,8 @@ def test_past_its_bound_the_cache_lets_go_of_the_model_that_was_not_used_for_lon
 ) -> None:
     models = [a_model(store, name) for name in "abc"]
     size = models[0].files["model.onnx"].size
-    engine = Engine(store, dataclasses.replace(settings, model_cache_bytes=7 * size))  # two of them, thrice their file
+    room_for_two = 2 * int(2.5 * size + 1_500_000)
+    engine = LocalEngine(store, dataclasses.replace(settings, model_cache_bytes=room_for_two))
     for position in (0, 1, 0, 2):
         engine.predict(models[position].id, grey(1))
     forget(store, settings, *models)
@@ -129,21 +133,59 @@ def test_past_its_bound_the_cache_lets_go_of_the_model_that_was_not_used_for_lon
         engine.predict(models[1].id, grey(1))
 
 
-def test_past_the_bound_of_waiting_callers_the_answer_is_come_back_later(store: Store, settings: Settings) -> None:
+@contextmanager
+def held_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """While the block runs, no image comes past its decoding."""
+    go_on, decode = threading.Event(), inference.engine.decode
+
+    def held(*arguments: Any) -> Any:
+        assert go_on.wait(30)
+        return decode(*arguments)
+
+    monkeypatch.setattr(inference.engine, "decode", held)
+    try:
+        yield
+    finally:
+        go_on.set()
+
+
+def test_past_the_bound_of_waiting_callers_the_answer_is_come_back_later(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = a_model(store, "p")
-    engine = Engine(store, dataclasses.replace(settings, inference_queue=0))
+    engine = LocalEngine(store, dataclasses.replace(settings, inference_queue=1, inference_cores=2))
     engine.predict(model.id, grey(1))
-    with ThreadPoolExecutor(2) as threads, engine._gate.run(), engine._gate.run():
-        held = [threads.submit(engine.predict, model.id, grey(1)) for _ in range(2)]
-        wait_until(lambda: engine._gate._admitted == 2, 10)
+    with ThreadPoolExecutor(4) as threads, held_up(monkeypatch):
+        held = [threads.submit(engine.predict, model.id, grey(1), f"user {number}") for number in range(4)]
+        wait_until(engine.is_full, 10)
         with pytest.raises(Unavailable) as refused:
             engine.predict(model.id, grey(1))
         assert refused.value.retry_after_seconds >= 1
+        with pytest.raises(Unavailable):
+            engine.refuse_if_full()
         assert not any(call.done() for call in held)
+    assert not engine.is_full()
     assert engine.predict(model.id, grey(0))[0].class_name == "dark"
 
 
-def test_what_is_no_image_and_what_is_no_model_harm_nobody(engine: Engine, store: Store) -> None:
+def test_a_caller_with_many_images_under_way_keeps_nobody_else_out(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = a_model(store, "p")
+    engine = LocalEngine(store, dataclasses.replace(settings, inference_images_per_user=3, inference_cores=1))
+    engine.predict(model.id, grey(1))
+    with ThreadPoolExecutor(2) as threads, held_up(monkeypatch):
+        many = threads.submit(engine.predict_batch, model.id, [grey(1)] * 3, caller="ada")
+        wait_until(lambda: engine._pool.busy == 3, 10)
+        with pytest.raises(TooManyRequests, match="3 images of yours"):
+            engine.predict(model.id, grey(1), "ada")
+        other = threads.submit(engine.predict, model.id, grey(255), "bob")
+        wait_until(lambda: engine._pool.busy == 4, 10)
+    assert len(many.result(30).images) == 3
+    assert other.result(30)[0].class_name == "bright"
+
+
+def test_what_is_no_image_and_what_is_no_model_harm_nobody(engine: LocalEngine, store: Store) -> None:
     model = a_model(store, "p")
     for _ in range(100):
         with pytest.raises(InvalidInput):
@@ -153,7 +195,7 @@ def test_what_is_no_image_and_what_is_no_model_harm_nobody(engine: Engine, store
     assert engine.predict(model.id, grey(255))[0].class_name == "bright"
 
 
-def test_a_model_file_that_changed_since_it_was_stored_is_never_opened(engine: Engine, store: Store) -> None:
+def test_a_model_file_that_changed_since_it_was_stored_is_never_opened(engine: LocalEngine, store: Store) -> None:
     model = a_model(store, "p")
     file_id = model.files["model.onnx"].file_id
     chunk = store.database["artifacts.chunks"].find_one({"files_id": file_id})

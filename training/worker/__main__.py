@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
-from queue import SimpleQueue
 
 from storage.store import Store
 from training.queue import celery_app, queues_of
 from training.worker.crew import Crew
 from training.worker.devices import DeviceMissing, find_devices
 from training.worker.receiver import Receiver
-from utils import Settings, SettingsError
+from utils import Settings, SettingsError, StopSignal
 
 logger = logging.getLogger(__name__)
 
@@ -28,17 +26,14 @@ def main() -> int:
         return 1
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("pymongo").setLevel(logging.WARNING)
-    # A handler may interrupt whoever holds the lock of an event; this queue is made for that.
-    signals: SimpleQueue[int] = SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: signals.put(received))
+    stop = StopSignal()
     logger.info("training on %s", ", ".join(f"{device} ({device.name})" for device in devices))
     store = Store(settings)
     crew = Crew(store, settings, devices)
     crew.start()
     listening = queues_of(device.kind for device in devices)
     Receiver(celery_app(settings), listening, crew.call, settings.log_level).thread.start()
-    signals.get()
+    stop.wait()
     logger.info("asked to stop")
     crew.stop()
     crew.join()

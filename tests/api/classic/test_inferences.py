@@ -126,7 +126,7 @@ def test_what_is_no_image_is_400(other: Caller, published: Pets, image_data: obj
 def test_a_full_house_is_503_with_the_time_to_come_back(client: FlaskClient, other: Caller, brightness: str):
     engine = client.application.extensions["diyml"].services.engine
     with ExitStack() as house:
-        house.enter_context(engine._gate.admit(1000))
+        house.enter_context(engine._gate.admit("somebody", 1000))
         response = other.call("POST", "/inference", project_name=brightness, image_data=BRIGHT)
         assert_problem(response, 503)
         assert response.headers["Retry-After"] == "1"

@@ -1,0 +1,96 @@
+"""What an engine is asked and what it answers, wherever it runs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+
+from bson import ObjectId
+
+from inference.metrics import REFUSED
+from inference.protocol import NO_OPTIONS, Options, Prediction
+from utils import Unavailable
+
+STAGES = ("decode", "wait", "model", "post")
+NOBODY = ""
+
+
+class Damaged(Unavailable):
+    """A stored model is not what training stored; asking again does not help."""
+
+
+@dataclass(frozen=True)
+class ImagePredictions:
+    """What was found in one image.
+
+    Attributes:
+        width: px, after the EXIF turn; `height` likewise.
+        picture: a JPEG file with the predictions drawn in; None when it was not asked for.
+    """
+
+    width: int
+    height: int
+    predictions: list[Prediction]
+    picture: bytes | None = None
+
+
+@dataclass
+class Answer:
+    """Predictions of all images of a request, in their order.
+
+    Attributes:
+        seconds: spent in `decode`, `model` and `post`, over all images, and in `wait`: for the model to be loaded, for
+            the turn of the first image, and on the way to the engine and back.
+    """
+
+    images: list[ImagePredictions] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+
+
+class Engine(ABC):
+    """Predicts with any stored model. Safe to call from many threads."""
+
+    @abstractmethod
+    def predict_batch(
+        self,
+        model_id: ObjectId,
+        contents: list[bytes],
+        options: Options = NO_OPTIONS,
+        draw: bool = False,
+        caller: str = NOBODY,
+    ) -> Answer:
+        """Predict image files with a stored model.
+
+        Args:
+            draw: whether pictures are wanted.
+            caller: who asks; turns are dealt out and limits are charged by caller.
+
+        Raises:
+            InvalidInput: not an image (says which), or an option that models of this type do not know.
+            TooLarge: too many pixels.
+            NotFound: the model was deleted.
+            TooManyRequests: the caller has as many images under way as allowed, or asks too often.
+            Unavailable: too many images wait already, or the model cannot be loaded now.
+        """
+
+    def predict(self, model_id: ObjectId, content: bytes, caller: str = NOBODY) -> list[Prediction]:
+        """Predict one image file with a stored model; raises as `predict_batch`."""
+        return self.predict_batch(model_id, [content], caller=caller).images[0].predictions
+
+    @abstractmethod
+    def is_full(self) -> bool:
+        """Whether a request would be refused now, as far as is known without asking."""
+
+    def refuse_if_full(self) -> None:
+        """To be called before any work is put into a request; it spares most of it while too many come.
+
+        Raises:
+            Unavailable: the request would be refused.
+        """
+        if self.is_full():
+            REFUSED.labels("full").inc()
+            raise Unavailable("too many inferences are waiting: try again in a moment", retry_after_seconds=1)
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether it is there."""

@@ -1,0 +1,98 @@
+"""What travels between a web process and the engine: a JSON object, then image files as they are.
+
+Both ends are this project's own and of one version; the socket lies in a folder that only its user may enter.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from inference.answers import Answer, Damaged, ImagePredictions
+from inference.protocol import Prediction
+from utils import (
+    DatabaseSilent,
+    DomainError,
+    InvalidInput,
+    NotFound,
+    TooLarge,
+    TooManyRequests,
+    Unavailable,
+)
+
+MOST_HEADER_BYTES = 64 * 1024 * 1024
+_KINDS = (DatabaseSilent, Damaged, Unavailable, InvalidInput, NotFound, TooLarge, TooManyRequests)
+_BY_NAME = {kind.__name__: kind for kind in _KINDS}
+
+
+@contextmanager
+def address(socket: Path) -> Iterator[str]:
+    """A short path to a socket; the system allows about a hundred bytes."""
+    if sys.platform != "linux":
+        yield str(socket)
+        return
+    handle = os.open(socket.parent, os.O_RDONLY)
+    try:
+        yield f"/proc/self/fd/{handle}/{socket.name}"
+    finally:
+        os.close(handle)
+
+
+def send(connection: Connection, header: dict[str, Any], contents: list[bytes]) -> None:
+    """Send one message."""
+    connection.send_bytes(json.dumps({**header, "contents": len(contents)}).encode())
+    for content in contents:
+        connection.send_bytes(content)
+
+
+def receive(connection: Connection, most_bytes: int) -> tuple[dict[str, Any], list[bytes]]:
+    """Wait for one message.
+
+    Raises:
+        EOFError: the other side is gone.
+        OSError: likewise, or one content has more bytes than allowed.
+    """
+    header = json.loads(connection.recv_bytes(MOST_HEADER_BYTES))
+    return header, [connection.recv_bytes(most_bytes) for _ in range(header.pop("contents"))]
+
+
+def pack_answer(answer: Answer) -> tuple[dict[str, Any], list[bytes]]:
+    """An answer as a message; pictures come in the order of their images, for all of these or for none."""
+    images = [
+        (image.width, image.height, [(p.box_px, p.class_name, p.confidence) for p in image.predictions])
+        for image in answer.images
+    ]
+    pictures = [image.picture for image in answer.images if image.picture is not None]
+    return {"images": images, "seconds": answer.seconds}, pictures
+
+
+def unpack_answer(header: dict[str, Any], pictures: list[bytes]) -> Answer:
+    """The answer that was packed."""
+    images = []
+    for number, (width, height, found) in enumerate(header["images"]):
+        predictions = [Prediction(tuple(box), name, confidence) for box, name, confidence in found]
+        images.append(ImagePredictions(width, height, predictions, pictures[number] if pictures else None))
+    return Answer(images, header["seconds"])
+
+
+def pack_error(error: DomainError) -> dict[str, Any]:
+    """An error as JSON."""
+    kind = next(kind for kind in _KINDS if isinstance(error, kind))
+    return {
+        "kind": kind.__name__,
+        "detail": error.detail,
+        "errors": error.errors,
+        "retry_after_seconds": error.retry_after_seconds,
+    }
+
+
+def unpack_error(packed: dict[str, Any]) -> DomainError:
+    """The error that was packed."""
+    kind = _BY_NAME[packed["kind"]]
+    return kind(packed["detail"], packed["errors"], packed["retry_after_seconds"])
