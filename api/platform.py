@@ -11,6 +11,7 @@ from pathlib import Path
 
 from celery import Celery
 
+from api.recent import Changes, Recent
 from api.request_id import request_id
 from api.streams import Streams
 from inference.answers import Engine
@@ -48,14 +49,17 @@ class Platform:
         metrics_folder: where several web processes put what they count; the web server sets it.
         engine_folder: where the engine listens that several web processes share; the web server sets it, and without
             it this process has an engine of its own.
+        changes: marked by all processes that share it; the web server sets it.
     """
 
     stopping: Callable[[], bool]
     metrics_folder: Path | None = None
     engine_folder: RunFolder | None = None
+    changes: Changes
 
     def __init__(self, read: Callable[[], Settings], ensure: Callable[[Settings], Settings]):
         self.stopping = lambda: False
+        self.changes = Changes()
         self._read = read
         self._ensure = ensure
         self._lock = threading.Lock()
@@ -68,6 +72,11 @@ class Platform:
     def settings(self) -> Settings:
         """The settings as the operator gave them."""
         return self._read()
+
+    @cached_property
+    def recent(self) -> Recent:
+        """What was read a moment ago."""
+        return Recent(self.changes)
 
     @property
     def services(self) -> Services:

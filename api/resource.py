@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from api.idempotency import once, sent_key
 from api.parameters import parameters, parse
 from api.platform import Platform, Services
+from api.recent import Recent
 from storage.users import User
 from utils import DatabaseSilent, Unauthenticated
 
@@ -55,7 +56,6 @@ class PlatformResource(Resource):
             if access is not Access.TOKEN:
                 return super().dispatch_request(*args, **kwargs)
             self.user = self._authenticate()
-            self._platform.database_answered()
             key = None if self.reads() else sent_key()
             if key is None:
                 return super().dispatch_request(*args, **kwargs)
@@ -63,6 +63,9 @@ class PlatformResource(Resource):
         except DatabaseSilent:
             self._platform.database_was_silent(began)
             raise
+        finally:
+            if self.changes():
+                self._platform.changes.mark()
 
     def refuse_early(self) -> None:
         """Refuse what cannot be done now anyway, before it is known who asks and what for."""
@@ -70,6 +73,15 @@ class PlatformResource(Resource):
     def reads(self) -> bool:
         """Whether this call changes nothing; it is then made anew whatever its idempotency key."""
         return request.method in ("GET", "HEAD")
+
+    def changes(self) -> bool:
+        """Whether this call may change who may do what, or what a project answers with."""
+        return not self.reads()
+
+    @property
+    def recent(self) -> Recent:
+        """What was read a moment ago."""
+        return self._platform.recent
 
     @property
     def services(self) -> Services:
@@ -118,6 +130,14 @@ class PlatformResource(Resource):
         """
         return self._authenticate() if self.token() or "api_token" in self.given else None
 
+    def user_of(self, token: str) -> User | None:
+        """Whose token it is; None when it is nobody's."""
+        store = self.services.store
+        user_id = store.tokens.user_id(token)
+        user = store.users.get(user_id) if user_id else None
+        self._platform.database_answered()
+        return user
+
     def _once(self, key: str, call: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
         def keyed(request_key: str) -> ResponseReturnValue:
             self.request_key = request_key
@@ -129,8 +149,7 @@ class PlatformResource(Resource):
         token = self.token()
         if token is None:
             raise Unauthenticated("no token: send api_token, or the header 'Authorization: Bearer ...'")
-        user_id = self.services.store.tokens.user_id(token)
-        user = self.services.store.users.get(user_id) if user_id else None
+        user = self.user_of(token)
         if user is None:
             raise Unauthenticated("the token is unknown, revoked or expired: log in again")
         g.user_id = user.id

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from bson import ObjectId
+from pydantic import ValidationError
 
 from inference.answers import Damaged
 from inference.batching import BatchingSession
@@ -113,7 +114,10 @@ class Models:
     def _load(self, model_id: ObjectId) -> LoadedModel:
         model = self._store.models.get(model_id)
         file = model.files[MODEL_FILE]
-        card = ModelCard(**model.card)
+        try:
+            card = ModelCard(**model.card)
+        except ValidationError:
+            raise Damaged("the stored model's card cannot be read: train the project again") from None
 
         def open_with(threads: int) -> Session:
             content = self._read(file)

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request
-
 from api.classic.representation import predictions
 from api.classic.schemas import Inference, InferenceQuery
-from api.resource import PlatformResource
+from api.predicting import PredictingResource
 
 
-class Inferences(PlatformResource):
+class Inferences(PredictingResource):
     """Results of inferences."""
-
-    def refuse_early(self) -> None:
-        """An inference while too many wait; results are there for everybody."""
-        if request.method == "POST":
-            self.services.engine.refuse_if_full()
 
     def post(self) -> dict[str, Any]:
         """Predict an image with somebody's published project; the result is kept under the id that is given."""
         wish = self.parse(Inference)
         store = self.services.store
-        project = store.projects.published(wish.project_name)
+        project = self.published(wish.project_name)
         found = self.services.engine.predict(project.served_model_id, wish.image_data, str(self.user.id))
         inference_id = store.inferences.create(project.id, self.user.id, predictions(found))
         return {"RequestResult": "Inference is done for this image.", "inference_mapping": inference_id}

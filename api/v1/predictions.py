@@ -9,7 +9,7 @@ from flask import Response, request
 
 from api.output import json_text
 from api.parameters import parameters
-from api.resource import PlatformResource
+from api.predicting import PredictingResource
 from api.v1.representation import answer_of
 from api.v1.schemas import Prediction
 from inference.answers import Answer
@@ -21,17 +21,13 @@ MOST_IMAGES = 64
 _RAW = ("image/", "application/octet-stream")
 
 
-class Predictions(PlatformResource):
+class Predictions(PredictingResource):
     """Predictions of a published project."""
 
     @cached_property
     def given(self) -> dict[str, Any]:
         """Options come in the query, or among the fields of a form or a JSON object."""
         return {**request.args.to_dict(), **({} if _is_raw() else parameters())}
-
-    def refuse_early(self) -> None:
-        """While too many wait."""
-        self.services.engine.refuse_if_full()
 
     def reads(self) -> bool:
         """Always: nothing is kept."""
@@ -43,7 +39,7 @@ class Predictions(PlatformResource):
         images = _images(wish)
         if wish.annotated and len(images) > 1:
             raise InvalidInput(f"annotated: one image a request, got {len(images)}")
-        found = self.services.store.projects.published(project)
+        found = self.published(project)
         options = Options(wish.confidence, wish.iou, wish.max_detections, wish.top_k)
         answer = self.services.engine.predict_batch(
             found.served_model_id, images, options, wish.annotated, caller=str(self.user.id)

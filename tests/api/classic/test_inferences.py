@@ -118,8 +118,8 @@ def test_a_model_that_is_deleted_at_this_moment_is_404(other: Caller, published:
 @pytest.mark.parametrize(
     "image_data", ["", "%%%", "bm8gaW1hZ2U=", "data:image/png;base64,", None, 5, [], {"$ne": None}]
 )
-def test_what_is_no_image_is_400(other: Caller, published: Pets, image_data: object):
-    body = {"api_token": other.token, "project_name": "pets", "image_data": image_data}
+def test_what_is_no_image_is_400(other: Caller, brightness: str, image_data: object):
+    body = {"api_token": other.token, "project_name": brightness, "image_data": image_data}
     assert_problem(other._client.post("/inference", json=body), 400)
 
 
@@ -138,3 +138,8 @@ def test_inferring_without_or_with_a_bad_token_is_401(client: FlaskClient, publi
     assert_problem(client.post("/inference", json=body), 401)
     assert_problem(client.post("/inference", json={**body, "api_token": "unknown"}), 401)
     assert store.database["inferences"].count_documents({}) == 0
+
+
+def test_a_model_whose_card_cannot_be_read_is_503_and_says_what_to_do(other: Caller, published: Pets):
+    response = other.call("POST", "/inference", project_name="pets", image_data=IMAGE)
+    assert_problem(response, 503, "the stored model's card cannot be read: train the project again")

@@ -1,0 +1,39 @@
+"""The base of resources that predict: they are called far more often than any other."""
+
+from __future__ import annotations
+
+import hashlib
+
+from flask import request
+
+from api.resource import PlatformResource
+from storage.projects import Project
+from storage.users import User
+
+
+class PredictingResource(PlatformResource):
+    """Refuses while the engine is full before anything else is done; remembers for a moment who calls."""
+
+    def refuse_early(self) -> None:
+        """A prediction, while too many wait."""
+        if request.method == "POST":
+            self.services.engine.refuse_if_full()
+
+    def changes(self) -> bool:
+        """Never: neither accounts nor projects."""
+        return False
+
+    def user_of(self, token: str) -> User | None:
+        """Whose token it is, or was a moment ago."""
+        key = ("user", hashlib.sha256(token.encode(errors="replace")).digest())
+        return self.recent.get(key, lambda: super(PredictingResource, self).user_of(token))
+
+    def published(self, name: str) -> Project:
+        """The published project of this name, as it is or was a moment ago.
+
+        Raises:
+            NotFound: there is none.
+        """
+        project = self.recent.get(("project", name), lambda: self.services.store.projects.published(name))
+        assert project is not None
+        return project
