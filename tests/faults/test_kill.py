@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 from tests.conftest import encoded, wait_until
 from tests.faults.conftest import Platform, Uploader
@@ -14,9 +15,10 @@ PARTS = {
     "training process": "training.run",
     "worker": "training.worker",
     "web server": "launch.web",
+    "inference": "inference.service",
     "database": "mongod",
 }
-CROWD = 60  # several times as many as the web server has threads
+CROWD = 500  # several times as many as the web server has threads
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -27,6 +29,23 @@ def test_killing_a_part_loses_nothing_and_needs_no_hand(platform: Platform, part
     wait_until(lambda: len(platform.acknowledged) > before + 20, 60)
     uploader.end()
     all_is_well(platform)
+
+
+def test_while_inference_is_killed_again_and_again_every_answer_is_right_or_come_back(platform: Platform) -> None:
+    assert platform.call("PUT", "/publish", project_name="shades", is_published="True").status_code == 200
+    wait_until(lambda: predicted(platform).status_code == 200, 60)
+    right = predicted(platform).json()["results"]
+    for _ in range(3):
+        platform.kill(PARTS["inference"])
+        answers = [predicted(platform)]
+        wait_until(lambda answers=answers: answers.append(predicted(platform)) or answers[-1].ok, 60)  # type: ignore[misc]
+        assert {answer.status_code for answer in answers} <= {200, 503}
+        assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
+        assert all(answer.json()["results"] == right for answer in answers if answer.ok)
+
+
+def predicted(platform: Platform) -> requests.Response:
+    return platform.call("POST", "/api/v1/published/shades/predict", image=encoded(shade(50, 1)))
 
 
 def test_killing_everything_at_once_loses_nothing(platform: Platform) -> None:
