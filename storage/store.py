@@ -25,6 +25,7 @@ from storage.outbox import Outbox
 from storage.projects import Projects
 from storage.throttles import Throttles
 from storage.tokens import Tokens
+from storage.usage import Usage
 from storage.users import Users
 from storage.webhooks import Webhooks
 from storage.workers import Workers
@@ -61,13 +62,14 @@ class Store:
         self.mailboxes = Mailboxes(self.database)
         self.mail_lanes = Lanes(self.database["mailboxes"])
         self.deliveries = Deliveries(self.database)
+        self.usage = Usage(self.database)
 
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
             self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_records,
             self.job_events, self.models, self.inferences, self.workers, self.idempotency, self.outbox, self.webhooks,
-            self.webhook_lanes, self.mail_lanes, self.deliveries, self.image_files, self.artifacts,
+            self.webhook_lanes, self.mail_lanes, self.deliveries, self.usage, self.image_files, self.artifacts,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -107,6 +109,7 @@ class Store:
         self.images.delete_all(project_id)
         self.models.delete_all(project_id)
         self.inferences.delete_project(project_id)
+        self.usage.delete_project(project_id)
         self.webhooks.delete_project(project_id)
         self.deliveries.delete_project(project_id)
         job_ids = self.jobs.ids_of(project_id)

@@ -53,6 +53,7 @@ ANOTHERS = {
     ("POST", "/api/v1/jobs/<job_id>/stop"): 404,
     ("GET", "/api/v1/models/<model_id>"): 404,
     ("GET", "/api/v1/models/<model_id>/files/<name>"): 404,
+    ("GET", "/api/v1/models/<model_id>/usage"): 404,
     **{(method, path): 404 for method, path in REQUESTS if path.startswith(WEBHOOKS)},
     ("GET", "/api/v1/me"): 200,
     ("PATCH", "/api/v1/me"): 200,

@@ -134,6 +134,7 @@ def test_the_rules_hang_on_indexes_that_are_made_at_the_start(store: Store):
         ("images", ("project_id", "name")),
         ("jobs", ("project_id",)),
         ("models", ("project_id", "version")),
+        ("usage", ("model_id", "day")),
         ("images.chunks", ("files_id", "n")),
     } - (
         {("images.chunks", ("files_id", "n"))}
