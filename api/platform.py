@@ -12,6 +12,7 @@ from pathlib import Path
 from celery import Celery
 
 from api.streams import Streams
+from api.watch import Watch
 from inference.engine import Engine
 from storage.store import Store
 from training.queue import celery_app
@@ -43,6 +44,7 @@ class Platform:
     Attributes:
         stopping: whether the process is about to end, so that no stream holds it up; the web server sets it.
         metrics_folder: where several web processes put what they count; the web server sets it.
+        watch: asks whether the parts of the platform answer.
     """
 
     stopping: Callable[[], bool]
@@ -50,6 +52,7 @@ class Platform:
 
     def __init__(self, read: Callable[[], Settings], ensure: Callable[[Settings], Settings]):
         self.stopping = lambda: False
+        self.watch = Watch()
         self._read = read
         self._ensure = ensure
         self._lock = threading.Lock()

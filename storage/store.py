@@ -31,6 +31,8 @@ from storage.webhooks import Webhooks
 from storage.workers import Workers
 from utils import Settings
 
+_ANSWER_SECONDS = 2
+
 
 @shielded
 class Store:
@@ -78,9 +80,10 @@ class Store:
                 collection.create_indexes()
 
     def answers(self) -> bool:
-        """Whether the database answers now."""
+        """Whether the database answers now, or within two seconds."""
         try:
-            self.database.client.admin.command("ping")
+            with timeout(_ANSWER_SECONDS):
+                self.database.client.admin.command("ping")
         except PyMongoError:
             return False
         return True

@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,38 +14,13 @@ from bson import ObjectId
 
 import inference.usage
 from inference.usage import UsageRecorder
-from launch.family import Member
-from launch.members import mongod_member
 from storage.latencies import RELATIVE_ERROR
-from storage.mongod import EmbeddedMongod
 from storage.store import Store
 from storage.usage import KEPT_DAYS, Calls
-from tests.conftest import wait_until
+from tests.conftest import Mongod, wait_until
 from utils import Settings, utc_now
 
 PROJECT, MODEL = ObjectId(), ObjectId()
-
-
-@pytest.fixture
-def mortal(tmp_path: Path) -> Iterator[tuple[Store, Member]]:
-    """A store whose database can be stopped."""
-    settings = Settings(data_dir=tmp_path)
-    server = EmbeddedMongod(settings.data_dir)
-    server.prepare()
-    member = mongod_member(server, settings)
-    member.spawn()
-    wait_until(server.answers, 60)
-    store = Store(Settings(mongo_uri=server.connection().uri))
-    store.usage.create_indexes()
-    yield store, member
-    store.close()
-    stop(member)
-
-
-def stop(member: Member) -> None:
-    member.signal(9)
-    wait_until(member.ended, 60)
-    member.sweep()
 
 
 def today(store: Store, model_id: ObjectId = MODEL) -> Calls:
@@ -86,23 +59,23 @@ def test_what_was_recorded_arrives_by_itself(store: Store):
     assert "usage" not in [thread.name for thread in threading.enumerate()]
 
 
-def test_while_the_database_is_away_nobody_waits_and_nothing_is_lost(mortal: tuple[Store, Member]):
-    store, member = mortal
+def test_while_the_database_is_away_nobody_waits_and_nothing_is_lost(mortal_mongod: Mongod):
+    store = Store(Settings(mongo_uri=mortal_mongod.uri))
     recorder = UsageRecorder(store.usage, flush_seconds=0.05)
     recorder.record(PROJECT, MODEL, 0.1)
     wait_until(lambda: today(store).count == 1)
     # The journal is written ten times a second; what the database was told a moment ago it may forget when killed.
     store.database.client.admin.command("fsync")
-    stop(member)
+    mortal_mongod.kill()
     began = time.monotonic()
     for _ in range(1000):
         recorder.record(PROJECT, MODEL, 0.1)
     assert time.monotonic() - began < 1
     wait_until(lambda: recorder._waiting, 30)  # it has tried, and put them back
-    member.spawn()
-    wait_until(store.answers, 60)
+    mortal_mongod.start()
     wait_until(lambda: today(store).count == 1001, 30)
     recorder.close()
+    store.close()
 
 
 def test_what_waits_is_bounded_and_what_is_not_counted_is_told(
