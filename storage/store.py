@@ -22,6 +22,7 @@ from storage.lanes import Lanes
 from storage.mailboxes import Mailboxes
 from storage.models import Models
 from storage.outbox import Outbox
+from storage.passwords import Passwords
 from storage.projects import Projects
 from storage.throttles import Throttles
 from storage.tokens import Tokens
@@ -42,7 +43,8 @@ class Store:
         self.database = connect(settings) if database is None else database
         self.image_files = Files(self.database, "images")
         self.artifacts = Files(self.database, "artifacts")
-        self.users = Users(self.database, settings.bcrypt_rounds)
+        self.passwords = Passwords(settings)
+        self.users = Users(self.database, self.passwords)
         self.tokens = Tokens(self.database, settings.token_days)
         self.throttles = Throttles(self.database, settings.login_window_seconds)
         self.hourly = Throttles(self.database, 3600)
