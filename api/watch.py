@@ -37,7 +37,7 @@ class Watch:
         """
         asked = {name: self._asking(name, ask) for name, ask in parts.items()}
         wait(asked.values(), PATIENCE_SECONDS)
-        late = f"has not answered within {PATIENCE_SECONDS} s"
+        late = f"does not answer within {PATIENCE_SECONDS} s"
         said = {name: a.result().problem if a.done() else f"the {name} {late}" for name, a in asked.items()}
         return {name: problem for name, problem in said.items() if problem}
 
