@@ -14,6 +14,7 @@ from celery import Celery
 from api.recent import Changes, Recent
 from api.request_id import request_id
 from api.streams import Streams
+from api.watch import Watch
 from inference.answers import Engine
 from inference.service.client import RemoteEngine
 from inference.service.folder import RunFolder
@@ -50,6 +51,7 @@ class Platform:
         engine_folder: where the engine listens that several web processes share; the web server sets it, and without
             it this process has an engine of its own.
         changes: marked by all processes that share it; the web server sets it.
+        watch: asks whether the parts of the platform answer.
     """
 
     stopping: Callable[[], bool]
@@ -60,6 +62,7 @@ class Platform:
     def __init__(self, read: Callable[[], Settings], ensure: Callable[[Settings], Settings]):
         self.stopping = lambda: False
         self.changes = Changes()
+        self.watch = Watch()
         self._read = read
         self._ensure = ensure
         self._lock = threading.Lock()

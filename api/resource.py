@@ -18,6 +18,7 @@ from api.idempotency import once, sent_key
 from api.parameters import parameters, parse
 from api.platform import Platform, Services
 from api.recent import Recent
+from api.watch import Watch
 from storage.users import User
 from utils import DatabaseSilent, Unauthenticated
 
@@ -95,6 +96,10 @@ class PlatformResource(Resource):
     def metrics_folder(self) -> Path | None:
         """Where the web processes of this machine keep what they count; None when there is one process only."""
         return self._platform.metrics_folder
+
+    def watch(self) -> Watch:
+        """What asks whether the parts of the platform answer."""
+        return self._platform.watch
 
     @cached_property
     def given(self) -> dict[str, Any]:

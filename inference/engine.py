@@ -20,9 +20,12 @@ from inference.metrics import MODEL_SECONDS, WAIT_SECONDS
 from inference.models import LoadedModel, Models
 from inference.pool import FairPool
 from inference.protocol import NO_OPTIONS, Options
+from inference.usage import UsageRecorder
 from storage.file_cache import FileCache
 from storage.store import Store
 from utils import DomainError, Settings
+
+_INTERNAL = "internal_error"
 
 
 class LocalEngine(Engine):
@@ -47,6 +50,7 @@ class LocalEngine(Engine):
         copies = FileCache(settings.data_dir / "cache" / "models", settings.model_disk_cache_bytes)
         machine = dataclasses.replace(machine, busy=lambda: self._pool.busy)
         self._models = Models(store, settings.model_cache_bytes, copies, machine)
+        self._usage = UsageRecorder(store.usage)
 
     def predict_batch(
         self,
@@ -60,10 +64,11 @@ class LocalEngine(Engine):
         with self._gate.admit(caller, len(contents)):
             came = time.perf_counter()
             model = self._models.get(model_id)
-            options.check(model.predictor.OPTIONS, model.card.project_type)
             tasks = [_Task(content, options, draw, self._max_pixels) for content in contents]
-            futures = [self._pool.submit(caller, partial(self._run, task, model)) for task in tasks]
-            answer = Answer(_results(futures), _sum(tasks))
+            with self._recorded(model_id, model, caller):
+                options.check(model.predictor.OPTIONS, model.card.project_type)
+                futures = [self._pool.submit(caller, partial(self._run, task, model)) for task in tasks]
+                answer = Answer(_results(futures), _sum(tasks))
             answer.seconds["wait"] = tasks[0].began - came
             WAIT_SECONDS.observe(answer.seconds["wait"])
             return answer
@@ -77,9 +82,26 @@ class LocalEngine(Engine):
         return True
 
     def close(self) -> None:
-        """Let the threads end."""
+        """Let the threads end, and write down how models were used."""
         self._pool.close()
         self._models.close()
+        self._usage.close()
+
+    @contextmanager
+    def _recorded(self, model_id: ObjectId, model: LoadedModel, caller: str) -> Iterator[None]:
+        """Count a call of somebody in the usage of the model: the time of the block, or how it failed."""
+        began, error_code = time.perf_counter(), None
+        try:
+            yield
+        except DomainError as error:
+            error_code = error.code
+            raise
+        except Exception:
+            error_code = _INTERNAL
+            raise
+        finally:
+            if caller != NOBODY:
+                self._usage.record(model.project_id, model_id, time.perf_counter() - began, error_code)
 
     def _run(self, task: _Task, model: LoadedModel) -> ImagePredictions:
         result = task.run(model)

@@ -61,7 +61,9 @@ def _owners(store: Store, _: datetime) -> Ids:
 
 
 def _projects_with_contents(store: Store, _: datetime) -> Ids:
-    holders = (store.images, store.jobs, store.models, store.inferences, store.webhooks, store.deliveries)
+    holders = (
+        store.images, store.jobs, store.models, store.inferences, store.usage, store.webhooks, store.deliveries,
+    )  # fmt: skip
     return {project_id for holder in holders for project_id in holder.project_ids()}
 
 
@@ -165,6 +167,15 @@ LEFTOVERS: tuple[Leftover, ...] = (
         _first_models,
         _delete_each(_delete_model),
         "model {}: no job that has succeeded names it",
+    ),
+    Leftover(
+        "usage",
+        "Every count of calls is of a model that exists.",
+        # A web process that still served the model may have written it; what it counts is written seconds later.
+        lambda store, _: store.usage.model_ids(),
+        _without(lambda store, ids: set(store.models.existing(ids))),
+        lambda store, ids: store.usage.delete_models(ids),
+        "calls of model {}: it is deleted",
     ),
     _files("image files", image_files),
     _files("artifacts", artifacts),

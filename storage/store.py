@@ -22,13 +22,17 @@ from storage.lanes import Lanes
 from storage.mailboxes import Mailboxes
 from storage.models import Models
 from storage.outbox import Outbox
+from storage.passwords import Passwords
 from storage.projects import Projects
 from storage.throttles import Throttles
 from storage.tokens import Tokens
+from storage.usage import Usage
 from storage.users import Users
 from storage.webhooks import Webhooks
 from storage.workers import Workers
 from utils import Settings
+
+_ANSWER_SECONDS = 2
 
 
 @shielded
@@ -39,7 +43,8 @@ class Store:
         self.database = connect(settings) if database is None else database
         self.image_files = Files(self.database, "images")
         self.artifacts = Files(self.database, "artifacts")
-        self.users = Users(self.database, settings.bcrypt_rounds)
+        self.passwords = Passwords(settings)
+        self.users = Users(self.database, self.passwords)
         self.tokens = Tokens(self.database, settings.token_days)
         self.throttles = Throttles(self.database, settings.login_window_seconds)
         self.hourly = Throttles(self.database, 3600)
@@ -61,13 +66,14 @@ class Store:
         self.mailboxes = Mailboxes(self.database)
         self.mail_lanes = Lanes(self.database["mailboxes"])
         self.deliveries = Deliveries(self.database)
+        self.usage = Usage(self.database)
 
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
             self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_records,
             self.job_events, self.models, self.inferences, self.workers, self.idempotency, self.outbox, self.webhooks,
-            self.webhook_lanes, self.mail_lanes, self.deliveries, self.image_files, self.artifacts,
+            self.webhook_lanes, self.mail_lanes, self.deliveries, self.usage, self.image_files, self.artifacts,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -76,9 +82,10 @@ class Store:
                 collection.create_indexes()
 
     def answers(self) -> bool:
-        """Whether the database answers now."""
+        """Whether the database answers now, or within two seconds."""
         try:
-            self.database.client.admin.command("ping")
+            with timeout(_ANSWER_SECONDS):
+                self.database.client.admin.command("ping")
         except PyMongoError:
             return False
         return True
@@ -107,6 +114,7 @@ class Store:
         self.images.delete_all(project_id)
         self.models.delete_all(project_id)
         self.inferences.delete_project(project_id)
+        self.usage.delete_project(project_id)
         self.webhooks.delete_project(project_id)
         self.deliveries.delete_project(project_id)
         job_ids = self.jobs.ids_of(project_id)

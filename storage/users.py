@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import bcrypt
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, shielded
+from storage.passwords import Passwords, Place
 from utils import Conflict, Unauthenticated, utc_now
 
 _WRONG = "wrong user name or password"
-_MOST_PASSWORD_BYTES = 72
-_SALT_CHARACTERS, _DIGEST_CHARACTERS = 22, 31
 
 
 @dataclass(frozen=True)
@@ -24,18 +22,13 @@ class User:
     username: str
 
 
-def _nobodys_hash(rounds: int) -> bytes:
-    """A hash that no known password has, so that an unknown name costs the same time as a wrong password."""
-    return b"$2b$%02d$%s%s" % (rounds, b"." * _SALT_CHARACTERS, b"." * _DIGEST_CHARACTERS)
-
-
 @shielded
 class Users:
     """Accounts by name; names are unique."""
 
-    def __init__(self, database: Database[Document], bcrypt_rounds: int):
+    def __init__(self, database: Database[Document], passwords: Passwords):
         self._users = database["users"]
-        self._rounds = bcrypt_rounds
+        self._passwords = passwords
 
     def create_indexes(self) -> None:
         self._users.create_index("username", unique=True)
@@ -48,28 +41,27 @@ class Users:
 
         Raises:
             Conflict: the name is taken.
+            Unavailable: too many passwords are being hashed.
         """
-        row = {
-            "username": username,
-            "password_hash": bcrypt.hashpw(password, bcrypt.gensalt(self._rounds)),
-            "created_at": utc_now(),
-        }
+        with self._passwords.place() as place:
+            hashed = place.hash(password)
+        row = {"username": username, "password_hash": hashed, "created_at": utc_now()}
         try:
             return User(self._users.insert_one(row).inserted_id, username)
         except DuplicateKeyError:
             raise Conflict(f"the user name '{username}' is taken: choose another") from None
 
-    def authenticate(self, username: str, password: bytes) -> User:
+    def authenticate(self, username: str, password: bytes, place: Place) -> User:
         """The user of this name and password; an unknown name takes as long as a wrong password.
+
+        Args:
+            place: from `Passwords`; whoever counts tries has it before counting one.
 
         Raises:
             Unauthenticated: wrong name or password, without saying which.
         """
         row = self._users.find_one({"username": username})
-        stored = row["password_hash"] if row else _nobodys_hash(self._rounds)
-        # bcrypt takes no longer one. Its beginning costs the same time and must not count as the password.
-        matches = bcrypt.checkpw(password[:_MOST_PASSWORD_BYTES], stored)
-        if not matches or row is None or len(password) > _MOST_PASSWORD_BYTES:
+        if not place.matches(password, row["password_hash"] if row else None) or row is None:
             raise Unauthenticated(_WRONG)
         return User(row["_id"], row["username"])
 

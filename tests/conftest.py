@@ -6,6 +6,7 @@ import base64
 import dataclasses
 import io
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -99,6 +100,37 @@ def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.connection().uri
     finally:
         family.stop()
+
+
+class Mongod:
+    """A MongoDB that nobody restarts."""
+
+    def __init__(self, folder: Path):
+        self._server = EmbeddedMongod(folder)
+        self._server.prepare()
+        self._member = mongod_member(self._server, Settings(data_dir=folder))
+        self.uri = self._server.connection().uri
+        self.signal = self._member.signal
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._member.spawn()
+        wait_until(self._server.answers, 60)
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self.signal(signal.SIGKILL)
+        wait_until(self._member.ended, 60)
+        self._member.sweep()
+
+
+@pytest.fixture
+def mortal_mongod(tmp_path: Path) -> Iterator[Mongod]:
+    """A started MongoDB that a test may freeze, kill and start."""
+    mongod = Mongod(tmp_path)
+    mongod.start()
+    yield mongod
+    mongod.kill()
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from celery import Celery
 from kombu import Exchange, Queue
+from pymongo import MongoClient
 
 from storage.device import DeviceChoice, DeviceKind
 from utils import Settings
@@ -80,6 +81,27 @@ def celery_app(settings: Settings, sends: bool = False) -> Celery:
             app.conf.broker_use_ssl = {"server_hostname": urlsplit(url).hostname}
         app.conf.broker_transport_options = {"confirm_publish": True, **(_BOUNDED if sends else {})}
     return app
+
+
+def broker_answers(app: Celery) -> bool:
+    """Whether the broker lets a sender in now; takes little longer than a sender waits to connect."""
+    try:
+        transport = app.connection_for_write().transport
+        if transport.driver_type == "mongodb":
+            _ping(str(app.conf.broker_url))  # kombu's connection to one would stay open
+        else:
+            transport.close_connection(transport.establish_connection())
+    # Transports raise errors of their own kinds.
+    except Exception as error:
+        logger.info("the broker does not answer: %s", error)
+        return False
+    return True
+
+
+def _ping(url: str) -> None:
+    client: MongoClient[dict[str, object]] = MongoClient(url, serverSelectionTimeoutMS=_SENDS_CONNECT_SECONDS * 1000)
+    with client:
+        client.admin.command("ping")
 
 
 def _queue(name: str, quorum: bool) -> Queue:

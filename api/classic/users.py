@@ -46,9 +46,11 @@ class Users(PlatformResource):
             f"login {address}": settings.login_attempts_per_address,
             f"login {address} {given.username}": settings.login_attempts,
         }
-        for key, limit in charges.items():
-            throttles.charge(key, limit)
-        user = self.services.store.users.authenticate(given.username, given.password.encode())
+        # Who finds no place was not let in to try, so that nothing is charged.
+        with self.services.store.passwords.place() as place:
+            for key, limit in charges.items():
+                throttles.charge(key, limit)
+            user = self.services.store.users.authenticate(given.username, given.password.encode(), place)
         for key in charges:
             throttles.refund(key)
         return user

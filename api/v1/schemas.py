@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.names import ImageBytes, Lookup, Number
 from storage.device import DeviceChoice
 from storage.job import JobState
+from storage.usage import KEPT_DAYS
 
 MOST_LOG_TAIL_LINES = 20_000
 STREAM_SECONDS = 55
@@ -58,6 +59,12 @@ class EventsQuery(Request):
 
     last_event_id: Annotated[int, Number, Field(ge=0, le=_LARGEST_EVENT_ID)] = 0
     seconds: Annotated[int, Number, Field(ge=0, le=STREAM_SECONDS)] = STREAM_SECONDS
+
+
+class UsageQuery(Request):
+    """Over how many days, today among them."""
+
+    days: Annotated[int, Number, Field(ge=1, le=KEPT_DAYS)] = 30
 
 
 class Prediction(Request):

@@ -20,6 +20,7 @@ from inference.service.wire import address, receive, send, unpack_answer, unpack
 from utils import Unavailable
 
 _PATIENCE_SECONDS = 120.0
+_PING_SECONDS = 2.0
 _RETRY_AFTER_SECONDS = 2
 _MOST_PICTURE_BYTES = 1024**3
 
@@ -79,10 +80,11 @@ class RemoteEngine(Engine):
     def answers(self) -> bool:
         """See `Engine`."""
         try:
-            self._connect().close()
+            with self._connect() as connection:
+                send(connection, {"ping": True}, [])
+                return connection.poll(_PING_SECONDS)
         except OSError:
             return False
-        return True
 
     def _exchange(self, header: dict[str, Any], contents: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
         connection = self._ask(header, contents)

@@ -51,6 +51,8 @@ class Server:
                 send(connection, *self._answer(header, contents))
 
     def _answer(self, header: dict[str, Any], contents: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+        if "ping" in header:
+            return {}, []
         try:
             began = time.perf_counter()
             options, model_id = Options(**header["options"]), ObjectId(header["model_id"])

@@ -172,11 +172,11 @@ def test_over_real_connections_every_caller_gets_its_own_answers(session_app: Fl
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     start = threading.Barrier(CLIENTS)
+    tokens = [Caller(session_app.test_client(), f"user{number}").token for number in range(CLIENTS)]
 
     def live(number: int) -> list[tuple[int, Any]]:
         connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
-        token = _ask(connection, "PUT", "/auth", username=f"user{number}", password=PASSWORD)[1]["api_token"]
-        project = {"api_token": token, "project_name": f"project{number}"}
+        project = {"api_token": tokens[number], "project_name": f"project{number}"}
         start.wait()
         answers = [_ask(connection, "PUT", "/upload/project", **project, project_type="detection")]
         answers += [_ask(connection, "PUT", "/upload/class_info", **project, class_info=f"c{number}")]

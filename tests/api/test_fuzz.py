@@ -35,6 +35,8 @@ def test_no_request_gives_a_server_error(client: FlaskClient, caller: Caller, pe
             continue  # now and then it would succeed, and leave nothing to try on
         if path.endswith("/events"):
             continue  # a stream, which would stay open
+        if path == "/ready":
+            continue  # without a worker its answer is 503
         values = {name: value for name, value in REQUESTS[method, path].items() if odds.random() < 0.8}
         values |= {odds.choice(FIELDS): odds.choice(ODD) for _ in range(odds.randint(0, 3))}
         sent = _request(odds, method, values, caller.token)

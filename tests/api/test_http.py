@@ -157,7 +157,6 @@ def test_a_failure_of_our_own_is_500_and_tells_nothing(client: FlaskClient, monk
 
 def test_whoever_watches_sees_life_and_readiness(client: FlaskClient):
     assert client.get("/health").json == {"status": "ok"}
-    assert client.get("/ready").json == {"status": "ok"}
 
 
 def test_any_answer_is_json_whatever_the_client_accepts(client: FlaskClient):

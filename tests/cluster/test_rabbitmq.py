@@ -169,6 +169,19 @@ def test_while_the_broker_is_away_jobs_start_and_afterwards_the_workers_come_bac
     assert wait_for(store, woken, "cancelled", "succeeded").attempt == 1
 
 
+def test_the_platform_is_ready_only_while_its_broker_answers(
+    client: FlaskClient, rabbitmq: RabbitMQ, workers: list[Member]
+) -> None:
+    wait_until(lambda: client.get("/ready").status_code == 200, 60)
+    rabbitmq.freeze()
+    try:
+        refusal = wait_until(lambda: (answer := client.get("/ready")).status_code == 503 and answer, 10)
+        assert [error["field"] for error in refusal.json["errors"]] == ["broker"]
+    finally:
+        rabbitmq.thaw()
+    wait_until(lambda: client.get("/ready").status_code == 200, 60)
+
+
 def test_a_worker_that_is_asked_to_stop_ends_though_its_broker_is_frozen(
     session_settings: Settings, rabbitmq: RabbitMQ, tmp_path: Path
 ) -> None:

@@ -64,10 +64,10 @@ class Platform:
             self.process = subprocess.Popen(
                 [sys.executable, str(ROOT / "DIYML.py")], cwd=self.folder, env=environment, stdout=log, stderr=log
             )
-        wait_until(self.is_ready, 30)
+        wait_until(self.is_ready, 60)
 
     def is_ready(self) -> bool:
-        """Whether database and web server answer."""
+        """Whether web server, database, broker and worker answer."""
         try:
             return requests.get(f"http://127.0.0.1:{self.port}/ready", timeout=5).status_code == 200
         except requests.RequestException:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -145,7 +146,8 @@ def test_a_web_server_alone_starts_neither_database_nor_worker(data_dir: Path, m
     program = Program(data_dir, "web", MONGO_URI=mongo_uri)
     until(lambda: "Ctrl-C ends it" in program.said or program.process.poll() is not None, "ready")
     assert f"Web server at {program.address} for the database MongoDB" in program.said
-    assert program.get("/ready")[0] == 200
+    status, answer = program.get("/ready")
+    assert (status, [error["field"] for error in json.loads(answer)["errors"]]) == (503, ["worker"])
     assert not process_of_worker(data_dir)
     assert program.end() == 0
     assert processes_on(data_dir) == []

@@ -88,7 +88,7 @@ def trained(folder: Path, _: Path, progress: Progress, keeper: Keeper, *__: obje
 def call(settings: Settings, stop: Stop, method: str, path: str, parameters: dict[str, Any]) -> int:
     """One request, as a web process answers it."""
     client = create_app(settings).test_client()
-    assert client.get("/ready").status_code == 200
+    assert client.get("/auth?username=nobody").status_code == 200
     stop.armed = True
     answer = client.open(path, method=method, json=parameters)
     return 0 if answer.status_code == 200 else REFUSED

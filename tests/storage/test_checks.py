@@ -20,6 +20,7 @@ from storage.job import Job, JobState
 from storage.models import Model
 from storage.projects import Project
 from storage.store import Store
+from storage.usage import Calls
 from storage.users import User
 from tests.inference.models import store_brightness_model
 from tests.storage.test_sweeper import AT_ONCE, HEADER
@@ -72,6 +73,7 @@ def world(store: Store, settings: Settings) -> Iterator[World]:
     older, newer = (handed_over(store, project) for _ in range(2))
     store.projects.publish(project, True)
     store.inferences.create(project.id, user.id, [])
+    store.usage.add(project.id, newer.id, utc_now().date(), Calls(1))
     other = store.projects.create(user, "plants", "classification")
     yield World(store, settings, user, project, older, newer, waiting_with_checkpoint(store, other))
     store.prepare()
@@ -239,6 +241,12 @@ def leave_events(world: World) -> tuple[str, str]:
     return f"events of job {job_id}: it is deleted", "removed"
 
 
+def leave_usage(world: World) -> tuple[str, str]:
+    model_id = ObjectId()
+    world.store.usage.add(world.project.id, model_id, utc_now().date(), Calls(1))
+    return f"calls of model {model_id}: it is deleted", "removed"
+
+
 def drop_index(world: World) -> tuple[str, str]:
     world.raw("projects").drop_index("name_1")
     where = "index 'name_1' of the collection 'projects': it is missing, and with it a rule of uniqueness"
@@ -261,7 +269,7 @@ def change_index(world: World) -> tuple[str, str]:
 MENDED = (
     damage_checkpoint, leave_image_file, leave_artifact, leave_chunk, lose_worker, make_second_model,
     make_model_of_nobody, keep_checkpoint, keep_project, let_project_go, serve_what_is_not_there, forget_to_hand_over,
-    spoil_card, lose_account, lose_project, leave_events, drop_index, drop_index_of_gridfs, change_index,
+    spoil_card, lose_account, lose_project, leave_events, leave_usage, drop_index, drop_index_of_gridfs, change_index,
 )  # fmt: skip
 
 

@@ -13,7 +13,9 @@ from storage.leftovers import LEFTOVERS
 from storage.projects import Project
 from storage.store import Store
 from storage.sweeper import sweep
+from storage.usage import Calls
 from storage.users import User
+from utils import utc_now
 
 NONE = {kind.name: 0 for kind in LEFTOVERS}
 AT_ONCE = timedelta(seconds=-2)
@@ -43,6 +45,7 @@ def filled(store: Store, user: User, name: str) -> Project:
     assert store.job_runs.succeed(job, model.id)
     assert store.projects.serve(project.id, model.id, model.version)
     store.inferences.create(project.id, user.id, [])
+    store.usage.add(project.id, model.id, utc_now().date(), Calls(1))
     return project
 
 
@@ -138,6 +141,13 @@ def test_a_result_of_a_project_that_is_gone_goes(store: Store, user: User, proje
     before = _counts(store)
     store.inferences.create(ObjectId(), user.id, [])
     assert sweep(store, AT_ONCE) == {**NONE, "contents": 1}
+    assert _counts(store) == before
+
+
+def test_calls_of_a_model_that_is_gone_go(store: Store, project: Project):
+    before = _counts(store)
+    store.usage.add(project.id, ObjectId(), utc_now().date(), Calls(1))
+    assert sweep(store, AT_ONCE) == {**NONE, "usage": 1}
     assert _counts(store) == before
 
 

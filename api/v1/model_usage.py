@@ -1,0 +1,38 @@
+"""`/api/v1/models/<model_id>/usage`: how often a model was called, and how long that took."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.pagination import whole
+from api.v1.models import ModelItem
+from api.v1.schemas import UsageQuery
+from storage.usage import Calls
+
+
+class ModelUsage(ModelItem):
+    """Calls of one model."""
+
+    def get(self, model_id: str) -> dict[str, Any]:
+        """Each day with calls, newest first, and all of them together; for the owner."""
+        wish = self.parse(UsageQuery)
+        days = self.services.store.usage.by_day(self._visible(model_id, owner_only=True).id, wish.days)
+        total = Calls()
+        for calls in days.values():
+            total.add(calls)
+        shown = [{"date": day.isoformat(), **_shown(calls)} for day, calls in days.items()]
+        return {**whole(shown), "total": {"days": wish.days, **_shown(total)}}
+
+
+def _shown(calls: Calls) -> dict[str, Any]:
+    return {
+        "calls": calls.count,
+        "errors": calls.errors.total(),
+        "errors_by_code": dict(sorted(calls.errors.items())),
+        "p50_ms": _ms(calls.percentile_seconds(0.5)),
+        "p95_ms": _ms(calls.percentile_seconds(0.95)),
+    }
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else float(f"{seconds * 1000:.3g}")
