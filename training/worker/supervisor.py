@@ -108,7 +108,8 @@ class Supervisor:
         checkpoint = self._fetch_checkpoint(job, dataset.digest, folder / "checkpoint", progress)
         source = self._fetch_source(job, folder / "source.onnx")
         (folder / SPEC).write_text(json.dumps({**self._spec(job, checkpoint), "source": source}))
-        progress.log(f"{len(dataset.train)} images to train on, {len(dataset.val)} held back")
+        if job.quantizes is None:
+            progress.log(f"{len(dataset.train)} images to train on, {len(dataset.val)} held back")
         home = self._settings.data_dir / "cache" / "home"
         home.mkdir(parents=True, exist_ok=True)
         with (
