@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
+from notifications.events import job_message
+from notifications.letters import job_letter
 from storage.idempotency import Idempotency
 from storage.job import Job, JobState
 from storage.store import Store
@@ -38,10 +40,19 @@ def test_while_int8_is_made_nothing_else_is_trained_and_it_survives_its_worker(
     store.job_runs.release(lost, "lost")
     job = _run(store, settings)
     assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2), job.error
+    assert _subject_of_its_mail(store, job) == "The quantisation of 'shades' has succeeded"
 
     assert caller.call("POST", f"/api/v1/models/{first.model_id}/serve").status_code == 200
     assert caller.call("PATCH", "/upload/data_point", project_name=shades, data_point_name="5.png").status_code == 200
     assert_problem(caller.call("POST", url), 409, "1 of the 12 images", "'5.png'")
+
+
+def _subject_of_its_mail(store: Store, job: Job) -> str:
+    project = store.projects.get(job.project_id)
+    assert project
+    message = job_message(job, project, job.states[-1], "")
+    delivery_id = store.deliveries.add(job.id, job.owner_id, "job.succeeded", message, project.id, job.id, 99)
+    return job_letter(store.deliveries.get(job.id, delivery_id)).subject
 
 
 def _run(store: Store, settings: Settings) -> Job:
