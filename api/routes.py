@@ -26,7 +26,7 @@ from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
 from api.v1.jobs import JobCancel, JobItem, JobList, JobStop
 from api.v1.me import EmailConfirmation, Me
 from api.v1.model_usage import ModelUsage
-from api.v1.models import ModelFile, ModelItem
+from api.v1.models import ModelFile, ModelItem, ModelQuantize, ModelServe
 from api.v1.predictions import Predictions
 from api.v1.webhooks import WebhookItem, WebhookList, WebhookSecret, WebhookTest
 
@@ -66,6 +66,8 @@ ROUTES = (
     Route("/api/v1/models/<model_id>", ModelItem, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>/files/<name>", ModelFile, {"GET": TOKEN}),
     Route("/api/v1/models/<model_id>/usage", ModelUsage, {"GET": TOKEN}),
+    Route("/api/v1/models/<model_id>/quantize", ModelQuantize, {"POST": TOKEN}),
+    Route("/api/v1/models/<model_id>/serve", ModelServe, {"POST": TOKEN}),
     Route("/api/v1/published/<project>/predict", Predictions, {"POST": TOKEN}),
     Route(WEBHOOKS, WebhookList, {"GET": TOKEN, "POST": TOKEN}),
     Route(f"{WEBHOOKS}/<webhook_id>", WebhookItem, {"GET": TOKEN, "PATCH": TOKEN, "DELETE": TOKEN}),

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from utils import InvalidInput
 
+FLOAT32, INT8 = "float32", "int8"
+
 
 class ModelCard(BaseModel):
     """Everything about a model that its ONNX file does not say.
@@ -25,6 +27,10 @@ class ModelCard(BaseModel):
         stopped_early: `after_epoch` and `of_epochs`; none when the training was not asked to stop.
         pretrained_sha256: of the file of pretrained weights; none from scratch, and on cards of earlier versions.
         determinism: what the trainer asked of the libraries, so that the same gives the same.
+        precision: `float32` or `int8`, of what the file computes with.
+        quantization: of an int8 model: `from_model` and `from_version`, the `metric` it was judged by, its value in
+            `float32` and `int8`, `difference_points` (int8 less float32, percentage points), `calibration`, `bytes` of
+            both files, and `milliseconds` an image took in each on the machine that made it.
         dataset: snapshot digest, number of images on each side, seed, train fraction.
     """
 
@@ -50,6 +56,8 @@ class ModelCard(BaseModel):
     pretrained_sha256: str | None = None
     determinism: dict[str, Any] = {}
     stopped_early: dict[str, int] | None = None
+    precision: str = FLOAT32
+    quantization: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

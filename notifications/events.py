@@ -53,6 +53,7 @@ def job_message(job: Job, project: Project, change: Document, public_url: str) -
         "state": change["state"],
         "attempt": change["attempt"],
         "reason": change["reason"],
+        "quantizes": str(job.quantizes) if job.quantizes else None,
         "metrics": {name: _finite(value) for name, value in job.metrics.items()} if ended else {},
         **links,
     }

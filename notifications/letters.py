@@ -10,11 +10,11 @@ from storage.deliveries import Delivery
 
 _WHY = "You get this mail because you asked DIYML to tell you. PATCH /api/v1/me changes that."
 _HEADLINES = {
-    "queued": "The training of {project} waits in the queue",
-    "running": "The training of {project} has begun",
-    "succeeded": "The training of {project} has succeeded",
-    "failed": "The training of {project} has failed",
-    "cancelled": "The training of {project} was cancelled",
+    "queued": "The {job} of {project} waits in the queue",
+    "running": "The {job} of {project} has begun",
+    "succeeded": "The {job} of {project} has succeeded",
+    "failed": "The {job} of {project} has failed",
+    "cancelled": "The {job} of {project} was cancelled",
 }
 
 
@@ -39,7 +39,9 @@ def confirmation(code: str, username: str) -> Letter:
 def job_letter(delivery: Delivery) -> Letter:
     """Tells of a change of a training's state."""
     data: dict[str, Any] = json.loads(delivery.body)["data"]
-    headline = _HEADLINES[data["state"]].format(project=f"'{data['project_name']}'")
+    # A message of an earlier version, which waits since then, is of a training.
+    job = "quantisation" if data.get("quantizes") else "training"
+    headline = _HEADLINES[data["state"]].format(job=job, project=f"'{data['project_name']}'")
     parts = [f"{headline}."]
     if data["reason"]:
         parts.append(f"The reason: {data['reason']}")
@@ -47,7 +49,7 @@ def job_letter(delivery: Delivery) -> Letter:
         parts.append("\n".join(f"{name}: {_number(value)}" for name, value in data["metrics"].items()))
     if data["model_url"]:
         parts.append(f"The model: {data['model_url']}")
-    parts.append(f"The training: {data['job_url']}")
+    parts.append(f"The {job}: {data['job_url']}")
     return Letter(" ".join(headline.split()), "\n\n".join([*parts, _WHY]) + "\n")
 
 

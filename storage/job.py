@@ -57,6 +57,8 @@ class Job:
         dataset: the data of the newest attempt that had them on disk; none before.
         environment: what the newest training process said of itself: code, libraries, device.
         repeats: the job whose data, seed and params this one takes; none for a training of the project as it is.
+        quantizes: the model that this job makes an int8 version of, on the data that the model was made from; none for
+            a training.
     """
 
     id: ObjectId
@@ -94,6 +96,12 @@ class Job:
     dataset: DatasetRecord | None = None
     environment: dict[str, Any] | None = None
     repeats: ObjectId | None = None
+    quantizes: ObjectId | None = None
+
+    @property
+    def takes_recorded_data(self) -> bool:
+        """Whether its data are those of an earlier job, not the project's as they are."""
+        return bool(self.repeats or self.quantizes)
 
     @property
     def seconds_spent(self) -> float:

@@ -76,8 +76,9 @@ class Jobs:
         device: DeviceChoice = DeviceChoice.ANY,
         request_key: str | None = None,
         repeats: Job | None = None,
+        quantizes: Job | None = None,
     ) -> Job:
-        """Queue a training.
+        """Queue a training, or what is done like one.
 
         Each queued job holds one of its owner's slots, so that parallel calls cannot pass the bound together. A job
         that comes back to the queue holds none.
@@ -85,6 +86,7 @@ class Jobs:
         Args:
             request_key: of the request that wants it; no two jobs have the same, and the first of them is given.
             repeats: an ended job of the project whose data it takes, instead of the project's as they are.
+            quantizes: likewise, and whose model it makes an int8 version of, instead of training one.
 
         Raises:
             Conflict: one of this project is queued or running.
@@ -95,6 +97,8 @@ class Jobs:
             row["request_key"] = request_key
         if repeats and repeats.dataset:
             row.update(repeats=repeats.id, dataset=vars(repeats.dataset))
+        if quantizes and quantizes.dataset:
+            row.update(quantizes=quantizes.result, dataset=vars(quantizes.dataset))
         while True:
             row["slot"] = free_slot(self._jobs, project.owner_id, self._queued_per_user)
             row["turns"] = next_turns(self._jobs, project.owner_id, device)
@@ -193,16 +197,19 @@ class Jobs:
 
         Raises:
             NotFound: there is no such job.
-            Conflict: no epoch has ended yet.
+            Conflict: no epoch has ended yet, or it trains nothing.
         """
         something = [
             {"state": JobState.RUNNING.value, "epoch": {"$gte": 1}},
             {"state": JobState.QUEUED.value, "checkpoint": {"$exists": True}},
         ]
-        query = {"_id": job_id, "active": True, "cancel_requested": {"$ne": True}, "$or": something}
+        trains = {"quantizes": {"$exists": False}}
+        query = {"_id": job_id, "active": True, "cancel_requested": {"$ne": True}, "$or": something, **trains}
         if self._jobs.update_one(query, {"$set": {"stop_requested": True}}).matched_count:
             return
         job = self.head(job_id)
+        if job.quantizes and not job.state.ended:
+            raise Conflict("it makes an int8 model, and there is nothing to keep before its end: cancel it, or wait")
         if not (job.state.ended or job.cancel_requested):
             raise Conflict("nothing to keep yet: cancel it, or ask again after the first epoch")
 

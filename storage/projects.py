@@ -231,6 +231,11 @@ class Projects:
             ).modified_count
         )
 
+    def serve_version(self, project_id: ObjectId, model_id: ObjectId, version: int) -> bool:
+        """Let any model of the project answer for it, newer or older; false when the project is gone."""
+        change = {"$set": {"model_id": model_id, "model_version": version}}
+        return bool(self._projects.update_one({"_id": project_id}, change).matched_count)
+
     def serve_instead(self, project: Project, model_id: ObjectId | None, version: int, published: bool) -> bool:
         """Put right what answers for a project whose model is lost or does not work.
 

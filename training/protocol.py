@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -86,12 +87,12 @@ class TrainedModel:
 
     Attributes:
         onnx_path: the one file that is served.
-        weights_path: native weights, for download and resuming.
+        weights_path: native weights, for download and resuming; none where only the file that is served is new.
         artifacts: pictures (PNG, JPEG) and tables for a person.
     """
 
     onnx_path: Path
-    weights_path: Path
+    weights_path: Path | None
     card: ModelCard
     artifacts: tuple[Path, ...]
 
@@ -100,10 +101,19 @@ class TrainingFailed(Exception):
     """The training cannot succeed; the message tells a person who is no engineer why and what to do."""
 
 
+Scorer = Callable[[Path, Callable[[float], None]], dict[str, Any]]
+"""Metrics of an ONNX file, as `fit` names them on its card; the second argument is told the fraction that is done."""
+
+
 class Trainer(Protocol):
-    """Fits models of one project type. Importing its module imports neither torch nor ultralytics."""
+    """Fits models of one project type. Importing its module imports neither torch nor ultralytics.
+
+    Attributes:
+        METRIC: the one of its metrics that says what a model is worth, a fraction 0 to 1.
+    """
 
     Params: type[TrainerParams]
+    METRIC: str
 
     def check(self, snapshot: Snapshot) -> list[str]:
         """What is missing before training may start, one sentence each; empty when nothing is."""
@@ -116,5 +126,13 @@ class Trainer(Protocol):
 
         Raises:
             TrainingFailed: with a reason for a person.
+        """
+        ...
+
+    def scorer(self, dataset: Dataset, card: ModelCard, workspace: Workspace) -> Scorer:
+        """What scores files of a trained model on `dataset.val`, by the rules of `fit`.
+
+        Args:
+            card: of the model.
         """
         ...

@@ -21,8 +21,8 @@ def repeat(store: Store, queue: Celery, job: Job, request_key: str | None = None
         request_key: as of `submit`.
 
     Raises:
-        Conflict: the job has not ended, its data are not recorded or not stored any more, or a training of the
-            project is queued or running.
+        Conflict: the job has not ended, or trained nothing, its data are not recorded or not stored any more, or a
+            training of the project is queued or running.
         InvalidInput: the trainer does not take the params any more.
         TooManyRequests: the owner has as many queued jobs as allowed.
     """
@@ -31,6 +31,11 @@ def repeat(store: Store, queue: Celery, job: Job, request_key: str | None = None
     project = store.projects.get(job.project_id)
     if project is None:
         raise NotFound(f"the project of job '{job.id}' is gone")
+    if job.quantizes:
+        raise Conflict(
+            f"the job '{job.id}' trained nothing, it made an int8 version of model '{job.quantizes}': "
+            f"POST /api/v1/models/{job.quantizes}/quantize makes another"
+        )
     if not job.state.ended:
         raise Conflict(f"the job '{job.id}' is {job.state.value}: it can be repeated once it has ended")
     parse(TRAINERS[job.project_type].Params, job.params)

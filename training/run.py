@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from storage.device import DeviceKind
 from training.confinement import confine
 from training.environment import environment
 from training.process_tree import ProcessTree
-from training.protocol import TrainedModel, TrainingFailed, Workspace
+from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
 from training.registry import TRAINERS
 
 SPEC, DATASET, RESULT = "spec.json", "dataset.json", "result.json"
+TRAIN, QUANTIZE = "train", "quantize"
 EXIT_FAILED = 3
 
 
@@ -70,7 +72,6 @@ def main(arguments: list[str]) -> int:
     folder, report = Path(arguments[0]), PipeReport(int(arguments[1]))
     threading.Thread(target=_hear_supervisor, args=(report, str(folder)), daemon=True).start()
     spec = json.loads((folder / SPEC).read_text())
-    trainer = TRAINERS[spec["project_type"]]
     workspace = Workspace(
         folder=folder / "work",
         weights_path=Path(spec["weights_path"]),
@@ -84,7 +85,7 @@ def main(arguments: list[str]) -> int:
     try:
         _see_device(spec["device"])
         report.send(environment=environment())
-        model = trainer.fit(Dataset.read(folder / DATASET), trainer.Params(**spec["params"]), workspace, report)
+        model = TASKS[spec["task"]](spec, Dataset.read(folder / DATASET), workspace, report)
         _write_result(folder / RESULT, model)
     except TrainingFailed as failure:
         report.send(failed=str(failure))
@@ -95,6 +96,24 @@ def main(arguments: list[str]) -> int:
         report.send(failed=f"the training stopped with an unexpected error: {type(error).__name__}: {error}")
         return EXIT_FAILED
     return 0
+
+
+def _train(spec: dict[str, Any], dataset: Dataset, workspace: Workspace, report: Report) -> TrainedModel:
+    trainer = TRAINERS[spec["project_type"]]
+    return trainer.fit(dataset, trainer.Params(**spec["params"]), workspace, report)
+
+
+def _quantize(spec: dict[str, Any], dataset: Dataset, workspace: Workspace, report: Report) -> TrainedModel:
+    from training.quantization.run import Quantization, Source
+
+    return Quantization(dataset, Source.of(spec["source"], **spec["params"]), workspace, report).run()
+
+
+# What a job may be, by the name that its supervisor gives.
+TASKS: dict[str, Callable[[dict[str, Any], Dataset, Workspace, Report], TrainedModel]] = {
+    TRAIN: _train,
+    QUANTIZE: _quantize,
+}
 
 
 def _see_device(kind: str) -> None:
@@ -115,7 +134,7 @@ def _see_device(kind: str) -> None:
 def _write_result(path: Path, model: TrainedModel) -> None:
     result = {
         "onnx": str(model.onnx_path),
-        "weights": str(model.weights_path),
+        "weights": str(model.weights_path) if model.weights_path else None,
         "card": model.card.model_dump(mode="json"),
         "artifacts": [str(artifact) for artifact in model.artifacts],
     }

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response
 
 from api.v1.jobs import OwnJob
-from api.v1.representation import job_url
+from api.v1.representation import job_url, precision_of
 from api.v1.schemas import Request
 from storage.job import Job
 from storage.models import Model
@@ -34,6 +34,7 @@ class JobRecord(OwnJob):
         return {
             "job_id": str(job.id),
             "repeats": str(job.repeats) if job.repeats else None,
+            "quantizes": str(job.quantizes) if job.quantizes else None,
             "project_type": job.project_type,
             "params": job.params,
             "seed": job.params.get("seed"),
@@ -78,7 +79,8 @@ def _dataset(job: Job) -> dict[str, Any] | None:
 
 def _model(model: Model) -> dict[str, Any]:
     files = {file.name: file.sha256 for file in model.files.values()}
-    return {"version": model.version, **{name: model.card.get(name) for name in _CARD}, "files": files}
+    of_card = {name: model.card.get(name) for name in _CARD}
+    return {"version": model.version, **of_card, **precision_of(model), "files": files}
 
 
 def _plain(compressed: Iterable[bytes]) -> Iterator[bytes]:

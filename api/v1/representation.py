@@ -7,7 +7,7 @@ from typing import Any
 
 from api.classic.representation import training
 from inference.answers import Answer
-from inference.protocol import Prediction
+from inference.protocol import FLOAT32, Prediction
 from storage.attempts import Attempt
 from storage.device import DeviceKind
 from storage.job import Job
@@ -35,6 +35,7 @@ def job_in_list(job: Job, project_name: str | None) -> dict[str, Any]:
         "stopped_after_epoch": job.stopped_after_epoch,
         "model_url": model_url(job),
         "repeats": str(job.repeats) if job.repeats else None,
+        "quantizes": str(job.quantizes) if job.quantizes else None,
         "record_url": f"{job_url(job)}/record",
     }
 
@@ -85,6 +86,11 @@ def devices(workers: list[Worker]) -> list[dict[str, Any]]:
         names = sorted({item.device.name for item in ours})
         shown.append({"kind": kind.value, "count": len(ours), "free": free, "names": names})
     return shown
+
+
+def precision_of(model: Model) -> dict[str, Any]:
+    """What a model computes with, and what int8 cost it; null of a model in float32."""
+    return {"precision": model.card.get("precision", FLOAT32), "quantization": model.card.get("quantization")}
 
 
 def model_files(model: Model) -> list[dict[str, Any]]:

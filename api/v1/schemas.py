@@ -48,6 +48,12 @@ class NewJob(Request):
     device: DeviceChoice = DeviceChoice.ANY
 
 
+class NewQuantization(Request):
+    """A model to be had in int8; `force` has it however much accuracy that costs."""
+
+    force: bool = False
+
+
 class LogQuery(Request):
     """How much of a log."""
 

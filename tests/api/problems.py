@@ -55,6 +55,8 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/models/<model_id>"): {},
     ("GET", "/api/v1/models/<model_id>/files/<name>"): {},
     ("GET", "/api/v1/models/<model_id>/usage"): {"days": 7},
+    ("POST", "/api/v1/models/<model_id>/quantize"): {"force": True},
+    ("POST", "/api/v1/models/<model_id>/serve"): {},
     ("GET", f"{WEBHOOKS}"): {},
     ("POST", f"{WEBHOOKS}"): {"url": "https://93.184.215.14/hook", "events": ["job.failed"]},
     ("GET", f"{WEBHOOKS}/<webhook_id>"): {},

@@ -54,6 +54,8 @@ ANOTHERS = {
     ("GET", "/api/v1/models/<model_id>"): 404,
     ("GET", "/api/v1/models/<model_id>/files/<name>"): 404,
     ("GET", "/api/v1/models/<model_id>/usage"): 404,
+    ("POST", "/api/v1/models/<model_id>/quantize"): 404,
+    ("POST", "/api/v1/models/<model_id>/serve"): 404,
     **{(method, path): 404 for method, path in REQUESTS if path.startswith(WEBHOOKS)},
     ("GET", "/api/v1/me"): 200,
     ("PATCH", "/api/v1/me"): 200,
@@ -119,6 +121,8 @@ def test_with_the_owners_token_it_is_not_refused(
         ("POST", "/api/v1/published/<project>/predict"): 404,
         ("GET", "/api/v1/jobs/<job_id>/record/dataset"): 404,
         ("POST", "/api/v1/jobs/<job_id>/repeat"): 409,
+        ("POST", "/api/v1/models/<model_id>/quantize"): 409,
+        ("POST", "/api/v1/models/<model_id>/serve"): 409,
         ("POST", WEBHOOKS): 201,
         ("POST", "/api/v1/me/email/confirm"): 400,
     }

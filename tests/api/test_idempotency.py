@@ -33,8 +33,11 @@ WRITES = [
     (method, route.path) for route in ROUTES for method, access in route.access.items()
     if access.value == "token" and method != "GET"
 ]  # fmt: skip
-# Asks for an ended training, so it has its test in tests/training/test_recording.py.
-REPEAT = ("POST", "/api/v1/jobs/<job_id>/repeat")
+# These ask for an ended training, so they have their tests in tests/training, test_recording.py and quantization.
+OF_AN_ENDED_TRAINING = {
+    ("POST", "/api/v1/jobs/<job_id>/repeat"), ("POST", "/api/v1/models/<model_id>/quantize"),
+    ("POST", "/api/v1/models/<model_id>/serve"),
+}  # fmt: skip
 # These verbs change nothing with the parameters that tests/api/problems.py has for them.
 READS = {
     ("POST", "/upload/project"), ("POST", "/upload/data_point"), ("POST", "/upload/class_info"),
@@ -43,7 +46,7 @@ READS = {
 DELETE_ACCOUNT = ("PATCH", "/auth")
 CONFIRM = ("POST", "/api/v1/me/email/confirm")  # with the code of a mail: see tests/api/v1/test_me.py
 SECRETS = {("POST", WEBHOOKS), ("POST", f"{WEBHOOKS}/<webhook_id>/rotate-secret")}
-KEPT = set(WRITES) - {DELETE_ACCOUNT, REPEAT, CONFIRM} - SECRETS
+KEPT = set(WRITES) - {DELETE_ACCOUNT, CONFIRM} - OF_AN_ENDED_TRAINING - SECRETS
 # What may happen twice when a process is killed after the work and before the answer is kept.
 TWICE = {("POST", "/inference"), ("POST", f"{WEBHOOKS}/<webhook_id>/test")}
 PROJECT = {"project_name": "pets", "project_type": "detection"}

@@ -15,8 +15,11 @@ from datasets.snapshot import Annotation, Dataset, Sample
 from inference.detection import DetectionPredictor, letterbox, overlap, suppress
 from inference.protocol import Options, Prediction
 from inference.sessions import open_session
+from tests.training.quantization.making import assert_smaller_and_fit_to_serve, quantized
+from tests.training.quantization.making import predictor as predictor_of
 from training.detection.trainer import DetectionParams, DetectionTrainer
-from training.protocol import TrainedModel, Workspace
+from training.protocol import TrainedModel, TrainingFailed, Workspace
+from training.quantization import graph
 
 # Ultralytics and what it uses are told off for their own calls, not for ours.
 pytestmark = [
@@ -217,3 +220,39 @@ def test_options_choose_among_the_boxes(trained):
         )
         for number, box in enumerate(boxes):
             assert (overlap(box, np.delete(boxes, number, 0)) < 0.01).all()
+
+
+def same(one: Prediction, other: Prediction) -> bool:
+    boxes = np.array(one.box_px), np.array([other.box_px])
+    return one.class_name == other.class_name and overlap(*boxes).item() > 0.8
+
+
+def test_a_detector_in_int8_finds_the_boxes_that_it_found_before(trained: TrainedModel, tmp_path: Path):
+    # The images that it was trained on, made once more.
+    dataset = squares(tmp_path, 96, 8)
+    model, report = quantized(dataset, trained, tmp_path / "int8", force=True)
+    assert_smaller_and_fit_to_serve(trained, model)
+    assert set(model.card.metrics) == set(trained.card.metrics)
+    assert report.epochs == sorted(report.epochs)
+    now, before = predictor_of(model), predictor_of(trained)
+    sure = 0
+    for sample in dataset.val:
+        image = np.asarray(Image.open(sample.path))
+        found = now.predict(image)
+        for expected in before.predict(image):
+            if expected.confidence > 0.5:
+                sure += 1
+                assert any(same(expected, item) for item in found)
+    assert sure >= 4
+
+
+def test_int8_that_costs_more_than_a_point_is_refused(
+    trained: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # With the end of the network in int8 too, pixels and confidences share 256 steps, and no confidence is left.
+    monkeypatch.setattr(graph, "float_nodes", lambda whole: [])
+    before = trained.card.metrics["map50_95"]
+    with pytest.raises(TrainingFailed) as failure:
+        quantized(squares(tmp_path, 96, 8), trained, tmp_path / "refused")
+    for words in (f"{before:.2%} in float32", "points, allowed are -1", "ask again with force"):
+        assert words in str(failure.value)

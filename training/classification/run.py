@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +20,7 @@ from training.checkpoints import Checkpoints
 from training.classification import networks
 from training.classification.fitting import Fitter
 from training.classification.pixels import Labelled, load, read
+from training.classification.scoring import score
 from training.classification.trainer import ClassificationParams
 from training.environment import file_sha256, libraries
 from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
@@ -221,28 +220,3 @@ class ClassificationRun:
         titles = [true if true == found else f"{true} → {found}" for true, found in names]
         pictures.draw_images(list(val.pixels[shown]), titles, [bool(right[i]) for i in shown], examples)
         return curves, matrix, examples
-
-
-def score(labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
-    """Accuracy, and for each class precision and recall, as fractions; none where there is nothing to divide by.
-
-    Args:
-        labels: int64, images.
-        predicted: float32, images x classes, probabilities.
-
-    Returns:
-        `accuracy`; `classes`, by name: `precision`, `recall`, `images` (of that class); `confusion`: rows are what is
-        true, columns what was predicted.
-    """
-    confusion = np.zeros((len(classes), len(classes)), int)
-    np.add.at(confusion, (labels, predicted.argmax(1)), 1)
-    right, found, true = confusion.diagonal(), confusion.sum(0), confusion.sum(1)
-    by_class = {
-        name: {
-            "precision": float(right[i] / found[i]) if found[i] else None,
-            "recall": float(right[i] / true[i]) if true[i] else None,
-            "images": int(true[i]),
-        }
-        for i, name in enumerate(classes)
-    }
-    return {"accuracy": float(right.sum() / len(labels)), "classes": by_class, "confusion": confusion.tolist()}

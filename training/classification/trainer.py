@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import Field
 
 from datasets.snapshot import Dataset, Snapshot
-from training.protocol import Report, TrainedModel, TrainerParams, TrainingFailed, Workspace
+from inference.protocol import ModelCard
+from training.protocol import Report, Scorer, TrainedModel, TrainerParams, TrainingFailed, Workspace
 from utils import plural, some_of
 
 
@@ -17,7 +18,7 @@ class ClassificationParams(TrainerParams):
     image_size: int | None = Field(
         default=None,
         ge=32,
-        le=512,
+        le=1280,
         multiple_of=16,
         description="Side of the square input, px; none is 64 from scratch and 160 with pretrained weights.",
     )
@@ -39,6 +40,7 @@ class ClassificationTrainer:
     """Fits a network that gives a whole image one of the project's classes."""
 
     Params: type[TrainerParams] = ClassificationParams
+    METRIC = "accuracy"
 
     def check(self, snapshot: Snapshot) -> list[str]:
         """What is missing before training may start, one sentence each."""
@@ -65,6 +67,12 @@ class ClassificationTrainer:
             raise TrainingFailed(
                 f"out of memory at batch {params.batch} and image size {run.size_px}: try a smaller image size or batch"
             ) from error
+
+    def scorer(self, dataset: Dataset, card: ModelCard, workspace: Workspace) -> Scorer:
+        """What scores files of a trained model on `dataset.val`, with the predictor that serves them."""
+        from training.classification.scoring import scorer
+
+        return scorer(dataset, card)
 
 
 def _check_classes(snapshot: Snapshot) -> list[str]:

@@ -23,6 +23,7 @@ from inference.protocol import ModelCard, Prediction
 from inference.sessions import open_session
 from training.detection.follower import Follower, named_metrics
 from training.detection.pictures import draw_boxes
+from training.detection.scoring import metrics_of_classes, score_export
 from training.environment import file_sha256, libraries
 from training.pictures import draw_confusion, draw_curves
 from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
@@ -124,8 +125,8 @@ def _score_both(
         engine.final_eval()
         dataset = replace(dataset, val=tuple(dataset.val[index] for index in part))
     # Scoring the export fills the same validator anew, so what it says of the native model is read first.
-    native = _native_metrics(engine, dataset.classes)
-    return _Scores(dataset, native, *_score(engine, session))
+    native = {**named_metrics(engine.metrics), "per_class": metrics_of_classes(engine.validator, dataset.classes)}
+    return _Scores(dataset, native, *score_export(engine.validator, session))
 
 
 def _loader(engine: Any, part: np.ndarray) -> Any:
@@ -135,24 +136,6 @@ def _loader(engine: Any, part: np.ndarray) -> Any:
     listed = engine.save_dir / "part.txt"
     listed.write_text("".join(f"{images[index]}\n" for index in part))
     return engine.get_dataloader(str(listed), batch_size=whole.batch_size, rank=-1, mode="val")
-
-
-def _native_metrics(engine: Any, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Of the validation with which ultralytics ends, which is of the best epoch's model."""
-    found = engine.validator.metrics
-    rows = {int(index): row for row, index in enumerate(found.ap_class_index)}
-
-    def of_class(index: int) -> dict[str, Any]:
-        row = rows.get(index)
-        return {
-            "map50": None if row is None else float(found.box.ap50[row]),
-            "map50_95": None if row is None else float(found.box.ap[row]),
-            "images": int(found.nt_per_image[index]),
-            "boxes": int(found.nt_per_class[index]),
-        }
-
-    per_class = {name: of_class(index) for index, name in enumerate(classes)}
-    return {**named_metrics(engine.metrics), "per_class": per_class}
 
 
 def _export(trained: Trained, path: Path) -> Path:
@@ -168,37 +151,6 @@ def _export(trained: Trained, path: Path) -> Path:
     onnx.checker.check_model(graph, full_check=True)
     onnx.save(graph, path)
     return path
-
-
-def _score(engine: Any, session: onnxruntime.InferenceSession) -> tuple[dict[str, float], np.ndarray]:
-    """Metrics and confusion matrix of the export, from the very inputs and rules of the native model's validation.
-
-    Returns:
-        Metrics as fractions 0 to 1; int, classes + 1 x classes + 1, rows are what is true, the last is background.
-    """
-    import torch
-
-    validator = engine.validator
-    dataset, batch_size = validator.dataloader.dataset, validator.dataloader.batch_size
-    loader = torch.utils.data.DataLoader(dataset, batch_size=batch_size, collate_fn=dataset.collate_fn)
-    validator.init_metrics(_Named(engine.data["names"]))
-    validator.args.plots = True  # without it no confusion matrix is counted
-    with torch.inference_mode():
-        for batch in loader:
-            images = validator.preprocess(batch)["img"].float().cpu().numpy()
-            outputs = torch.from_numpy(session.run(None, {"images": images})[0]).to(engine.device)
-            validator.update_metrics(validator.postprocess(outputs), batch)
-            validator.run_callbacks("on_val_batch_end")
-    validator.args.plots = False
-    return named_metrics(validator.get_stats()), np.rint(validator.confusion_matrix.matrix.T).astype(int)
-
-
-@dataclass(frozen=True)
-class _Named:
-    """The little that a validator asks of a model whose outputs it is handed."""
-
-    names: dict[int, str]
-    end2end: bool = False
 
 
 def _card(

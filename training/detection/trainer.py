@@ -13,12 +13,14 @@ from typing import Any
 from pydantic import Field
 
 from datasets.snapshot import Dataset, Snapshot
+from inference.protocol import ModelCard
 from training.checkpoints import Checkpoints
 from training.detection.checkpoint import Resumed, pack, unpack
 from training.detection.files import write_dataset
 from training.detection.follower import Follower
 from training.detection.model import Trained, finish
-from training.protocol import Report, TrainedModel, TrainerParams, TrainingFailed, Workspace
+from training.detection.scoring import scorer
+from training.protocol import Report, Scorer, TrainedModel, TrainerParams, TrainingFailed, Workspace
 from training.stopping import StoppedEarly, Stopping
 from utils import configure_libraries, plural, some_of
 
@@ -65,6 +67,7 @@ class DetectionTrainer:
     """Fits a network that finds the project's classes in an image, each with a box."""
 
     Params: type[TrainerParams] = DetectionParams
+    METRIC = "map50_95"
 
     def check(self, snapshot: Snapshot) -> list[str]:
         """What is missing before training may start, one sentence each; an image without a box is background."""
@@ -94,6 +97,12 @@ class DetectionTrainer:
             raise TrainingFailed(
                 f"out of memory at batch {arguments['batch']} and image size {size_px}: try a smaller image size"
             ) from error
+
+    def scorer(self, dataset: Dataset, card: ModelCard, workspace: Workspace) -> Scorer:
+        """What scores files of a trained model on `dataset.val`, with ultralytics' validation."""
+        data = write_dataset(dataset, workspace.folder / "data")
+        _prepare_ultralytics(workspace.folder)
+        return scorer(data, card, workspace.folder / "scoring")
 
 
 def fitting_size(dataset: Dataset) -> int:

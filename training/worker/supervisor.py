@@ -29,7 +29,7 @@ from storage.store import Store
 from training.process_tree import kill_all
 from training.recording import keep_record, recorded_data
 from training.registry import TRAINERS
-from training.run import DATASET, EXIT_FAILED, RESULT, SPEC
+from training.run import DATASET, EXIT_FAILED, QUANTIZE, RESULT, SPEC, TRAIN
 from training.worker.devices import LocalDevice
 from training.worker.heart import Heart
 from training.worker.keeper import Keeper
@@ -46,6 +46,7 @@ _CAPTURES = 5
 _FLUSH_SECONDS = 5.0
 _SIGTERM_SECONDS = 1.0
 _STOPPED = "the worker was stopped"
+_SERVED = "model.onnx"
 
 
 class _Ended(Exception):
@@ -105,8 +106,10 @@ class Supervisor:
             raise self._failed(job, f"the images could not be brought to the worker's disk: {reason}") from error
         dataset.write(folder / DATASET)
         checkpoint = self._fetch_checkpoint(job, dataset.digest, folder / "checkpoint", progress)
-        (folder / SPEC).write_text(json.dumps(self._spec(job, checkpoint)))
-        progress.log(f"{len(dataset.train)} images to train on, {len(dataset.val)} held back")
+        source = self._fetch_source(job, folder / "source.onnx")
+        (folder / SPEC).write_text(json.dumps({**self._spec(job, checkpoint), "source": source}))
+        if job.quantizes is None:
+            progress.log(f"{len(dataset.train)} images to train on, {len(dataset.val)} held back")
         home = self._settings.data_dir / "cache" / "home"
         home.mkdir(parents=True, exist_ok=True)
         with (
@@ -139,6 +142,20 @@ class Supervisor:
         self._persist(lambda: self._store.job_runs.start_over(job))
         return None
 
+    def _fetch_source(self, job: Job, path: Path) -> dict[str, Any] | None:
+        """The model that the job makes another of: its file on disk, and its card; None when it trains one."""
+        model_id = job.quantizes
+        if model_id is None:
+            return None
+        try:
+            model = self._persist(lambda: self._store.models.get(model_id))
+        except NotFound as gone:
+            raise self._failed(job, gone.detail) from gone
+        file = model.files[_SERVED]
+        if self._save(file.file_id, path) != file.sha256:
+            raise self._failed(job, "the file of the model is lost or damaged: train the project again")
+        return {"onnx": str(path.absolute()), "card": model.card, "model_id": str(model.id), "version": model.version}
+
     def _save(self, file_id: ObjectId, path: Path) -> str | None:
         with suppress(NotFound):
             return self._persist(lambda: self._store.artifacts.save(file_id, path))
@@ -149,6 +166,7 @@ class Supervisor:
             "checkpoint": str(checkpoint) if checkpoint else None,
             "checkpoint_seconds": self._settings.checkpoint_seconds,
             "stop_seconds": self._settings.stop_seconds,
+            "task": QUANTIZE if job.quantizes else TRAIN,
             "project_type": job.project_type,
             "device": self._device.kind.value,
             "params": job.params,
@@ -173,7 +191,7 @@ class Supervisor:
         if project is None:
             self._persist(lambda: self._store.job_runs.end_cancelled(job))
             raise _Ended
-        if job.repeats:
+        if job.takes_recorded_data:
             try:
                 return self._persist(lambda: recorded_data(self._store, job))
             except Conflict as gone:
@@ -262,7 +280,9 @@ class Supervisor:
         logger.info("job %s: succeeded with model version %d", job.id, model.version)
 
     def _store_model(self, job: Job, result: dict[str, Any]) -> Model:
-        paths = {"model.onnx": Path(result["onnx"]), "weights.pt": Path(result["weights"])}
+        paths = {_SERVED: Path(result["onnx"])}
+        if result["weights"]:
+            paths["weights.pt"] = Path(result["weights"])
         paths.update({Path(artifact).name: Path(artifact) for artifact in result["artifacts"]})
         files = {}
         for name, path in paths.items():

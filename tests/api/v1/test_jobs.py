@@ -78,7 +78,7 @@ def test_a_training_is_started_at_once(caller: Caller, pets: Pets, store: Store)
     [
         ({}, "project_name is missing"),
         ({"params": {"epochs": 0}}, "epochs must be 1..1000, got 0"),
-        ({"params": {"image_size": 5}}, "image_size must be 32..512 in steps of 16, got 5"),
+        ({"params": {"image_size": 5}}, "image_size must be 32..1280 in steps of 16, got 5"),
         ({"params": {"wings": 2}}, "wings"),
         ({"params": [1]}, "params"),
         ({"epochs": 3}, "epochs"),

@@ -19,9 +19,10 @@ from datasets.snapshot import Annotation, Dataset, Sample, Snapshot, SnapshotIma
 from inference.classification import ClassificationPredictor
 from inference.sessions import open_session
 from training import pictures
-from training.classification import networks, run
+from training.classification import networks
 from training.classification.fitting import Schedule
 from training.classification.pixels import load
+from training.classification.scoring import score
 from training.classification.trainer import ClassificationParams, ClassificationTrainer
 from training.protocol import TrainedModel, TrainingFailed, Workspace
 
@@ -217,7 +218,7 @@ def test_the_card_tells_where_a_model_comes_from(trained, dataset):
 
 def test_precision_and_recall_are_none_where_there_is_nothing_to_divide_by():
     predicted = np.eye(3, dtype=np.float32)[[0, 0, 1, 1]]
-    found = run.score(np.array([0, 0, 0, 1]), predicted, ["a", "b", "c"])
+    found = score(np.array([0, 0, 0, 1]), predicted, ["a", "b", "c"])
     assert found["accuracy"] == 0.75
     assert found["classes"]["a"] == {"precision": 1.0, "recall": pytest.approx(2 / 3), "images": 3}
     assert found["classes"]["b"] == {"precision": 0.5, "recall": 1.0, "images": 1}
