@@ -1,0 +1,81 @@
+"""Memory of each process at rest, and what a thousand requests at once on fifty models add to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.serving import platform, words
+from benchmarks.serving.bench import Bench
+from benchmarks.serving.load import OK
+from benchmarks.serving.loads import run
+from benchmarks.serving.memory_of import MEBIBYTE, Peak, Usage, proportional_bytes, usage
+from benchmarks.serving.models import relabelled
+from benchmarks.serving.plan import Plan
+from benchmarks.serving.platform import Platform
+from benchmarks.serving.program import HOST
+from benchmarks.serving.statistics import ratio
+from benchmarks.serving.table import Row, Target
+
+MODEL = "detection-320-float32"
+MODELS, REQUESTS = 50, 1000
+CACHE_BYTES = 256 * MEBIBYTE
+_PART = "memory"
+_MOST_WEB_BYTES = 150_000_000
+_MOST_OF_CACHE = 1.2
+_MOST_SECONDS = 600.0
+
+
+def measure(bench: Bench) -> Iterator[Row]:
+    """On a platform of its own, whose cache holds some of the models."""
+    folder = bench.folder / "memory"
+    with platform.running(folder, bench.users, DIYML_MODEL_CACHE_BYTES=str(CACHE_BYTES)) as own:
+        model = bench.models[MODEL]
+        content, card = model.path.read_bytes(), model.card()
+        paths = [own.publish(f"copy-{number}", relabelled(content, number), card) for number in range(MODELS)]
+        yield from _at_rest(usage(own.pid))
+        yield from _crowd(bench, own, paths)
+        yield Row(_PART, "each process afterwards", _listed(usage(own.pid)))
+
+
+def _at_rest(processes: list[Usage]) -> Iterator[Row]:
+    yield Row(_PART, "each process at rest", _listed(processes))
+    total = sum(item.proportional_bytes for item in processes)
+    yield Row(_PART, "all processes together at rest", words.mebibytes(total))
+    web = [item for item in processes if item.kind == "web"]
+    largest = max((item.resident_bytes for item in web), default=0)
+    target = Target("<= 150 MB", largest if web else float("nan"), at_most=_MOST_WEB_BYTES)
+    yield Row(_PART, f"largest of {len(web)} web processes at rest, resident", words.mebibytes(largest), target=target)
+    having = [item for item in processes if item.torch]
+    in_web = sum(item.kind == "web" for item in having)
+    kinds = ", ".join(sorted(item.kind for item in having)) or "none"
+    yield Row(_PART, "processes with torch in memory", kinds, target=Target("no web process", in_web, at_most=0))
+
+
+def _crowd(bench: Bench, own: Platform, paths: list[str]) -> Iterator[Row]:
+    images = [str(image) for image in bench.images]
+    items = [(number % MODELS, number % len(images)) for number in range(REQUESTS)]
+    tokens = own.tokens
+    plan = Plan(HOST, own.port, paths, images, items, tokens, REQUESTS, _MOST_SECONDS, count=REQUESTS, persist=True)
+    before, peak = proportional_bytes(own.pid), Peak(own.pid)
+    with peak.watched():
+        outcome = run(plan)
+    done = outcome.status.count(OK)
+    refused = len(outcome.status) - done
+    grown = peak.highest_bytes - before
+    share = ratio(grown, CACHE_BYTES)
+    target = Target(f"<= {_MOST_OF_CACHE}", share, at_most=_MOST_OF_CACHE)
+    what = f"{REQUESTS:,} parallel requests on {MODELS} models: growth of all processes together, at its highest"
+    cache = f"configured cache: {words.mebibytes(CACHE_BYTES)}"
+    yield Row(_PART, what, words.mebibytes(grown), cache, share, target)
+    after = proportional_bytes(own.pid) - before
+    yield Row(_PART, "the same, afterwards", words.mebibytes(after), cache, ratio(after, CACHE_BYTES))
+    told = f"{done:,} in {outcome.wall_seconds:.0f} s, {refused:,} refused and sent again"
+    yield Row(_PART, "answered", told, target=Target("all", done, at_least=REQUESTS))
+
+
+def _listed(processes: list[Usage]) -> str:
+    ordered = sorted(processes, key=lambda item: (item.kind, -item.proportional_bytes))
+    return ", ".join(
+        f"{item.kind} {words.mebibytes(item.resident_bytes)} ({words.mebibytes(item.proportional_bytes)} its own share)"
+        for item in ordered
+    )
