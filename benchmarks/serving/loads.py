@@ -25,14 +25,14 @@ class Load:
         assert self._process.stdout
         self._process.stdin.write(json.dumps(asdict(plan)).encode())
         self._process.stdin.close()
+        self._process.stdin = None
         if self._process.stdout.read(len(STARTED)) != STARTED:
             raise RuntimeError(f"the load generator did not start: exit status {self._process.wait()}")
 
     def result(self) -> Outcome:
         """Wait for its end."""
-        assert self._process.stdout
-        told = self._process.stdout.read()
-        if self._process.wait() != 0:
+        told, _ = self._process.communicate()
+        if self._process.returncode != 0:
             raise RuntimeError(f"the load generator failed: exit status {self._process.returncode}")
         return Outcome(**json.loads(told))
 

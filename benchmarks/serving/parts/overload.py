@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -68,17 +69,26 @@ def _rows(outcome: Outcome, capacity: float, seconds: float) -> Iterator[Row]:
 
 
 def _recovered(after: Outcome, ended: float, idle: float) -> Row:
-    """When a lone caller's answers began to take as long as before, five in a row by their median."""
-    took = None
+    took = recovery_seconds(after, ended, idle)
+    told = "not within the time looked at" if math.isnan(took) else f"{took:.1f} s"
+    target = Target(f"<= {_MOST_RECOVERY_SECONDS:.0f} s", took, at_most=_MOST_RECOVERY_SECONDS)
+    baseline = f"median of a lone caller before: {words.ms(idle * 1000)}"
+    return Row(_PART, f"until a lone caller waits at most {_NORMAL} x as long again", told, baseline, target=target)
+
+
+def recovery_seconds(after: Outcome, ended: float, idle: float) -> float:
+    """Seconds until five answers in a row had come to a lone caller whose median is about that of before.
+
+    Args:
+        ended: when the load ended, by `time.perf_counter()`.
+        idle: median seconds of an answer before the load.
+
+    Returns:
+        NaN when that did not happen.
+    """
     for last in range(_WINDOW, len(after.seconds) + 1):
         window = range(last - _WINDOW, last)
         fine = all(after.status[index] == OK for index in window)
         if fine and median([after.seconds[index] for index in window]) <= _NORMAL * idle:
-            first = window[0]
-            took = after.started + after.begun[first] + after.seconds[first] - ended
-            break
-    told = "not within the time looked at" if took is None else f"{took:.1f} s"
-    value = float("nan") if took is None else took
-    target = Target(f"<= {_MOST_RECOVERY_SECONDS:.0f} s", value, at_most=_MOST_RECOVERY_SECONDS)
-    baseline = f"median of a lone caller before: {words.ms(idle * 1000)}"
-    return Row(_PART, f"until a lone caller waits at most {_NORMAL} x as long again", told, baseline, target=target)
+            return after.started + after.begun[last - 1] + after.seconds[last - 1] - ended
+    return math.nan
