@@ -96,7 +96,7 @@ class Bench:
         target = f"benchmarks.serving.baselines.flask_view:create_app('{self.models_folder}')"
         port = free_port()
         # No limit of time, since it is held still while others are measured.
-        options = ["--workers", str(FLASK_WORKERS), "--bind", f"{HOST}:{port}", "--timeout", "0"]
+        options = ["--workers", str(FLASK_WORKERS), "--bind", f"{HOST}:{port}", "--timeout", "0", "--no-control-socket"]
         command = [sys.executable, "-m", "gunicorn", *options, target]
         return Program("Flask", command, port, "/health", self.folder / "flask.log")
 

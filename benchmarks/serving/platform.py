@@ -19,7 +19,7 @@ from bson import ObjectId
 
 from benchmarks.serving.models import ServedModel
 from benchmarks.serving.program import HOST, ROOT, Program, free_port, put
-from demo.server import DATABASE, own_server
+from demo.server import DATABASE, STOP_SECONDS, own_server
 from inference.protocol import ModelCard
 from launch.folder import holder_of
 from storage.mongod import EmbeddedMongod
@@ -133,7 +133,7 @@ def program(folder: Path, log: Path) -> Program:
     port = free_port()
     settings = dataclasses.replace(Settings.from_environment(), data_dir=folder, host=HOST, port=port, broker_url="")
     command = [sys.executable, str(ROOT / "DIYML.py")]
-    return Program("DIYML", command, port, "/ready", log, tuple(settings.to_environment().items()))
+    return Program("DIYML", command, port, "/ready", log, tuple(settings.to_environment().items()), STOP_SECONDS)
 
 
 @contextlib.contextmanager

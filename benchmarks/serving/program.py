@@ -17,7 +17,6 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOST = "127.0.0.1"
 _READY_SECONDS = 120.0
-_STOP_SECONDS = 30.0
 
 
 def free_port() -> int:
@@ -34,6 +33,7 @@ class Program:
     Attributes:
         log: what it says goes here.
         more: environment variables.
+        stop_seconds: how long it may take to end before it is killed with all it has started.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Program:
     ready: str
     log: Path
     more: tuple[tuple[str, str], ...] = ()
+    stop_seconds: float = 3.0
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Process]:
@@ -103,7 +104,7 @@ class Process:
         """End it with all it has started."""
         everybody = self._all()
         child.terminate()
-        _, left = psutil.wait_procs(everybody, _STOP_SECONDS)
+        _, left = psutil.wait_procs(everybody, self.program.stop_seconds)
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
