@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from benchmarks.serving.bench import Bench, alone, measured
 from benchmarks.serving.loads import Seen
 from benchmarks.serving.models import ServedModel
 from benchmarks.serving.plan import Plan
-from benchmarks.serving.program import Process
+from benchmarks.serving.program import Process, post
 from benchmarks.serving.statistics import median, ratio
 from benchmarks.serving.table import Row, Target
 
@@ -26,6 +27,7 @@ _MOST_OVER_DECODED_MS = 5.0
 _MOST_OVER_IDEAL = 2.5
 _MOST_REFUSAL_MS = 200.0
 _PART = "throughput"
+_BORDERLINE = 0.2
 OURS, FLASK, LITSERVE = "DIYML", "Flask", "LitServe"
 
 
@@ -71,6 +73,7 @@ def _rounds(bench: Bench, model: ServedModel, flask: Process) -> tuple[Rounds, d
         for lit in lits:
             lit.wait_until_ready()
         everybody = [flask, *lits]
+        _check_answers(bench, model, everybody)
         with alone(everybody, None):
             fastest = bench.bare(model, extent.of(1, 0.5))["best_per_second"]
         # Two numbers of callers are enough to choose by: more than a few only lengthen the line.
@@ -88,6 +91,29 @@ def _rounds(bench: Bench, model: ServedModel, flask: Process) -> tuple[Rounds, d
                 seen = _on(best[callers], bench, "/predict", callers, fastest, everybody)
                 rounds.seen[LITSERVE, callers].append(seen)
     return rounds, {callers: lit.program.name for callers, lit in best.items()}
+
+
+def _check_answers(bench: Bench, model: ServedModel, baselines: list[Process]) -> None:
+    """See that all servers do the same work: they find the same in the images.
+
+    A session with other threads adds in another order, so a box may be just below the threshold in one of them.
+    """
+    shared = bench.platform()
+    for process in baselines:
+        path, different = f"/{model.name}" if process is baselines[0] else "/predict", 0
+        with alone(baselines, process):
+            for image in bench.images:
+                content = image.read_bytes()
+                ours = json.loads(post(shared.port, bench.path(model), content, token=shared.tokens[0])[1])
+                theirs = json.loads(post(process.program.port, path, content)[1])
+                different += _classes(ours["results"][0]) != _classes(theirs)
+        if different > len(bench.images) * _BORDERLINE:
+            count = f"{different} of {len(bench.images)} images"
+            raise RuntimeError(f"{process.program.name} and DIYML find something else in {count} with {model.title}")
+
+
+def _classes(result: dict[str, Any]) -> list[str]:
+    return sorted(found["class"] for found in result["predictions"])
 
 
 def _fastest(lits: list[Process], bench: Bench, callers: int, fastest: float, everybody: list[Process]) -> Process:
