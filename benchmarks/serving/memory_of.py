@@ -54,9 +54,9 @@ def usage(pid: int) -> list[Usage]:
     return found
 
 
-def proportional_bytes(pid: int) -> int:
-    """What they take together now."""
-    return sum(item.proportional_bytes for item in usage(pid))
+def proportional_bytes(processes: list[Usage], *without: str) -> int:
+    """What they take together; kinds of processes may be left out."""
+    return sum(item.proportional_bytes for item in processes if item.kind not in without)
 
 
 def _usage(process: psutil.Process) -> Usage:
@@ -81,10 +81,15 @@ def _kind(process: psutil.Process) -> str:
 
 
 class Peak:
-    """The most that a family takes together while a block runs, looked at twice a second."""
+    """The most that a family takes together while a block runs, looked at twice a second.
 
-    def __init__(self, pid: int):
+    Args:
+        without: kinds of processes that do not count.
+    """
+
+    def __init__(self, pid: int, *without: str):
         self._pid = pid
+        self._without = without
         self._over = threading.Event()
         self.highest_bytes = 0
 
@@ -105,4 +110,4 @@ class Peak:
             self._look()
 
     def _look(self) -> None:
-        self.highest_bytes = max(self.highest_bytes, proportional_bytes(self._pid))
+        self.highest_bytes = max(self.highest_bytes, proportional_bytes(usage(self._pid), *self._without))

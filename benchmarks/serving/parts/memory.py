@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Iterator
 
 from benchmarks.serving import platform, words
@@ -17,12 +19,13 @@ from benchmarks.serving.statistics import ratio
 from benchmarks.serving.table import Row, Target
 
 MODEL = "detection-320-float32"
-MODELS, REQUESTS = 50, 1000
+MODELS, REQUESTS, CALLERS = 50, 1000, 8
 CACHE_BYTES = 256 * MEBIBYTE
 _PART = "memory"
 _MOST_WEB_BYTES = 150_000_000
 _MOST_OF_CACHE = 1.2
 _MOST_SECONDS = 600.0
+_DATABASE, _WORKER = "database", "worker"
 
 
 def measure(bench: Bench) -> Iterator[Row]:
@@ -33,14 +36,14 @@ def measure(bench: Bench) -> Iterator[Row]:
         content, card = model.path.read_bytes(), model.card()
         paths = [own.publish(f"copy-{number}", relabelled(content, number), card) for number in range(MODELS)]
         yield from _at_rest(usage(own.pid))
+        yield from _one_model(bench, own, paths[0])
         yield from _crowd(bench, own, paths)
         yield Row(_PART, "each process afterwards", _listed(usage(own.pid)))
 
 
 def _at_rest(processes: list[Usage]) -> Iterator[Row]:
     yield Row(_PART, "each process at rest", _listed(processes))
-    total = sum(item.proportional_bytes for item in processes)
-    yield Row(_PART, "all processes together at rest", words.mebibytes(total))
+    yield Row(_PART, "all processes together at rest", words.mebibytes(proportional_bytes(processes)))
     web = [item for item in processes if item.kind == "web"]
     largest = max((item.resident_bytes for item in web), default=0)
     target = Target("<= 150 MB", largest if web else float("nan"), at_most=_MOST_WEB_BYTES)
@@ -51,24 +54,45 @@ def _at_rest(processes: list[Usage]) -> Iterator[Row]:
     yield Row(_PART, "processes with torch in memory", kinds, target=Target("no web process", in_web, at_most=0))
 
 
+def _one_model(bench: Bench, own: Platform, path: str) -> Iterator[Row]:
+    """What serves, once it has served one model for a while; the database and the worker are for other things."""
+    plan = bench.plan_for(own.port, path, tokens=own.tokens, callers=CALLERS, seconds=bench.extent.of(10, 3))
+    run(plan)
+    ours = proportional_bytes(usage(own.pid), _DATABASE, _WORKER)
+    what = f"{MODEL} after {words.callers(CALLERS)}: all processes but database and worker"
+    model = bench.models[MODEL]
+    workers = len(os.sched_getaffinity(0))
+    for program, theirs in ((bench.flask(), f"/{model.name}"), (bench.litserve(model, workers), "/predict")):
+        with program.running() as process:
+            run(dataclasses.replace(plan, port=program.port, paths=[theirs]))
+            taken = proportional_bytes(usage(process.process.pid))
+        baseline = f"{program.name}: {words.mebibytes(taken)}"
+        yield Row(_PART, what, words.mebibytes(ours), baseline, ratio(ours, taken))
+
+
 def _crowd(bench: Bench, own: Platform, paths: list[str]) -> Iterator[Row]:
     images = [str(image) for image in bench.images]
     items = [(number % MODELS, number % len(images)) for number in range(REQUESTS)]
     tokens = own.tokens
     plan = Plan(HOST, own.port, paths, images, items, tokens, REQUESTS, _MOST_SECONDS, count=REQUESTS, persist=True)
-    before, peak = proportional_bytes(own.pid), Peak(own.pid)
+    before, peak = usage(own.pid), Peak(own.pid, _DATABASE)
     with peak.watched():
         outcome = run(plan)
     done = outcome.status.count(OK)
     refused = len(outcome.status) - done
-    grown = peak.highest_bytes - before
+    grown = peak.highest_bytes - proportional_bytes(before, _DATABASE)
     share = ratio(grown, CACHE_BYTES)
     target = Target(f"<= {_MOST_OF_CACHE}", share, at_most=_MOST_OF_CACHE)
-    what = f"{REQUESTS:,} parallel requests on {MODELS} models: growth of all processes together, at its highest"
+    what = (
+        f"{REQUESTS:,} parallel requests on {MODELS} models: growth of all processes but the database, at its highest"
+    )
     cache = f"configured cache: {words.mebibytes(CACHE_BYTES)}"
     yield Row(_PART, what, words.mebibytes(grown), cache, share, target)
-    after = proportional_bytes(own.pid) - before
-    yield Row(_PART, "the same, afterwards", words.mebibytes(after), cache, ratio(after, CACHE_BYTES))
+    after = usage(own.pid)
+    left = proportional_bytes(after, _DATABASE) - proportional_bytes(before, _DATABASE)
+    yield Row(_PART, "the same, afterwards", words.mebibytes(left), cache, ratio(left, CACHE_BYTES))
+    whole = proportional_bytes(after) - proportional_bytes(before)
+    yield Row(_PART, "the same, with the database", words.mebibytes(whole))
     told = f"{done:,} in {outcome.wall_seconds:.0f} s, {refused:,} refused and sent again"
     yield Row(_PART, "answered", told, target=Target("all", done, at_least=REQUESTS))
 
