@@ -7,6 +7,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,11 +60,13 @@ class Bench:
     def platform(self) -> Platform:
         """The platform that most parts share; started when first asked for."""
         if self._platform is None:
-            self._platform = self._open.enter_context(platform.running(self.folder / "shared", self.users))
+            # Models of the one before are of no use to the next.
+            folder = Path(tempfile.mkdtemp(prefix="shared-", dir=self.folder))
+            self._platform = self._open.enter_context(platform.running(folder, self.users))
         return self._platform
 
     def close(self) -> None:
-        """Stop what runs."""
+        """Stop the platform that parts share; whoever asks for it later gets a new one."""
         self._platform = None
         self._paths.clear()
         self._open.close()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.serving.loads import between
-from benchmarks.serving.models import relabelled
+from benchmarks.serving.models import ServedModel, relabelled, variants
 from benchmarks.serving.parts.overload import recovery_seconds
 from benchmarks.serving.parts.popularity import popular
 from benchmarks.serving.plan import Outcome
@@ -84,3 +86,24 @@ def test_copies_have_bytes_of_their_own_and_give_the_same_answers() -> None:
     for copy in copies:
         check_model(copy)
         assert open_session(copy).run(None, {"images": image})[0][0, 0] == pytest.approx(0.2)
+
+
+def test_variants_of_a_model_give_answers_that_can_be_told_apart(tmp_path: Path) -> None:
+    weights = numpy_helper.from_array(np.ones((1, 1, 1, 1), np.float32), "weights")
+    shape = [1, 1, 2, 2]
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["images", "weights"], ["seen"])],
+        "one",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("seen", TensorProto.FLOAT, shape)],
+        [weights],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    images = {"images": np.ones(shape, np.float32)}
+    answers = [
+        float(open_session(variant).run(None, images)[0].max())
+        for variant in variants(ServedModel("one", "one", tmp_path), 10)
+    ]
+    assert answers[0] == 1
+    assert len(set(answers)) == 10

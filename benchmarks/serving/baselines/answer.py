@@ -14,14 +14,16 @@ from inference.registry import PREDICTORS
 MOST_PIXELS = 50_000_000
 
 
-def predictor_of(folder: Path, threads: int = 0) -> Predictor:
+def predictor_of(folder: Path, threads: int = 0, spin: bool = True) -> Predictor:
     """A model of a folder on a plain session.
 
     Args:
         threads: of one run; 0 is the runtime's own choice.
+        spin: the runtime's own choice is that they do.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
     card = ModelCard.model_validate_json((folder / "card.json").read_text())
     session = onnxruntime.InferenceSession(
         str(folder / "model.onnx"), options, providers=onnxruntime.get_available_providers()

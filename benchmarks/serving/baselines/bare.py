@@ -12,6 +12,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,40 +20,64 @@ import numpy as np
 from benchmarks.serving.baselines.answer import MOST_PIXELS, answer_to, predictor_of
 from datasets.images import decode
 from inference.protocol import Predictor
+from utils import plural
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a session is run: threads of one run, and callers at once.
+
+    Attributes:
+        spin: whether threads that wait keep their cores busy, as is the runtime's own choice: faster, where nothing
+            else wants those cores.
+    """
+
+    threads: int
+    callers: int
+    spin: bool
+
+    def __str__(self) -> str:
+        spinning = ", spinning" if self.spin else ""
+        return f"{plural(self.threads, 'thread')} a run{spinning}, {plural(self.callers, 'caller')}"
+
+
+def settings(cores: int) -> list[Setting]:
+    """All that are worth trying; one thread has nobody to wait for."""
+    wide = [Setting(cores, callers, spin) for callers in (1, 2) for spin in (True, False)] if cores > 1 else []
+    return [*wide, *(Setting(1, callers, False) for callers in sorted({1, cores}))]
 
 
 def measure(folder: Path, images: list[Path], seconds: float) -> dict[str, object]:
-    """One caller, the best over all cores, and one caller who decodes as well.
+    """One caller, several callers, and callers who decode as well, each at its best.
 
     Returns:
-        `one_per_second` and `one_ms` (median) of a caller who has all cores; `best_per_second` of several callers, and
-        `best`, the setting in words; `decoded_ms` (median) of a caller who decodes and chooses too, and
-        `decoded_per_second` of as many of them as there are cores.
+        `one_per_second` of a caller alone, and its setting in words, `one`; `best_per_second` and `best` of any number
+        of callers; `decoded_ms` (median) of one caller who decodes and chooses too, and `decoded_per_second` of as many
+        of them as there are cores, each with one thread.
     """
     cores = len(os.sched_getaffinity(0))
     contents = [path.read_bytes() for path in images]
-    wide, narrow = predictor_of(folder, cores), predictor_of(folder, 1)
-    inputs = [wide.pre_process(decode(content, MOST_PIXELS)) for content in contents]
-    runs: dict[tuple[int, int], list[float]] = {}
-    for threads, callers, predictor in ((cores, 1, wide), (cores, 2, wide), (1, cores, narrow)):
-        runs[threads, callers] = _repeat([_forward(predictor, inputs)] * callers, seconds)
-    best = max(runs, key=lambda setting: len(runs[setting]))
-
-    def decoded(number: int) -> object:
-        return answer_to(contents[number % len(contents)], wide)
-
-    def decoded_narrow(number: int) -> object:
-        return answer_to(contents[number % len(contents)], narrow)
-
-    whole = _repeat([decoded], seconds)
+    narrow = predictor_of(folder, 1)
+    inputs = [narrow.pre_process(decode(content, MOST_PIXELS)) for content in contents]
+    per_second = {}
+    for setting in settings(cores):
+        predictor = predictor_of(folder, setting.threads, setting.spin)
+        per_second[setting] = len(_repeat([_forward(predictor, inputs)] * setting.callers, seconds)) / seconds
+    one = max((setting for setting in per_second if setting.callers == 1), key=lambda setting: per_second[setting])
+    best = max(per_second, key=lambda setting: per_second[setting])
+    whole = _repeat([_decode_too(predictor_of(folder, one.threads, one.spin), contents)], seconds)
     return {
-        "one_per_second": len(runs[cores, 1]) / seconds,
-        "one_ms": statistics.median(runs[cores, 1]) * 1000,
-        "best_per_second": len(runs[best]) / seconds,
-        "best": f"{best[0]} threads a run, {best[1]} callers",
+        "one": str(one),
+        "one_per_second": per_second[one],
+        "best": str(best),
+        "best_per_second": per_second[best],
         "decoded_ms": statistics.median(whole) * 1000,
-        "decoded_per_second": len(_repeat([decoded_narrow] * cores, seconds)) / seconds,
+        "decoded_per_second": len(_repeat([_decode_too(narrow, contents)] * cores, seconds)) / seconds,
     }
+
+
+def _decode_too(predictor: Predictor, contents: list[bytes]) -> Callable[[int], object]:
+    return lambda number: answer_to(contents[number % len(contents)], predictor)
 
 
 def _forward(predictor: Predictor, inputs: list[np.ndarray]) -> Callable[[int], object]:

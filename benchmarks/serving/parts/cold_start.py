@@ -27,6 +27,7 @@ _PAUSE_SECONDS = 0.02
 
 def measure(bench: Bench) -> Iterator[Row]:
     """Each server a few times, in turn."""
+    bench.close()
     model, rounds = bench.models[MODEL], bench.extent.count(3, 1)
     folder = bench.folder / "coldstart"
     with platform.running(folder, users=1) as own:

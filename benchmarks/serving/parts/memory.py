@@ -30,12 +30,13 @@ _DATABASE, _WORKER = "database", "worker"
 
 def measure(bench: Bench) -> Iterator[Row]:
     """On a platform of its own, whose cache holds some of the models."""
+    bench.close()
     folder = bench.folder / "memory"
     with platform.running(folder, bench.users, DIYML_MODEL_CACHE_BYTES=str(CACHE_BYTES)) as own:
+        yield from _at_rest(usage(own.pid))
         model = bench.models[MODEL]
         content, card = model.path.read_bytes(), model.card()
         paths = [own.publish(f"copy-{number}", relabelled(content, number), card) for number in range(MODELS)]
-        yield from _at_rest(usage(own.pid))
         yield from _one_model(bench, own, paths[0])
         yield from _crowd(bench, own, paths)
         yield Row(_PART, "each process afterwards", _listed(usage(own.pid)))

@@ -81,7 +81,7 @@ def _rounds(bench: Bench, model: ServedModel, flask: Process) -> tuple[Rounds, d
         best = {callers: chosen.get(callers, chosen[CALLERS[1]]) for callers in CALLERS}
         for _ in range(extent.count(3, 1)):
             with alone(everybody, None):
-                rounds.bare.append(bench.bare(model, extent.of(2, 0.5)))
+                rounds.bare.append(bench.bare(model, extent.of(1.5, 0.5)))
             for callers in CALLERS:
                 with alone(everybody, None):
                     seen = _load(bench, bench.plan(model, callers=callers), fastest)
@@ -136,9 +136,9 @@ def _rows(model: ServedModel, rounds: Rounds, callers: int, litserve: str) -> It
     ours, what = rounds.of(OURS, callers), f"{model.title}, {words.callers(callers)}"
     shown = words.seen(ours)
     bare = rounds.bare_median("one_per_second" if callers == 1 else "best_per_second")
+    setting = rounds.bare[-1]["one" if callers == 1 else "best"]
     share, least = ratio(ours.per_second, bare), _LEAST_OF_BARE.get(callers)
     target = Target(f">= {least:.2f}", share, at_least=least) if least else None
-    setting = "one run after the other" if callers == 1 else rounds.bare[-1]["best"]
     yield Row(_PART, what, shown, f"bare session ({setting}): {words.rate(bare)}", share, target)
     if callers > 1:
         decoded = rounds.bare_median("decoded_per_second")
