@@ -12,6 +12,7 @@ import heapq
 import json
 import resource
 import select
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -67,7 +68,12 @@ class Generator:
         self._numbers = iter(range(sys.maxsize))
         self._begun = 0
         self._every: list[Connection] = []
+        self._end = plan.seconds
         self.outcome = Outcome()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._end = min(self._end, self._now())
 
     def run(self) -> Outcome:
         """Send everything, and wait for the answers."""
@@ -91,8 +97,7 @@ class Generator:
         heapq.heappush(self._due, (when, next(self._numbers), act))
 
     def _loop(self) -> None:
-        end = self._plan.seconds + self._plan.drain_seconds
-        while (self._busy or self._due) and self._now() < end:
+        while (self._busy or self._due) and self._now() < self._end + self._plan.drain_seconds:
             pause = self._due[0][0] - self._now() if self._due else _LONGEST_POLL_SECONDS
             for descriptor, events in self._poll.poll(min(max(pause, 0.0), _LONGEST_POLL_SECONDS)):
                 connection = self._connections.get(descriptor)
@@ -105,7 +110,7 @@ class Generator:
             self._record(item, begun, Answer(UNANSWERED))
 
     def _may_begin(self) -> bool:
-        return self._now() < self._plan.seconds and not (self._plan.count and self._begun >= self._plan.count)
+        return self._now() < self._end and not (self._plan.count and self._begun >= self._plan.count)
 
     def _next(self, caller: int) -> None:
         """Closed loop: the caller's next request."""
@@ -115,7 +120,7 @@ class Generator:
 
     def _again(self, item: int, caller: int) -> None:
         """Closed loop: a request that was refused."""
-        if self._now() < self._plan.seconds:
+        if self._now() < self._end:
             self._send(item, caller, self._now())
 
     def _arrive(self, number: int) -> None:
@@ -178,6 +183,7 @@ def main() -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     generator = Generator(plan)
+    signal.signal(signal.SIGTERM, lambda *_: generator.stop())
     sys.stdout.buffer.write(STARTED)
     sys.stdout.buffer.flush()
     outcome = generator.run()

@@ -29,6 +29,11 @@ class Load:
         if self._process.stdout.read(len(STARTED)) != STARTED:
             raise RuntimeError(f"the load generator did not start: exit status {self._process.wait()}")
 
+    def stop(self) -> Outcome:
+        """Have it begin nothing more, and wait for its end."""
+        self._process.terminate()
+        return self.result()
+
     def result(self) -> Outcome:
         """Wait for its end."""
         told, _ = self._process.communicate()
@@ -64,12 +69,16 @@ class Seen:
     generator_share: float
 
 
-def between(outcome: Outcome, first: float, last: float) -> Seen:
-    """Look at what ended in the seconds from `first` to `last` after the start; before that was the warm-up."""
+def between(outcome: Outcome, first: float, last: float, begun_then: bool = False) -> Seen:
+    """Look at what ended in the seconds from `first` to `last` after the start; before that was the warm-up.
+
+    Args:
+        begun_then: look at what was begun then, whenever it ended.
+    """
     ended = [
         (status, seconds * 1000)
         for begun, seconds, status in zip(outcome.begun, outcome.seconds, outcome.status, strict=True)
-        if first <= begun + seconds <= last
+        if first <= (begun if begun_then else begun + seconds) <= last
     ]
     answered = [ms for status, ms in ended if status == OK]
     refused = [ms for status, ms in ended if status in REFUSED]

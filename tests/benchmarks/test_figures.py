@@ -48,6 +48,12 @@ def test_what_ended_during_the_warm_up_does_not_count() -> None:
     assert seen.refused_p95_ms == 200
 
 
+def test_what_is_begun_in_time_can_count_however_long_it_takes() -> None:
+    outcome = Outcome(begun=[0, 1, 2], seconds=[1, 50, 1], status=[200, 200, 200])
+    assert between(outcome, 1, 2, begun_then=True).p95_ms == 50_000
+    assert between(outcome, 1, 2).p95_ms == 1000
+
+
 def test_a_target_that_is_no_number_is_not_met() -> None:
     assert Target("<= 2", 2, at_most=2).met
     assert not Target("<= 2", 2.1, at_most=2).met

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.serving.loads import between, run
+from benchmarks.serving.loads import Load, between, run
 from benchmarks.serving.plan import UNANSWERED, Plan
 from tests.benchmarks.server import Reply, serving
+from tests.conftest import wait_until
 
 
 @pytest.fixture
@@ -87,3 +88,12 @@ def test_answers_are_compared_without_the_time_they_took(body: str) -> None:
     with serving(lambda number: Reply(body=said[number])) as (port, _):
         digests = run(plan(port, body, count=3, compare="results")).digests
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_load_that_is_stopped_tells_what_it_saw_until_then(body: str) -> None:
+    with serving(lambda _: Reply(after_seconds=0.02)) as (port, seen):
+        load = Load(plan(port, body, seconds=100.0))
+        wait_until(lambda: len(seen.heads) >= 3)
+        outcome = load.stop()
+    assert outcome.status == [200] * len(seen.heads)
+    assert outcome.wall_seconds < 50

@@ -60,7 +60,7 @@ def _rows(outcome: Outcome, capacity: float, seconds: float) -> Iterator[Row]:
     limit = Target(f"<= {_MOST_REFUSAL_MS:.0f} ms", seen.refused_p95_ms, at_most=_MOST_REFUSAL_MS)
     told = f"{seen.refused:,}, p95 {words.ms(seen.refused_p95_ms)}"
     yield Row(_PART, "answers 429 and 503", told, target=limit)
-    yield Row(_PART, "p95 of those answered", words.ms(seen.p95_ms))
+    yield Row(_PART, "p95 of those answered while it lasted", words.ms(seen.p95_ms))
     nothing = Target("none", seen.failed, at_most=0)
     yield Row(_PART, "broken connections and other statuses", f"{seen.failed:,}", target=nothing)
     late, share = percentile(outcome.late_seconds, 0.95) * 1000, seen.generator_share
