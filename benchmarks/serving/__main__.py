@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -33,6 +34,8 @@ _CPU_NAMES = "model name"
 def main() -> None:
     """Run the parts, print the table."""
     arguments = _parser().parse_args()
+    # As Ctrl-C does, so that no server is left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if find_spec("litserve") is None:
         raise SystemExit("LitServe, one of the baselines, is not installed: pip install -r requirements-bench.txt")
     command = f"python -m benchmarks.serving {' '.join(sys.argv[1:])}".strip()

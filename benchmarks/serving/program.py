@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from launch.family import TETHER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOST = "127.0.0.1"
@@ -56,8 +60,17 @@ class Program:
         """Run it while the block lasts."""
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **dict(self.more)}
         with self.log.open("ab") as log:
+            # It ends with us, however we end; the interpreter that sees to it takes some milliseconds from each alike.
+            tether = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), str(int(signal.SIGTERM))]
             begun = time.perf_counter()
-            child = subprocess.Popen(self.command, cwd=self.log.parent, env=environment, stdout=log, stderr=log)
+            child = subprocess.Popen(
+                [*tether, *self.command],
+                cwd=self.log.parent,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         process = Process(self, psutil.Process(child.pid), begun)
         try:
             yield process
