@@ -54,6 +54,16 @@ def usage(pid: int) -> list[Usage]:
     return found
 
 
+def cpu_seconds(pid: int) -> float:
+    """What a process and its descendants that still run have taken of a core until now."""
+    total = 0.0
+    for process in family(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
 def proportional_bytes(processes: list[Usage], *without: str) -> int:
     """What they take together; kinds of processes may be left out."""
     return sum(item.proportional_bytes for item in processes if item.kind not in without)

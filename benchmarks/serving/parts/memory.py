@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
+import time
 from collections.abc import Iterator
 
 from benchmarks.serving import platform, words
 from benchmarks.serving.bench import Bench
 from benchmarks.serving.load import OK
 from benchmarks.serving.loads import run
-from benchmarks.serving.memory_of import MEBIBYTE, Peak, Usage, proportional_bytes, usage
+from benchmarks.serving.memory_of import MEBIBYTE, Peak, Usage, cpu_seconds, proportional_bytes, usage
 from benchmarks.serving.models import relabelled
 from benchmarks.serving.plan import Plan
 from benchmarks.serving.platform import Platform
@@ -26,6 +27,7 @@ _PART = "memory"
 _MOST_WEB_BYTES = 150_000_000
 _MOST_OF_CACHE = 1.2
 _MOST_SECONDS = 600.0
+_IDLE_SECONDS = 10.0
 _DATABASE, _WORKER = "database", "worker"
 
 
@@ -35,6 +37,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     folder = bench.folder / "memory"
     with platform.running(folder, bench.users, DIYML_MODEL_CACHE_BYTES=str(CACHE_BYTES)) as own:
         yield from _at_rest(usage(own.pid))
+        yield _idle(own)
         model = bench.models[MODEL]
         content, card = model.path.read_bytes(), model.card()
         paths = [own.publish(f"copy-{number}", relabelled(content, number), card) for number in range(MODELS)]
@@ -54,6 +57,14 @@ def _at_rest(processes: list[Usage]) -> Iterator[Row]:
     in_web = sum(item.kind == "web" for item in having)
     kinds = ", ".join(sorted(item.kind for item in having)) or "none"
     yield Row(_PART, "processes with torch in memory", kinds, target=Target("no web process", in_web, at_most=0))
+
+
+def _idle(own: Platform) -> Row:
+    """It goes on while the baselines are measured, so it must not take much."""
+    before = cpu_seconds(own.pid)
+    time.sleep(_IDLE_SECONDS)  # What happens while nothing does is what is measured.
+    share = (cpu_seconds(own.pid) - before) / _IDLE_SECONDS
+    return Row(_PART, "all processes together at rest, of one core", f"{share:.1%}")
 
 
 def _one_model(bench: Bench, own: Platform, path: str) -> Iterator[Row]:
