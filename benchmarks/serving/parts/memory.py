@@ -72,7 +72,7 @@ def _one_model(bench: Bench, own: Platform, path: str) -> Iterator[Row]:
     plan = bench.plan_for(own.port, path, tokens=own.tokens, callers=CALLERS, seconds=bench.extent.of(10, 3))
     run(plan)
     ours = proportional_bytes(usage(own.pid), _DATABASE, _WORKER)
-    what = f"{MODEL} after {words.callers(CALLERS)}: all processes but database and worker"
+    what = f"{bench.models[MODEL].title} after {words.callers(CALLERS)}: all processes but database and worker"
     model = bench.models[MODEL]
     workers = len(os.sched_getaffinity(0))
     for program, theirs in ((bench.flask(), f"/{model.name}"), (bench.litserve(model, workers), "/predict")):

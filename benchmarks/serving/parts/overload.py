@@ -41,7 +41,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     ended = time.perf_counter()
     after = run(bench.plan(model, callers=1, seconds=extent.of(20, 12)))
     outcome = load.result()
-    yield from _rows(outcome, capacity, seconds)
+    yield from _rows(model.title, outcome, capacity, seconds)
     yield _recovered(after, ended, idle)
     survivors = before & {process.pid for process in family(pid)}
     lost = len(before) - len(survivors)
@@ -49,14 +49,14 @@ def measure(bench: Bench) -> Iterator[Row]:
     yield Row(_PART, "processes of the platform that ended", f"{lost} of {len(before)}", target=target)
 
 
-def _rows(outcome: Outcome, capacity: float, seconds: float) -> Iterator[Row]:
+def _rows(title: str, outcome: Outcome, capacity: float, seconds: float) -> Iterator[Row]:
     seen = between(outcome, 0, seconds)
     offered = len(outcome.late_seconds) + outcome.unsent
     share = ratio(seen.per_second, capacity)
     target = Target(f">= {_LEAST_GOODPUT}", share, at_least=_LEAST_GOODPUT)
     ours = f"{words.rate(seen.per_second)} answered, {words.rate(offered / seconds)} offered for {seconds:.0f} s"
     baseline = f"capacity, 8 callers: {words.rate(capacity)}"
-    yield Row(_PART, f"{MODEL}, {TIMES} x capacity", ours, baseline, share, target)
+    yield Row(_PART, f"{title}, {TIMES} x capacity", ours, baseline, share, target)
     limit = Target(f"<= {_MOST_REFUSAL_MS:.0f} ms", seen.refused_p95_ms, at_most=_MOST_REFUSAL_MS)
     told = f"{seen.refused:,}, p95 {words.ms(seen.refused_p95_ms)}"
     yield Row(_PART, "answers 429 and 503", told, target=limit)

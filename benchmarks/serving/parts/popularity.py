@@ -32,7 +32,7 @@ def measure(bench: Bench) -> Iterator[Row]:
         paths += _publish(bench, len(paths), count)
         seen = _load(bench, paths)
         one = one or seen
-        what = f"{MODEL}, {CALLERS} callers, {count:,} published model{'s' if count > 1 else ''}"
+        what = f"{bench.models[MODEL].title}, {CALLERS} callers, {count:,} published model{'s' if count > 1 else ''}"
         told = words.seen(seen) + (f", {seen.refused} refused" if seen.refused else "")
         yield Row(_PART, what, told, f"1 model: {words.rate(one.per_second)}", ratio(seen.per_second, one.per_second))
 
