@@ -43,11 +43,11 @@ def measure(bench: Bench) -> Iterator[Row]:
         paths = [own.publish(f"copy-{number}", relabelled(content, number), card) for number in range(MODELS)]
         yield from _one_model(bench, own, paths[0])
         yield from _crowd(bench, own, paths)
-        yield Row(_PART, "each process afterwards", _listed(usage(own.pid)))
+        yield Row(_PART, "each process afterwards, resident (own share), MiB", _listed(usage(own.pid)))
 
 
 def _at_rest(processes: list[Usage]) -> Iterator[Row]:
-    yield Row(_PART, "each process at rest", _listed(processes))
+    yield Row(_PART, "each process at rest, resident (own share), MiB", _listed(processes))
     yield Row(_PART, "all processes together at rest", words.mebibytes(proportional_bytes(processes)))
     web = [item for item in processes if item.kind == "web"]
     largest = max((item.resident_bytes for item in web), default=0)
@@ -113,6 +113,6 @@ def _crowd(bench: Bench, own: Platform, paths: list[str]) -> Iterator[Row]:
 def _listed(processes: list[Usage]) -> str:
     ordered = sorted(processes, key=lambda item: (item.kind, -item.proportional_bytes))
     return ", ".join(
-        f"{item.kind} {words.mebibytes(item.resident_bytes)} ({words.mebibytes(item.proportional_bytes)} its own share)"
+        f"{item.kind} {item.resident_bytes / MEBIBYTE:.0f} ({item.proportional_bytes / MEBIBYTE:.0f})"
         for item in ordered
     )
