@@ -129,6 +129,8 @@ def alone(processes: list[Process], one: Process | None) -> Iterator[None]:
     for process in processes:
         if process is not one:
             process.pause()
+    if one:
+        one.resume()
     try:
         yield
     finally:

@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.serving import words
 from benchmarks.serving.bench import Bench, alone, measured
+from benchmarks.serving.load import OK
 from benchmarks.serving.loads import Seen
 from benchmarks.serving.models import ServedModel
 from benchmarks.serving.plan import Plan
@@ -105,8 +106,10 @@ def _check_answers(bench: Bench, model: ServedModel, baselines: list[Process]) -
             for image in bench.images:
                 content = image.read_bytes()
                 ours = json.loads(post(shared.port, bench.path(model), content, token=shared.tokens[0])[1])
-                theirs = json.loads(post(process.program.port, path, content)[1])
-                different += _classes(ours["results"][0]) != _classes(theirs)
+                status, theirs = post(process.program.port, path, content)
+                if status != OK:
+                    raise RuntimeError(f"{process.program.name}: {status} {theirs[:200]!r}")
+                different += _classes(ours["results"][0]) != _classes(json.loads(theirs))
         if different > len(bench.images) * _BORDERLINE:
             count = f"{different} of {len(bench.images)} images"
             raise RuntimeError(f"{process.program.name} and DIYML find something else in {count} with {model.title}")
