@@ -67,7 +67,7 @@ install-bench: install
 	echo "$$sum" > $(VENV)/installed-bench
 
 # A script, or a folder that can be run; ARGS go to each of them, so name one with BENCH.
-bench: install-bench ## Run every benchmark beside its baseline (two hours); BENCH=serving ARGS=--quick for one of them
+bench: install-bench ## Run every benchmark beside its baseline (over an hour); BENCH=serving ARGS=--quick for one of them
 	@set -e; for path in $(if $(BENCH),benchmarks/$(BENCH),benchmarks/*.py benchmarks/*/__main__.py); do \
 		name="$${path%.py}"; name="$$(echo "$${name%/__main__}" | tr / .)"; echo "== $$name"; $(BIN)/python -m "$$name" $(ARGS); \
 	done
