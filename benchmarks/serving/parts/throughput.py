@@ -145,7 +145,7 @@ def _rows(model: ServedModel, rounds: Rounds, callers: int, litserve: str) -> It
     yield Row(_PART, what, shown, f"bare session ({setting}): {words.rate(bare)}", share, target)
     if callers > 1:
         decoded = rounds.bare_median("decoded_per_second")
-        baseline = f"decode + session, a thread a core: {words.rate(decoded)}"
+        baseline = f"decode + session, as many as cores: {words.rate(decoded)}"
         yield Row(_PART, what, shown, baseline, ratio(ours.per_second, decoded))
     for server, name in ((FLASK, "Flask, 2 workers"), (LITSERVE, litserve)):
         theirs = rounds.of(server, callers)
