@@ -36,13 +36,14 @@ def measure(bench: Bench) -> Iterator[Row]:
     bench.close()
     folder = bench.folder / "memory"
     with platform.running(folder, bench.users, DIYML_MODEL_CACHE_BYTES=str(CACHE_BYTES)) as own:
-        yield from _at_rest(usage(own.pid))
+        rest = usage(own.pid)
+        yield from _at_rest(rest)
         yield _idle(own)
         model = bench.models[MODEL]
         content, card = model.path.read_bytes(), model.card()
         paths = [own.publish(f"copy-{number}", relabelled(content, number), card) for number in range(MODELS)]
         yield from _one_model(bench, own, paths[0])
-        yield from _crowd(bench, own, paths)
+        yield from _crowd(bench, own, paths, rest)
         yield Row(_PART, "each process afterwards, resident (own share), MiB", _listed(usage(own.pid)))
 
 
@@ -83,28 +84,28 @@ def _one_model(bench: Bench, own: Platform, path: str) -> Iterator[Row]:
         yield Row(_PART, what, words.mebibytes(ours), baseline, ratio(ours, taken))
 
 
-def _crowd(bench: Bench, own: Platform, paths: list[str]) -> Iterator[Row]:
+def _crowd(bench: Bench, own: Platform, paths: list[str], rest: list[Usage]) -> Iterator[Row]:
     images = [str(image) for image in bench.images]
     count = bench.extent.count(REQUESTS, REQUESTS // 5)
     items = [(number % len(paths), number % len(images)) for number in range(count)]
     # In a fixed order every one of them would be for the model that was let go of last.
     random.Random(0).shuffle(items)
     plan = Plan(HOST, own.port, paths, images, items, own.tokens, count, _MOST_SECONDS, count=count, persist=True)
-    before, peak = usage(own.pid), Peak(own.pid, _DATABASE)
+    peak = Peak(own.pid, _DATABASE)
     with peak.watched():
         outcome = run(plan)
     done = outcome.status.count(OK)
     refused = len(outcome.status) - done
-    grown = peak.highest_bytes - proportional_bytes(before, _DATABASE)
+    grown = peak.highest_bytes - proportional_bytes(rest, _DATABASE)
     share = ratio(grown, CACHE_BYTES)
     target = Target(f"<= {_MOST_OF_CACHE}", share, at_most=_MOST_OF_CACHE)
     what = f"{count:,} parallel requests on {MODELS} models: growth of all processes but the database, at its highest"
     cache = f"configured cache: {words.mebibytes(CACHE_BYTES)}"
     yield Row(_PART, what, words.mebibytes(grown), cache, share, target)
     after = usage(own.pid)
-    left = proportional_bytes(after, _DATABASE) - proportional_bytes(before, _DATABASE)
+    left = proportional_bytes(after, _DATABASE) - proportional_bytes(rest, _DATABASE)
     yield Row(_PART, "the same, afterwards", words.mebibytes(left), cache, ratio(left, CACHE_BYTES))
-    whole = proportional_bytes(after) - proportional_bytes(before)
+    whole = proportional_bytes(after) - proportional_bytes(rest)
     yield Row(_PART, "the same, with the database", words.mebibytes(whole))
     told = f"{done:,} in {outcome.wall_seconds:.0f} s, {refused:,} refused and sent again"
     yield Row(_PART, "answered", told, target=Target("all", done, at_least=count))
