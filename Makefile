@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCK := $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.10 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test faults lint format bench demo lock clean
+.PHONY: help install install-dev install-bench run test faults lint format bench demo lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -57,8 +57,20 @@ format: install-dev ## Put the style right
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
-bench: install ## Run every benchmark beside its baseline
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python -m "benchmarks.$$(basename "$$script" .py)"; done
+# The other server that ours is measured against; its pins agree with ours.
+install-bench: install
+	@sum="$$(cat requirements.txt requirements-bench.txt | cksum)"; \
+	if [ "$$(cat $(VENV)/installed-bench 2>/dev/null)" = "$$sum" ]; then exit 0; fi; \
+	set -e; \
+	echo "Installing requirements-bench.txt"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.txt; \
+	echo "$$sum" > $(VENV)/installed-bench
+
+# A script, or a folder that can be run; ARGS go to each of them, so name one with BENCH.
+bench: install-bench ## Run every benchmark beside its baseline (over an hour); BENCH=serving ARGS=--quick for one of them
+	@set -e; for path in $(if $(BENCH),benchmarks/$(BENCH),benchmarks/*.py benchmarks/*/__main__.py); do \
+		name="$${path%.py}"; name="$$(echo "$${name%/__main__}" | tr / .)"; echo "== $$name"; $(BIN)/python -m "$$name" $(ARGS); \
+	done
 
 demo: install ## Tell the whole story over HTTP; DATA=folder for your own images
 	$(BIN)/python -m demo $(if $(DATA),"$(DATA)") $(ARGS)
@@ -67,6 +79,7 @@ lock: install-dev ## Pin the newest versions that fit together
 	@printf 'opencv-python ; python_version < "3"\n' > $(VENV)/overrides.txt
 	$(LOCK) --upgrade --override $(VENV)/overrides.txt requirements.in --output-file requirements.txt
 	$(LOCK) --upgrade requirements-dev.in --output-file requirements-dev.txt
+	$(LOCK) --upgrade requirements-bench.in --output-file requirements-bench.txt
 
 clean: ## Remove what was made, except your data
 	rm -rf $(VENV) build dist *.egg-info demo-out .pytest_cache .mypy_cache .ruff_cache
