@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from datasets.images import decode
 from inference.protocol import ModelCard, Predictor
 from inference.registry import PREDICTORS
 from inference.sessions import open_session
+from training.quantization.graph import quantize_graph
 
 KINDS = (("detection", 640), ("detection", 320), ("classification", 224))
 PRECISIONS = ("float32", "int8")
@@ -96,40 +98,11 @@ def _quantized(full: ServedModel, folder: Path, images: list[Path]) -> ServedMod
     small = ServedModel(folder.name, full.title.replace("float32", "int8"), folder)
     if not small.path.exists():
         folder.mkdir(exist_ok=True)
-        quantize(full, small.path, images[:_CALIBRATION_IMAGES])
+        predictor = full.predictor()
+        inputs = (predictor.pre_process(decode(path.read_bytes(), MOST_PIXELS)) for path in images)
+        quantize_graph(full.path, small.path, itertools.islice(inputs, _CALIBRATION_IMAGES))
         (folder / "card.json").write_text((full.folder / "card.json").read_text())
     return small
-
-
-def quantize(full: ServedModel, target: Path, images: list[Path]) -> None:
-    """Static quantisation, calibrated on some images.
-
-    This stands for the platform's own quantisation, and is to be replaced by it: one call, same arguments.
-    """
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    predictor = full.predictor()
-    inputs = (predictor.pre_process(decode(path.read_bytes(), MOST_PIXELS)) for path in images)
-
-    class Reader(CalibrationDataReader):
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            batch = next(inputs, None)
-            return None if batch is None else {"images": batch}
-
-    prepared = target.with_suffix(".prepared")
-    quant_pre_process(str(full.path), str(prepared), skip_symbolic_shape=True)
-    quantize_static(
-        str(prepared),
-        str(target),
-        Reader(),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        op_types_to_quantize=["Conv", "Gemm"],
-    )
-    prepared.unlink()
 
 
 def relabelled(content: bytes, number: int) -> bytes:
