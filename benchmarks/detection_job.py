@@ -29,7 +29,8 @@ from datasets.snapshot import Annotation, Dataset, Sample
 from demo import digits
 from demo.write import write_yolo_layout
 from training.detection.files import write_dataset
-from training.detection.trainer import DetectionParams, DetectionTrainer, train_arguments
+from training.detection.run import train_arguments
+from training.detection.trainer import DetectionParams, DetectionTrainer
 from training.protocol import Workspace
 
 _BARE = """

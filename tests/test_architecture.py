@@ -115,8 +115,10 @@ def test_nothing_is_pickled_and_the_environment_is_read_in_one_place():
         assert not used or _name(path) == "utils.py", f"{_name(path)} reads the environment"
 
 
-@pytest.mark.parametrize("package", ["torch", "torchvision", "ultralytics", "sklearn", "scipy", "matplotlib"])
-def test_importing_the_application_loads_no_training_library(imported: dict, package: str):
+@pytest.mark.parametrize(
+    "package", ["torch", "torchvision", "ultralytics", "sklearn", "scipy", "matplotlib", "onnxruntime", "onnx", "cv2"]
+)
+def test_importing_the_application_loads_no_library_for_models(imported: dict, package: str):
     assert package not in imported["modules"]
 
 

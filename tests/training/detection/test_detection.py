@@ -23,7 +23,8 @@ from datasets.snapshot import Annotation, Dataset, Sample, Snapshot, SnapshotIma
 from tests.conftest import ROOT
 from tests.inference.test_detection import Silent, squares, workspace
 from training.detection.files import label_line, write_dataset
-from training.detection.trainer import DetectionParams, DetectionTrainer, fitting_size, train_arguments
+from training.detection.run import fitting_size, train_arguments
+from training.detection.trainer import DetectionParams, DetectionTrainer
 from training.protocol import TrainedModel, TrainingFailed
 
 pytestmark = [
@@ -287,7 +288,7 @@ def test_out_of_memory_is_told_with_a_way_out(tmp_path, monkeypatch, error):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr("training.detection.trainer._train", fail)
+    monkeypatch.setattr("training.detection.run._train", fail)
     with pytest.raises(TrainingFailed, match="out of memory at batch 8 and image size 64: try a smaller image size"):
         DetectionTrainer().fit(squares(tmp_path, 4, 2), QUICK, workspace(tmp_path / "work"), Silent())
 
