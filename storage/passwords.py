@@ -23,9 +23,9 @@ from utils import Settings, Unavailable
 MOST_BYTES = 72
 _MOST_PLACES = 32
 # Measured on two cores with two threads hashing without a pause: a run of a model on both cores took 2.1 times as long
-# at 0, 1.3 times at 5, and the same at 15, where a login beside a training on the CPU took ten seconds and more.
-_NICENESS = 5
-_RETRY_AFTER_SECONDS = (2, 6)  # differs, so that a crowd that was sent away does not come back as one
+# at 0, 1.3 times at 5, 1.2 times at 10 and the same at 15, where a login beside busy cores took ten seconds and more.
+_NICENESS = 7
+_RETRY_AFTER_SECONDS = (4, 12)  # differs, so that a crowd that was sent away does not come back as one
 _SALT_CHARACTERS, _DIGEST_CHARACTERS = 22, 31
 
 T = TypeVar("T")
