@@ -23,6 +23,8 @@ def confine() -> None:
     none can leave the tree while it lives.
     """
     os.nice(_NICE)
+    with suppress(OSError):  # where the kernel shares time out by session first, niceness counts within one only
+        Path("/proc/self/autogroup").write_text(f"{_NICE}")
     faulthandler.enable(all_threads=False)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):  # only Linux has it
