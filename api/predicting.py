@@ -7,7 +7,6 @@ import hashlib
 from flask import request
 
 from api.resource import PlatformResource
-from storage.projects import Project
 from storage.users import User
 
 
@@ -20,20 +19,10 @@ class PredictingResource(PlatformResource):
             self.services.engine.refuse_if_full()
 
     def changes(self) -> bool:
-        """Never: neither accounts nor projects."""
+        """Never who may do what."""
         return False
 
     def user_of(self, token: str) -> User | None:
         """Whose token it is, or was a moment ago."""
         key = ("user", hashlib.sha256(token.encode(errors="replace")).digest())
         return self.recent.get(key, lambda: super(PredictingResource, self).user_of(token))
-
-    def published(self, name: str) -> Project:
-        """The published project of this name, as it is or was a moment ago.
-
-        Raises:
-            NotFound: there is none.
-        """
-        project = self.recent.get(("project", name), lambda: self.services.store.projects.published(name))
-        assert project is not None
-        return project

@@ -1,8 +1,8 @@
 """What was read from the database a moment ago, for requests that come by the hundred in a second.
 
-Whoever asks for predictions is looked up by token, account and project each time: three reads that cost as much as all
-the rest of such a request but the model. So their outcome counts for a second. Any request on this machine that may
-change something ends that at once; what changes on another machine or at the end of a training is seen a second later.
+Whoever asks for predictions is looked up by token and account each time: two reads that cost more than all the rest of
+such a request but the model and a third read, of the project. So their outcome counts for a second. Any request on this
+machine that may change something ends that at once; a change on another machine is seen a second later.
 """
 
 from __future__ import annotations

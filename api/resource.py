@@ -76,7 +76,7 @@ class PlatformResource(Resource):
         return request.method in ("GET", "HEAD")
 
     def changes(self) -> bool:
-        """Whether this call may change who may do what, or what a project answers with."""
+        """Whether this call may change who may do what."""
         return not self.reads()
 
     @property

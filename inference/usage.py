@@ -34,6 +34,7 @@ class UsageRecorder:
         self._usage = usage
         self._flush_seconds = flush_seconds
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._waiting: dict[_Key, Calls] = {}
         self._uncounted = 0
         self._closing = threading.Event()
@@ -57,6 +58,11 @@ class UsageRecorder:
                 self._writer = threading.Thread(target=self._write_until_closed, name="usage", daemon=True)
                 self._writer.start()
 
+    def flush(self) -> None:
+        """Write what waits now, unless the database is silent."""
+        with self._writing:
+            self._write()
+
     def close(self) -> None:
         """Write what waits, unless the database is silent; takes a few seconds at most."""
         self._closing.set()
@@ -76,7 +82,7 @@ class UsageRecorder:
         closing = False
         while not closing:
             closing = self._closing.wait(self._flush_seconds)
-            self._write()
+            self.flush()
 
     def _write(self) -> None:
         with self._lock:

@@ -164,8 +164,10 @@ def settings(session_settings: Settings) -> Settings:
 @pytest.fixture
 def store(session_app: Flask) -> Iterator[Store]:
     """An empty store."""
-    store = session_app.extensions["diyml"].services.store
+    services = session_app.extensions["diyml"].services
+    store = services.store
     yield store
+    services.engine._usage.flush()  # or it arrives in the next test
     for name in store.database.list_collection_names():
         store.database[name].delete_many({})
 

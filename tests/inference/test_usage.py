@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -56,7 +55,8 @@ def test_what_was_recorded_arrives_by_itself(store: Store):
     recorder.record(PROJECT, MODEL, 0.1)
     wait_until(lambda: today(store).count == 2)
     recorder.close()
-    assert "usage" not in [thread.name for thread in threading.enumerate()]
+    assert recorder._writer
+    assert not recorder._writer.is_alive()
 
 
 def test_while_the_database_is_away_nobody_waits_and_nothing_is_lost(mortal_mongod: Mongod):
