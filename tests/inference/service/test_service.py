@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from bson import ObjectId
 from PIL import Image
@@ -161,6 +162,7 @@ def test_a_request_that_is_with_it_when_it_is_killed_is_answered_come_back(
     with running(folder, settings) as process, ThreadPoolExecutor(1) as threads:
         engine.predict(model.id, grey(1))
         process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
         call = threads.submit(engine.predict, model.id, grey(1))
         wait_until(lambda: not engine._idle)
         process.kill()
