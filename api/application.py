@@ -10,10 +10,15 @@ from flask_cors import CORS
 from api.errors import ProblemApi
 from api.idempotency import REPLAYED
 from api.output import output_json
+from api.overload import RefuseEarly
 from api.platform import Platform
-from api.request_log import REQUEST_ID, log_requests
-from api.routes import add_routes
+from api.predicting import PredictingResource
+from api.request_id import REQUEST_ID
+from api.request_log import log_requests
+from api.routes import ROUTES, add_routes
 from utils import Settings
+
+EXPOSED = ["Retry-After", "Location", "ETag", "Server-Timing", REQUEST_ID, REPLAYED]
 
 
 def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Settings]) -> Flask:
@@ -34,8 +39,9 @@ def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Setting
         request.max_form_memory_size = platform.settings.max_request_bytes
 
     log_requests(app)
-    exposed = ["Retry-After", "Location", "ETag", "Server-Timing", REQUEST_ID, REPLAYED]
-    CORS(app, expose_headers=exposed, max_age=3600)
+    predictions = [route.path for route in ROUTES if issubclass(route.resource, PredictingResource)]
+    app.wsgi_app = RefuseEarly(app.wsgi_app, predictions, platform.engine_has_room, EXPOSED)  # type: ignore[method-assign]
+    CORS(app, expose_headers=EXPOSED, max_age=3600)
     api = ProblemApi(app, catch_all_404s=True)
     api.representation("application/json")(output_json)
     add_routes(api, platform)

@@ -97,6 +97,10 @@ class Platform:
                     self._services = self._open_unless_failed(came)
         return self._services
 
+    def engine_has_room(self) -> bool:
+        """Whether a prediction would not be refused now, as far as is known without asking; connects to nothing."""
+        return self._services is None or self._services.engine.has_room()
+
     def database_answered(self) -> None:
         """A request was done that needs the database."""
         self._answered_at = time.monotonic()

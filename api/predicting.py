@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
-from flask import request
-
 from api.resource import PlatformResource
 from storage.users import User
 
 
 class PredictingResource(PlatformResource):
-    """Refuses while the engine is full before anything else is done; remembers for a moment who calls."""
-
-    def refuse_early(self) -> None:
-        """A prediction, while too many wait."""
-        if request.method == "POST":
-            self.services.engine.refuse_if_full()
+    """Is refused while the engine is full (`api/overload.py`); remembers for a moment who calls."""
 
     def changes(self) -> bool:
         """Never who may do what."""

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-import secrets
+import threading
 import time
+from collections import Counter
 from typing import Any
 
 from flask import Flask, Response, g, request
 
 from api.metrics import count_request
-from api.request_id import request_id
+from api.request_id import REQUEST_ID, chosen_id, request_id
 
 logger = logging.getLogger("diyml.requests")
 
-REQUEST_ID = "X-Request-ID"
 UNKNOWN_ROUTE = "(none)"
-_ID = re.compile(r"[\w.:-]{8,64}", re.ASCII)
+_BETWEEN_LINES_SECONDS = 1.0
 
 
 def log_requests(app: Flask) -> None:
@@ -30,15 +29,13 @@ def log_requests(app: Flask) -> None:
 
     @app.before_request
     def begin() -> None:
-        given = request.headers.get(REQUEST_ID, "")
-        g.request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
+        g.request_id = chosen_id(request.headers.get(REQUEST_ID, ""))
         g.started = time.perf_counter()
 
     @app.after_request
     def end(response: Response) -> Response:
-        seconds = time.perf_counter() - g.started
-        route = request.endpoint or UNKNOWN_ROUTE
         response.headers[REQUEST_ID] = g.request_id
+        seconds, route = time.perf_counter() - g.started, request.endpoint or UNKNOWN_ROUTE
         count_request(route, request.method, response.status_code, seconds)
         logger.info(json.dumps(_line(route, response, seconds)))
         return response
@@ -55,6 +52,34 @@ def _line(route: str, response: Response, seconds: float) -> dict[str, Any]:
         "bytes_in": request.content_length,
         "bytes_out": response.content_length,
     }
+
+
+class _Refused:
+    """How many requests were refused early, of which one line a second tells: a flood is not to fill the disk."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[tuple[str, int]] = Counter()
+        self._told_at = float("-inf")
+
+    def count(self, route: str, status: int) -> None:
+        with self._lock:
+            self._counts[route, status] += 1
+            now = time.monotonic()
+            if now - self._told_at < _BETWEEN_LINES_SECONDS:
+                return
+            self._told_at, counts, self._counts = now, self._counts, Counter()
+        for (route, status), count in counts.items():
+            logger.info(json.dumps({"method": "POST", "route": route, "status": status, "refused_early": count}))
+
+
+_refused = _Refused()
+
+
+def log_refused(route: str, status: int, seconds: float) -> None:
+    """Count one request that was refused before it was looked at; the log has a line a second for all of them."""
+    count_request(route, "POST", status, seconds)
+    _refused.count(route, status)
 
 
 class RequestIdFilter(logging.Filter):

@@ -52,7 +52,6 @@ class PlatformResource(Resource):
         """Authenticate as the route declares, then run the method."""
         access = self._access["GET" if request.method == "HEAD" else request.method]
         began = time.monotonic()
-        self.refuse_early()
         try:
             if access is not Access.TOKEN:
                 return super().dispatch_request(*args, **kwargs)
@@ -67,9 +66,6 @@ class PlatformResource(Resource):
         finally:
             if self.changes():
                 self._platform.changes.mark()
-
-    def refuse_early(self) -> None:
-        """Refuse what cannot be done now anyway, before it is known who asks and what for."""
 
     def reads(self) -> bool:
         """Whether this call changes nothing; it is then made anew whatever its idempotency key."""

@@ -13,10 +13,10 @@ _RETRY_AFTER_SECONDS = 5
 
 
 class Streams:
-    """Admits streams: a quarter of the threads at most, and not all of those for one user."""
+    """Admits streams: an eighth of the threads at most, and not all of those for one user."""
 
     def __init__(self, web_threads: int):
-        self._most = max(1, web_threads // 4)
+        self._most = max(1, web_threads // 8)
         self._most_per_user = max(1, min(_MOST_PER_USER, self._most - 1))
         self._open: Counter[Hashable] = Counter()
         self._lock = threading.Lock()

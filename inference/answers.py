@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from bson import ObjectId
 
-from inference.metrics import REFUSED
 from inference.protocol import NO_OPTIONS, Options, Prediction
 from utils import Unavailable
 
@@ -78,18 +77,11 @@ class Engine(ABC):
         return self.predict_batch(model_id, [content], caller=caller).images[0].predictions
 
     @abstractmethod
-    def is_full(self) -> bool:
-        """Whether a request would be refused now, as far as is known without asking."""
+    def has_room(self) -> bool:
+        """Whether a request would not be refused now, as far as is known without asking.
 
-    def refuse_if_full(self) -> None:
-        """To be called before any work is put into a request; it spares most of it while too many come.
-
-        Raises:
-            Unavailable: the request would be refused.
+        To be asked once for a request, which is expected then.
         """
-        if self.is_full():
-            REFUSED.labels("full").inc()
-            raise Unavailable("too many inferences are waiting: try again in a moment", retry_after_seconds=1)
 
     @abstractmethod
     def answers(self) -> bool:

@@ -32,10 +32,10 @@ class LocalEngine(Engine):
     """One to a machine, or else each has limits and memory of its own.
 
     Args:
-        tell: is told whenever it begins or ceases to be full.
+        tell: is told for how many more images there is room, whenever that changes.
     """
 
-    def __init__(self, store: Store, settings: Settings, tell: Callable[[bool], None] = lambda is_full: None):
+    def __init__(self, store: Store, settings: Settings, tell: Callable[[int], None] = lambda places: None):
         machine = hardware(settings.inference_cores, settings.gpu_batch)
         limits = Limits(
             running=machine.lanes,
@@ -73,9 +73,13 @@ class LocalEngine(Engine):
             WAIT_SECONDS.observe(answer.seconds["wait"])
             return answer
 
-    def is_full(self) -> bool:
+    def has_room(self) -> bool:
         """See `Engine`."""
-        return self._gate.is_full
+        return self._gate.room > 0
+
+    def tell_room(self) -> None:
+        """Tell for how many more images there is room, though it has not changed."""
+        self._gate.tell_room()
 
     def answers(self) -> bool:
         """Always."""

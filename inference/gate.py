@@ -41,10 +41,10 @@ class Gate:
     """Safe between threads.
 
     Args:
-        tell: is told whenever it begins or ceases to be true that a further image would be refused, whoever sends it.
+        tell: is told for how many more images there is room, whenever that changes.
     """
 
-    def __init__(self, limits: Limits, tell: Callable[[bool], None] = lambda is_full: None):
+    def __init__(self, limits: Limits, tell: Callable[[int], None] = lambda places: None):
         self._limits = limits
         self._tell = tell
         self._lock = threading.Lock()
@@ -52,7 +52,7 @@ class Gate:
         self._of: Counter[str] = Counter()
         self._paid_until: dict[str, float] = {}
         self._seconds_an_image = 0.0
-        self._was_full = False
+        self.tell_room()
 
     @contextmanager
     def admit(self, caller: str, images: int) -> Iterator[None]:
@@ -82,12 +82,16 @@ class Gate:
             self._seconds_an_image = known + _SMOOTHING * (each - known)
 
     @property
-    def is_full(self) -> bool:
-        """Whether one more image would be refused, whoever sends it."""
-        return self._admitted > 0 and (
-            self._admitted + 1 > self._limits.running + self._limits.waiting
-            or self._admitted * self._seconds_an_image > self._limits.wait_seconds
-        )
+    def room(self) -> int:
+        """How many more images would be let in, whoever sends them."""
+        if self._admitted and self._admitted * self._seconds_an_image > self._limits.wait_seconds:
+            return 0
+        return max(0, self._limits.running + self._limits.waiting - self._admitted)
+
+    def tell_room(self) -> None:
+        """Tell for how many more images there is room."""
+        with self._lock:
+            self._tell(self.room)
 
     def _refuse_all(self, images: int) -> None:
         most, wait_seconds = self._limits.running + self._limits.waiting, self._admitted * self._seconds_an_image
@@ -124,9 +128,7 @@ class Gate:
         if not self._of[caller]:
             del self._of[caller]
         ADMITTED_IMAGES.inc(images)
-        if self.is_full != self._was_full:
-            self._was_full = not self._was_full
-            self._tell(self._was_full)
+        self._tell(self.room)
 
 
 def _refused(kind: type[DomainError], reason: str, detail: str, seconds: float) -> DomainError:

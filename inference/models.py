@@ -35,10 +35,14 @@ MODEL_FILE = "model.onnx"
 _SUFFIX = "onnx"
 # Weights, their rearranged copy and the graph, as measured: 2.4 times the file for nets of 3 and 9 MB.
 _BYTES_PER_FILE_BYTE = 2.5
-_BYTES_PER_SESSION = 1_500_000
+_BYTES_PER_SESSION = 3_000_000
 _LOADERS = 1
 _PATIENCE_SECONDS = 10.0
 _RETRY_AFTER_SECONDS = 2
+
+
+def _session_bytes(file_bytes: int) -> int:
+    return int(file_bytes * _BYTES_PER_FILE_BYTE + _BYTES_PER_SESSION)
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,14 @@ class LoadedModel:
     def size(self) -> int:
         """An estimate in bytes."""
         sessions = self.session.count if isinstance(self.session, ElasticSession) else 1
-        return sessions * int(self.file_bytes * _BYTES_PER_FILE_BYTE + _BYTES_PER_SESSION)
+        return sessions * _session_bytes(self.file_bytes)
 
 
 class Models:
     """The models used last, as many as fit. Safe to call from many threads.
 
     Args:
-        max_bytes: what they may take together; the one in use stays even when it alone takes more.
+        max_bytes: what they may take together; one that takes more by itself is loaded alone.
         files: copies on disk, which the engines of a machine share.
     """
 
@@ -120,13 +124,17 @@ class Models:
             raise Damaged("the stored model's card cannot be read: train the project again") from None
 
         def open_with(threads: int) -> Session:
+            # Before, not after: else there is one too many for a moment. While it is read, the file is there twice.
+            self._make_room(_session_bytes(file.size) + 2 * file.size)
             content = self._read(file)
             check_model(content)
             session = open_session(content, threads)
+            del content
             # The first run plans memory and picks kernels, which takes longer than any later one.
             PREDICTORS[card.project_type](session, card).predict(
                 np.zeros((card.image_size, card.image_size, 3), np.uint8)
             )
+            give_back_memory()
             return session
 
         session = self._fitting(open_with)
@@ -142,7 +150,6 @@ class Models:
         def run() -> None:
             with suppress(Unavailable, NotFound):  # the model was deleted meanwhile, or the database is silent
                 task()
-                self._make_room()
 
         self._loaders.submit(run)
 
@@ -166,19 +173,17 @@ class Models:
     def _keep(self, model_id: ObjectId, model: LoadedModel) -> None:
         with self._lock:
             self._loaded[model_id] = model
-        self._make_room()
 
-    def _make_room(self) -> None:
-        """Let go of what was not used for longest; a model that is just predicting goes once it is done."""
-        gone = []
+    def _make_room(self, wanted: int) -> None:
+        """Let go of what was not used for longest; a model that is just predicting goes once it is done.
+
+        Args:
+            wanted: bytes that are about to be added.
+        """
         with self._lock:
-            total = sum(each.size for each in self._loaded.values())
-            while total > self._max_bytes and len(self._loaded) > 1:
-                gone.append(self._loaded.popitem(last=False)[1])
-                total -= gone[-1].size
-        if gone:
-            gone.clear()
-            give_back_memory()
+            total = wanted + sum(each.size for each in self._loaded.values())
+            while total > self._max_bytes and self._loaded:
+                total -= self._loaded.popitem(last=False)[1].size
 
     def close(self) -> None:
         """End the loader once it is done with what it is at."""

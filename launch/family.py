@@ -49,7 +49,7 @@ class Member:
     due_at: float = field(default=0.0, init=False)
 
     def spawn(self) -> None:
-        """Start the process, in a session of its own: Ctrl-C in the terminal reaches the parent only."""
+        """Start the process; Ctrl-C in the terminal reaches the parent only, since the tether leaves its group."""
         tether = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), str(int(self.death_signal))]
         with _open_log(self.log) as log:
             self.process = subprocess.Popen(
@@ -58,7 +58,6 @@ class Member:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT if log else None,
-                start_new_session=True,
             )
         self.started_at = time.monotonic()
 

@@ -55,7 +55,8 @@ def web_members(settings: Settings, logs: Path | None = None) -> list[Member]:
     inference = Member(
         name="inference",
         command=[sys.executable, "-m", "inference.service", str(folder.path)],
-        environment=environment,
+        # With a heap for each of its many threads, what one has freed would be no use to the others.
+        environment={"MALLOC_ARENA_MAX": "2", **environment},
         log=logs / "inference.log" if logs else None,
     )
     web = Member(

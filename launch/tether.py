@@ -55,6 +55,10 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
 
 
 if __name__ == "__main__":
+    # A group of its own, which no Ctrl-C reaches and which can be killed as a whole; not a session of its own, since
+    # some kernels share time out by session first, and priorities of processes in several would not compare.
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
     tie = (int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
     if sys.platform == "linux":
         become(*tie)

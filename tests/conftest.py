@@ -141,7 +141,7 @@ def session_settings(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -
         database=f"test_{uuid.uuid4().hex[:8]}",
         data_dir=tmp_path_factory.mktemp("data"),
         bcrypt_rounds=4,
-        web_threads=16,
+        web_threads=32,
         heartbeat_seconds=0.2,
         lease_seconds=3,
     )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
-import os
 import resource
 from contextlib import suppress
 from pathlib import Path
 
+from utils import step_back
+
 _PR_SET_CHILD_SUBREAPER = 36
 _FIRST_TO_GO = "1000"
-_NICE = 10
+_NICENESS = 15
 
 
 def confine() -> None:
@@ -22,9 +23,7 @@ def confine() -> None:
     of their answers and nobody for a batch. Processes that lose their parents become children of this one, so that
     none can leave the tree while it lives.
     """
-    os.nice(_NICE)
-    with suppress(OSError):  # where the kernel shares time out by session first, niceness counts within one only
-        Path("/proc/self/autogroup").write_text(f"{_NICE}")
+    step_back(_NICENESS)
     faulthandler.enable(all_threads=False)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):  # only Linux has it

@@ -13,18 +13,23 @@ import cv2
 from inference.engine import LocalEngine
 from inference.metrics import forget_the_dead
 from inference.service.folder import RunFolder
-from inference.service.full import FullFlag
+from inference.service.room import Room
 from inference.service.server import Server
 from storage.store import Store
-from utils import Settings, SettingsError, StopSignal
+from utils import Settings, SettingsError, StopSignal, step_back
 
 logger = logging.getLogger(__name__)
 
+_NICENESS = 5
 _SWITCH_SECONDS = 0.001
+_BETWEEN_LOOKS_SECONDS = 0.1
 
 
 def main(arguments: list[str]) -> int:
     """Serve until SIGTERM or SIGINT."""
+    # Web processes need little and at once; without this a full engine made them wait so long for their turn that what
+    # they refuse took seconds.
+    step_back(_NICENESS)
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
@@ -38,14 +43,15 @@ def main(arguments: list[str]) -> int:
     sys.setswitchinterval(_SWITCH_SECONDS)
     folder = RunFolder(Path(arguments[0]))
     forget_the_dead(folder.metrics)
-    flag = FullFlag(folder.full)
-    flag.set(False)
-    engine = LocalEngine(Store(settings), settings, flag.set)
+    room = Room(folder.room)
+    engine = LocalEngine(Store(settings), settings, room.tell)
     server = Server(engine, folder, settings.max_request_bytes)
     os.chdir(folder.empty)  # where a relative path that a model might name leads nowhere
     threading.Thread(target=server.serve, name="listener", daemon=True).start()
     logger.info("ready")
-    stop.wait()
+    while not stop.wait(_BETWEEN_LOOKS_SECONDS):
+        # Places that web processes took off for requests which never came.
+        engine.tell_room()
     engine.close()
     return 0
 

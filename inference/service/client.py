@@ -15,7 +15,7 @@ from bson import ObjectId
 from inference.answers import NOBODY, Answer, Engine
 from inference.protocol import NO_OPTIONS, Options
 from inference.service.folder import RunFolder
-from inference.service.full import FullFlag
+from inference.service.room import Room
 from inference.service.wire import address, receive, send, unpack_answer, unpack_error
 from utils import Unavailable
 
@@ -40,7 +40,7 @@ class RemoteEngine(Engine):
         self._folder = folder
         self._request_id = request_id
         self._idle: deque[Connection] = deque()
-        self._full: FullFlag | None = None
+        self._room: Room | None = None
         self._lock = threading.Lock()
 
     def predict_batch(
@@ -70,12 +70,12 @@ class RemoteEngine(Engine):
         answer.seconds["wait"] += max(0.0, time.perf_counter() - began - reply["took_seconds"])
         return answer
 
-    def is_full(self) -> bool:
+    def has_room(self) -> bool:
         """See `Engine`."""
-        if self._full is None:
+        if self._room is None:
             with self._lock:
-                self._full = self._full or FullFlag(self._folder.full)
-        return self._full.get()
+                self._room = self._room or Room(self._folder.room)
+        return self._room.claim()
 
     def answers(self) -> bool:
         """See `Engine`."""

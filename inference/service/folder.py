@@ -26,9 +26,9 @@ class RunFolder:
         return self.path / "inference.sock"
 
     @property
-    def full(self) -> Path:
-        """A file of one byte that is not zero while the engine would refuse a request."""
-        return self.path / "inference.full"
+    def room(self) -> Path:
+        """A file of one byte: for how many more images the engine has room."""
+        return self.path / "inference.room"
 
     @property
     def changes(self) -> Path:

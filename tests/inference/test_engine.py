@@ -122,7 +122,7 @@ def test_past_its_bound_the_cache_lets_go_of_the_model_that_was_not_used_for_lon
 ) -> None:
     models = [a_model(store, name) for name in "abc"]
     size = models[0].files["model.onnx"].size
-    room_for_two = 2 * int(2.5 * size + 1_500_000)
+    room_for_two = 2 * int(2.5 * size + 3_000_000) + 2 * size
     engine = LocalEngine(store, dataclasses.replace(settings, model_cache_bytes=room_for_two))
     for position in (0, 1, 0, 2):
         engine.predict(models[position].id, grey(1))
@@ -157,14 +157,12 @@ def test_past_the_bound_of_waiting_callers_the_answer_is_come_back_later(
     engine.predict(model.id, grey(1))
     with ThreadPoolExecutor(4) as threads, held_up(monkeypatch):
         held = [threads.submit(engine.predict, model.id, grey(1), f"user {number}") for number in range(4)]
-        wait_until(engine.is_full, 10)
+        wait_until(lambda: not engine.has_room(), 10)
         with pytest.raises(Unavailable) as refused:
             engine.predict(model.id, grey(1))
         assert refused.value.retry_after_seconds >= 1
-        with pytest.raises(Unavailable):
-            engine.refuse_if_full()
         assert not any(call.done() for call in held)
-    assert not engine.is_full()
+    assert engine.has_room()
     assert engine.predict(model.id, grey(0))[0].class_name == "dark"
 
 

@@ -89,14 +89,10 @@ def test_nobody_is_let_in_to_wait_longer_than_allowed() -> None:
             pass
 
 
-def test_others_are_told_when_the_gate_becomes_full_and_when_it_is_no_longer() -> None:
-    told: list[bool] = []
+def test_others_are_told_for_how_many_there_is_room() -> None:
+    told: list[int] = []
     gate = Gate(Limits(running=1, waiting=1), told.append)
-    with gate.admit("ada", 1):
-        assert told == []
-        with gate.admit("bob", 1):
-            assert told == [True]
-            assert gate.is_full
-        assert told == [True, False]
-    assert not gate.is_full
-    assert told == [True, False]
+    with gate.admit("ada", 1), gate.admit("bob", 1):
+        assert gate.room == 0
+        refused(gate, "eve", 1)
+    assert told == [2, 1, 0, 1, 2]

@@ -53,11 +53,11 @@ def messages(lines: Iterator[str]) -> Iterator[Message]:
 
 
 class Server:
-    """The real web server, one process of sixteen threads."""
+    """The real web server, one process of 32 threads."""
 
     def __init__(self, settings: Settings):
         self.port = free_port()
-        changes = {"DIYML_PORT": str(self.port), "DIYML_WEB_WORKERS": "1", "DIYML_WEB_THREADS": "16"}
+        changes = {"DIYML_PORT": str(self.port), "DIYML_WEB_WORKERS": "1", "DIYML_WEB_THREADS": "32"}
         environment = {**os.environ, **settings.to_environment(), **changes}
         with (settings.data_dir / "web.log").open("ab") as log:
             self.process = subprocess.Popen(

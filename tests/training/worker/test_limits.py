@@ -111,4 +111,4 @@ def test_a_training_process_leaves_no_memory_image_and_goes_last_for_time_and_fi
     look = "import os, resource; from pathlib import Path; from training.confinement import confine; confine(); "
     look += "print(resource.getrlimit(resource.RLIMIT_CORE), Path('/proc/self/oom_score_adj').read_text(), os.nice(0))"
     run = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=os.getcwd())
-    assert run.stdout.split() == ["(0,", "0)", "1000", "10"]
+    assert run.stdout.split() == ["(0,", "0)", "1000", "15"]

@@ -1,0 +1,139 @@
+"""A full engine: predictions are refused at once, with an answer that every client can read; all else goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import json
+import logging
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from flask.testing import FlaskClient
+
+from api.overload import RefuseEarly
+from api.predicting import PredictingResource
+from api.routes import ROUTES
+from inference.service.client import RemoteEngine
+from inference.service.folder import RunFolder
+from inference.service.room import Room
+from launch.members import is_healthy, member_environment
+from storage.store import Store
+from tests.api.problems import assert_problem
+from tests.conftest import Caller, encoded, picture, wait_until
+from tests.inference.models import store_brightness_model
+from tests.launch.program import free_port
+from utils import Settings
+
+PREDICT = "/api/v1/published/p/predict"
+LARGE = 8 * 1024 * 1024
+
+
+@pytest.fixture
+def published(caller: Caller, store: Store) -> Caller:
+    """The owner of a published project `p`."""
+    owner = store.users.find(caller.username)
+    assert owner
+    store_brightness_model(store, store.projects.create(owner, "p", "classification"))
+    assert caller.call("PUT", "/publish", project_name="p", is_published="True").status_code == 200
+    return caller
+
+
+def test_while_it_is_full_predictions_are_503_and_everything_else_works(
+    client: FlaskClient, published: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = client.application.extensions["diyml"].services.engine
+    with engine._gate.admit("somebody", 1000), caplog.at_level(logging.INFO, "diyml.requests"):
+        for path in (PREDICT, "/inference"):
+            response = client.post(path, json={}, headers={"Origin": "http://page", "X-Request-ID": "given-by-a-proxy"})
+            assert_problem(response, 503, "too many inferences are waiting")
+            assert response.headers["Retry-After"] == "1"
+            assert response.headers["X-Request-ID"] == "given-by-a-proxy"
+            assert response.headers["Access-Control-Allow-Origin"] == "http://page"
+            assert "Retry-After" in response.headers["Access-Control-Expose-Headers"]
+        assert client.get("/health").status_code == 200
+        assert client.get("/inference?inference_mapping=none").status_code == 404
+        assert published.call("POST", "/upload/project", project_name="p").status_code == 200
+    assert published.call("POST", PREDICT, image=encoded(picture())).status_code == 200
+    lines = [json.loads(record.message) for record in caplog.records if "refused_early" in record.message]
+    assert sum(line["refused_early"] for line in lines) >= 1
+
+
+def test_every_route_that_predicts_is_watched(client: FlaskClient) -> None:
+    assert isinstance(client.application.wsgi_app, RefuseEarly)
+    routes = {route for route, _ in client.application.wsgi_app._routes}
+    assert routes == {route.path for route in ROUTES if issubclass(route.resource, PredictingResource)}
+    assert routes == {"/inference", "/api/v1/published/<project>/predict"}
+
+
+def test_who_has_too_much_under_way_is_told_so_again_for_a_moment_and_others_are_not(
+    client: FlaskClient, published: Caller, other: Caller, store: Store
+) -> None:
+    def ask(caller: Caller, path: str = PREDICT) -> int:
+        headers = {"Authorization": f"Bearer {caller.token}"}
+        return client.post(path, json={"image": encoded(picture())}, headers=headers).status_code
+
+    user = store.users.find(published.username)
+    assert user
+    engine = client.application.extensions["diyml"].services.engine
+    with engine._gate.admit(str(user.id), 64):
+        assert ask(published) == 429
+    # Nothing of his is under way any more, but nobody looks for a tenth of a second.
+    assert ask(published) in (429, 200)
+    assert ask(other) == 200
+    wait_until(lambda: ask(published) == 200, 5)
+
+
+class WebServer:
+    """A real web process with its engine."""
+
+    def __init__(self, settings: Settings):
+        self._settings = dataclasses.replace(settings, port=free_port(), web_workers=1)
+        self._folder = RunFolder.of(self._settings).make_anew()
+        environment = member_environment(self._settings)
+        commands = (["launch.web"], ["inference.service", str(self._folder.path)])
+        self._processes = [subprocess.Popen([sys.executable, "-m", *command], env=environment) for command in commands]
+        wait_until(lambda: is_healthy("127.0.0.1", self._settings.port), 60)
+        wait_until(RemoteEngine(self._folder).answers, 60)
+        self.connection = http.client.HTTPConnection("127.0.0.1", self._settings.port, timeout=60)
+
+    def fill(self) -> None:
+        """Have the engine say that it is full, and stand still so that it does not say otherwise."""
+        self._processes[1].send_signal(signal.SIGSTOP)
+        wait_until(lambda: psutil.Process(self._processes[1].pid).status() == psutil.STATUS_STOPPED)
+        Room(self._folder.room).tell(0)
+
+    def end(self) -> None:
+        self.connection.close()
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def server(settings: Settings, store: Store) -> Iterator[WebServer]:
+    server = WebServer(settings)
+    yield server
+    server.end()
+
+
+def test_who_sends_a_large_image_to_a_full_engine_can_read_the_answer_and_go_on(
+    server: WebServer, published: Caller
+) -> None:
+    def post(body: bytes) -> tuple[int, str]:
+        headers = {"Authorization": f"Bearer {published.token}", "Content-Type": "image/png"}
+        server.connection.request("POST", PREDICT, body, headers)
+        with server.connection.getresponse() as response:
+            return response.status, response.read().decode()
+
+    assert post(picture())[0] == 200
+    connected = server.connection.sock
+    server.fill()
+    for _ in range(2):
+        status, body = post(bytes(LARGE))
+        assert (status, "too many inferences are waiting" in body) == (503, True)
+    assert server.connection.sock is connected
