@@ -90,11 +90,7 @@ class Settings:
         "DIYML_INFERENCE_WAIT_SECONDS", 10.0, "How long they may have to wait, as far as can be told.", "s", least=0.1
     )
     inference_images_per_user: int = _setting(
-        "DIYML_INFERENCE_IMAGES_PER_USER",
-        64,
-        "Images one user may have waiting or in a model before a further request is 429.",
-        "images",
-        least=1,
+        "DIYML_INFERENCE_IMAGES_PER_USER", 64, "Images one user may have under way; past that 429.", "images", least=1
     )
     inference_images_per_minute: int = _setting(
         "DIYML_INFERENCE_IMAGES_PER_MINUTE", 0, "Images one user may send; 0 is no limit.", "images/min"
@@ -363,8 +359,7 @@ def step_back(niceness: int) -> None:
 class StopSignal:
     """Notes SIGTERM and SIGINT from its making on; for the main thread of a process.
 
-    Whoever waits on a queue that a Python handler fills may wait for ever: a signal that comes between the
-    interpreter's last look and the system call is only noted. The system writes to the pipe whenever it comes.
+    The system writes to the pipe whenever one comes. A Python handler may run too late for whoever waits already.
     """
 
     def __init__(self) -> None:

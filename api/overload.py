@@ -94,9 +94,8 @@ class _Refusal:
         began = time.perf_counter()
         _drain(environ)
         request_id = chosen_id(environ.get("HTTP_X_REQUEST_ID", ""))
-        headers = [*self._headers, (REQUEST_ID, request_id), ("Vary", "Origin")]
-        if origin := environ.get("HTTP_ORIGIN"):
-            headers.append(("Access-Control-Allow-Origin", origin))
+        origin = ("Access-Control-Allow-Origin", environ.get("HTTP_ORIGIN", "*"))
+        headers = [*self._headers, (REQUEST_ID, request_id), origin, ("Vary", "Origin")]
         start_response(f"{self._status.value} {self._status.phrase}", headers)
         log_refused(route, self._status, time.perf_counter() - began)
         return [self._body]

@@ -23,7 +23,7 @@ CROWD, TRIES = 24, 8
 @pytest.fixture
 def slow_app(settings: Settings, store: Store) -> Iterator[Flask]:
     """A web process whose hashes take their time."""
-    app = create_app(dataclasses.replace(settings, bcrypt_rounds=10, login_attempts=TRIES))
+    app = create_app(dataclasses.replace(settings, bcrypt_rounds=10, login_attempts=TRIES, web_threads=2 * TRIES))
     yield app
     app.extensions["diyml"].services.store.close()
 

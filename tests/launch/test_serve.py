@@ -143,7 +143,8 @@ def test_a_part_alone_needs_a_database(data_dir: Path, command: str, name: str):
 
 
 def test_a_web_server_alone_starts_neither_database_nor_worker(data_dir: Path, mongo_uri: str):
-    program = Program(data_dir, "web", MONGO_URI=mongo_uri)
+    # A database of its own: in the other one the worker of another test may have been there a moment ago.
+    program = Program(data_dir, "web", MONGO_URI=mongo_uri, DIYML_DATABASE="web_alone")
     until(lambda: "Ctrl-C ends it" in program.said or program.process.poll() is not None, "ready")
     assert f"Web server at {program.address} for the database MongoDB" in program.said
     status, answer = program.get("/ready")

@@ -61,7 +61,7 @@ def scattered(worker: Worker) -> list[psutil.Process]:
     def all_there() -> list[psutil.Process] | None:
         found = [process for process in training.children(recursive=True) if not is_gone(process)]
         away = [process for process in found if os.getpgid(process.pid) != training.pid]
-        commands = sorted(process.cmdline()[-1] for process in away)
+        commands = sorted((process.cmdline() or ["(not begun)"])[-1] for process in away)
         return [training, *found] if len(found) == 3 and commands == ["1000", "1001"] else None
 
     family: list[psutil.Process] = wait_until(all_there, 30)
