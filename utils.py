@@ -352,8 +352,9 @@ def step_back(niceness: int) -> None:
         niceness: 0 to 19; a process of niceness 5 gets a third of the time of one of niceness 0 when both want all.
     """
     os.nice(niceness)
-    with suppress(OSError):  # where the kernel shares time out by session first, niceness counts within one only
-        Path("/proc/self/autogroup").write_text(str(niceness))
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):  # where the kernel shares time out by session first, niceness counts within one only
+            Path("/proc/self/autogroup").write_text(str(niceness))
 
 
 class StopSignal:
