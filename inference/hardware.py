@@ -29,8 +29,8 @@ class Hardware:
 
     @property
     def lanes(self) -> int:
-        """Images to work on at a time: one more than cores, so that none is idle between two; two batches of a GPU."""
-        return max(self.cores + 1, 2 * self.gpu_batch)
+        """Images to work on at a time: one a core, since one more only costs both time; two batches of a GPU."""
+        return max(self.cores, 2 * self.gpu_batch)
 
 
 def hardware(cores: int, gpu_batch: int) -> Hardware:

@@ -51,12 +51,16 @@ def web_members(settings: Settings, logs: Path | None = None) -> list[Member]:
     Nobody waits for the engine: until it is there, who wants a prediction is told to try again.
     """
     folder = RunFolder.of(settings).make_anew()
-    environment = {**member_environment(settings), "PROMETHEUS_MULTIPROC_DIR": str(folder.metrics)}
+    environment = {
+        # With a heap for each of their many threads, what one has freed would be no use to the others.
+        "MALLOC_ARENA_MAX": "2",
+        **member_environment(settings),
+        "PROMETHEUS_MULTIPROC_DIR": str(folder.metrics),
+    }
     inference = Member(
         name="inference",
         command=[sys.executable, "-m", "inference.service", str(folder.path)],
-        # With a heap for each of its many threads, what one has freed would be no use to the others.
-        environment={"MALLOC_ARENA_MAX": "2", **environment},
+        environment=environment,
         log=logs / "inference.log" if logs else None,
     )
     web = Member(
