@@ -1,8 +1,9 @@
 """One model as two sessions: with all cores for a run while there is one run, with one core each while there are many.
 
 Spread over the cores a run ends sooner, yet every core spends part of its time on the spreading. Measured on two cores
-with a small detector at 640 x 640 px: a lone run takes 20 ms with two threads and 30 ms with one; two callers at once get 54
-images a second with two threads a run and 64 with one. A session has the threads it was made with, so it takes two.
+with a small detector at 640 x 640 px: a lone run takes 20 ms with two threads and 30 ms with one; two callers at once
+get 54 images a second with two threads a run and 64 with one. A session has the threads it was made with, so it takes
+two.
 """
 
 from __future__ import annotations

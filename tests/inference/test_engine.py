@@ -156,7 +156,7 @@ def test_past_the_bound_of_waiting_callers_the_answer_is_come_back_later(
     engine = LocalEngine(store, dataclasses.replace(settings, inference_queue=1, inference_cores=2))
     engine.predict(model.id, grey(1))
     with ThreadPoolExecutor(4) as threads, held_up(monkeypatch):
-        held = [threads.submit(engine.predict, model.id, grey(1), f"user {number}") for number in range(4)]
+        held = [threads.submit(engine.predict, model.id, grey(1), f"user {number}") for number in range(3)]
         wait_until(lambda: not engine.has_room(), 10)
         with pytest.raises(Unavailable) as refused:
             engine.predict(model.id, grey(1))
