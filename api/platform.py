@@ -11,7 +11,7 @@ from pathlib import Path
 
 from celery import Celery
 
-from api.recent import Changes, Recent
+from api.recent import Recent
 from api.request_id import request_id
 from api.streams import Streams
 from api.watch import Watch
@@ -50,18 +50,15 @@ class Platform:
         metrics_folder: where several web processes put what they count; the web server sets it.
         engine_folder: where the engine listens that several web processes share; the web server sets it, and without
             it this process has an engine of its own.
-        changes: marked by all processes that share it; the web server sets it.
         watch: asks whether the parts of the platform answer.
     """
 
     stopping: Callable[[], bool]
     metrics_folder: Path | None = None
     engine_folder: RunFolder | None = None
-    changes: Changes
 
     def __init__(self, read: Callable[[], Settings], ensure: Callable[[Settings], Settings]):
         self.stopping = lambda: False
-        self.changes = Changes()
         self.watch = Watch()
         self._read = read
         self._ensure = ensure
@@ -79,7 +76,12 @@ class Platform:
     @cached_property
     def recent(self) -> Recent:
         """What was read a moment ago."""
-        return Recent(self.changes)
+        return Recent(self.services.store.changes)
+
+    def mark_changed(self) -> None:
+        """Something may have changed of who may do what, or of what a project answers with."""
+        if self._services is not None:
+            self._services.store.changes.mark()
 
     @property
     def services(self) -> Services:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from api.resource import PlatformResource
+from storage.projects import Project
 from storage.users import User
 
 
@@ -12,10 +13,20 @@ class PredictingResource(PlatformResource):
     """Is refused while the engine is full (`api/overload.py`); remembers for a moment who calls."""
 
     def changes(self) -> bool:
-        """Never who may do what."""
+        """Never: neither accounts nor projects."""
         return False
 
     def user_of(self, token: str) -> User | None:
         """Whose token it is, or was a moment ago."""
         key = ("user", hashlib.sha256(token.encode(errors="replace")).digest())
         return self.recent.get(key, lambda: super(PredictingResource, self).user_of(token))
+
+    def published(self, name: str) -> Project:
+        """The published project of this name, as it is or was a moment ago.
+
+        Raises:
+            NotFound: there is none.
+        """
+        project = self.recent.get(("project", name), lambda: self.services.store.projects.published(name))
+        assert project is not None
+        return project

@@ -1,51 +1,23 @@
 """What was read from the database a moment ago, for requests that come by the hundred in a second.
 
-Whoever asks for predictions is looked up by token and account each time: two reads that cost more than all the rest of
-such a request but the model and a third read, of the project. So their outcome counts for a second. Any request on this
-machine that may change something ends that at once; a change on another machine is seen a second later.
+Whoever asks for predictions is looked up by token, account and project each time: three reads that cost as much as all
+the rest of such a request but the model. So their outcome counts for a second. A change by any process of this data
+folder, be it a request or the end of a training, ends that at once; a change by another machine is seen a second later.
 """
 
 from __future__ import annotations
 
-import mmap
-import os
 import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
+
+from storage.changes import Changes
 
 T = TypeVar("T")
 _SECONDS = 1.0
-_STAMP_BYTES = 8
 _MOST = 10_000
-
-
-class Changes:
-    """A stamp that is another one after each change.
-
-    Args:
-        path: of the file that holds it when several processes share it; made when it is missing.
-    """
-
-    def __init__(self, path: Path | None = None):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600) if path else -1
-        if path:
-            os.ftruncate(handle, _STAMP_BYTES)
-        self._stamp = mmap.mmap(handle, _STAMP_BYTES)
-        if path:
-            os.close(handle)
-
-    @property
-    def stamp(self) -> bytes:
-        """The stamp now."""
-        return self._stamp[:]
-
-    def mark(self) -> None:
-        """Something may have changed; to be called when it has, not before."""
-        # Counting up would lose one of two marks at the same moment.
-        self._stamp[:] = os.urandom(_STAMP_BYTES)
 
 
 @dataclass(frozen=True)

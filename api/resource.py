@@ -65,14 +65,14 @@ class PlatformResource(Resource):
             raise
         finally:
             if self.changes():
-                self._platform.changes.mark()
+                self._platform.mark_changed()
 
     def reads(self) -> bool:
         """Whether this call changes nothing; it is then made anew whatever its idempotency key."""
         return request.method in ("GET", "HEAD")
 
     def changes(self) -> bool:
-        """Whether this call may change who may do what."""
+        """Whether this call may change who may do what, or what a project answers with."""
         return not self.reads()
 
     @property

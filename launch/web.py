@@ -67,8 +67,6 @@ class WebProcess:
 
     def begin(self, worker: Any) -> None:
         """Tell the application what only its server knows, and go where a relative path leads nowhere."""
-        from api.recent import Changes  # brings the application, which is not for the parent process
-
         self._log()
         os.chdir(self._folder.empty)
         platform = getattr(worker.wsgi, "extensions", {}).get("diyml")
@@ -77,7 +75,6 @@ class WebProcess:
             platform.stopping = lambda: not worker.alive
             platform.metrics_folder = self._folder.metrics
             platform.engine_folder = self._folder
-            platform.changes = Changes(self._folder.changes)
 
     def ended(self, server: object, worker: Any) -> None:
         """Forget what a process that is gone was doing; what it has counted stays."""

@@ -6,6 +6,7 @@ from bson import ObjectId
 from pymongo import timeout
 from pymongo.errors import PyMongoError
 
+from storage.changes import Changes
 from storage.database import Database, Document, connect, shielded
 from storage.deliveries import Deliveries
 from storage.files import Files
@@ -67,6 +68,7 @@ class Store:
         self.mail_lanes = Lanes(self.database["mailboxes"])
         self.deliveries = Deliveries(self.database)
         self.usage = Usage(self.database)
+        self.changes = Changes(settings.data_dir.absolute() / "run" / "changes")
 
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""

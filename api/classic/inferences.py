@@ -16,7 +16,7 @@ class Inferences(PredictingResource):
         """Predict an image with somebody's published project; the result is kept under the id that is given."""
         wish = self.parse(Inference)
         store = self.services.store
-        project = store.projects.published(wish.project_name)
+        project = self.published(wish.project_name)
         found = self.services.engine.predict(project.served_model_id, wish.image_data, str(self.user.id))
         inference_id = store.inferences.create(project.id, self.user.id, predictions(found))
         return {"RequestResult": "Inference is done for this image.", "inference_mapping": inference_id}

@@ -39,7 +39,7 @@ class Predictions(PredictingResource):
         images = _images(wish)
         if wish.annotated and len(images) > 1:
             raise InvalidInput(f"annotated: one image a request, got {len(images)}")
-        found = self.services.store.projects.published(project)
+        found = self.published(project)
         options = Options(wish.confidence, wish.iou, wish.max_detections, wish.top_k)
         answer = self.services.engine.predict_batch(
             found.served_model_id, images, options, wish.annotated, caller=str(self.user.id)

@@ -31,11 +31,6 @@ class RunFolder:
         return self.path / "inference.room"
 
     @property
-    def changes(self) -> Path:
-        """A file that holds another stamp after each change that a request has made."""
-        return self.path / "changes"
-
-    @property
     def metrics(self) -> Path:
         """Where all of them count."""
         return self.path / "metrics"

@@ -7,15 +7,16 @@ from pathlib import Path
 
 from flask.testing import FlaskClient
 
-from api.recent import Changes, Recent
+from api.recent import Recent
+from storage.changes import Changes
 from storage.store import Store
 from tests.api.problems import assert_problem
 from tests.conftest import Caller, encoded, picture
 from tests.inference.models import store_brightness_model
 
 
-def test_what_was_read_is_not_read_again_until_something_changes():
-    changes, values = Changes(), iter(range(9))
+def test_what_was_read_is_not_read_again_until_something_changes(tmp_path: Path):
+    changes, values = Changes(tmp_path / "changes"), iter(range(9))
     recent = Recent(changes, seconds=3600)
     assert [recent.get("a", lambda: next(values)) for _ in range(3)] == [0, 0, 0]
     assert recent.get("b", lambda: next(values)) == 1
@@ -25,14 +26,14 @@ def test_what_was_read_is_not_read_again_until_something_changes():
     assert recent.get("b", lambda: next(values)) == 3
 
 
-def test_it_is_read_again_when_its_time_is_over():
+def test_it_is_read_again_when_its_time_is_over(tmp_path: Path):
     values = iter(range(9))
-    recent = Recent(Changes(), seconds=0)
+    recent = Recent(Changes(tmp_path / "changes"), seconds=0)
     assert [recent.get("a", lambda: next(values)) for _ in range(2)] == [0, 1]
 
 
-def test_a_change_while_it_is_read_makes_it_old():
-    changes, values = Changes(), iter(range(9))
+def test_a_change_while_it_is_read_makes_it_old(tmp_path: Path):
+    changes, values = Changes(tmp_path / "changes"), iter(range(9))
     recent = Recent(changes, seconds=3600)
 
     def read() -> int:
@@ -42,9 +43,9 @@ def test_a_change_while_it_is_read_makes_it_old():
     assert [recent.get("a", read) for _ in range(2)] == [0, 1]
 
 
-def test_nothing_found_is_not_remembered():
+def test_nothing_found_is_not_remembered(tmp_path: Path):
     values = iter([None, 7])
-    recent = Recent(Changes(), seconds=3600)
+    recent = Recent(Changes(tmp_path / "changes"), seconds=3600)
     assert [recent.get("a", lambda: next(values)) for _ in range(3)] == [None, 7, 7]
 
 

@@ -315,3 +315,4 @@ def hand_over(store: Store, job: Job, model: Model) -> None:
     serve = store.projects.serve_first if job.repeats else store.projects.serve
     serve(model.project_id, model.id, model.version)
     store.jobs.mark_served(job.id)
+    store.changes.mark()
