@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="fewer models, shorter rounds")
     parser.add_argument("--images", type=Path, help="JPEG files to predict; pages of digits if not given")
     parser.add_argument("--data", type=Path, help="a YOLO layout to train the detector on; digits if not given")
+    parser.add_argument("--models", nargs="+", default=[], help="those of throughput, such as detection-320-int8")
     parser.add_argument("--keep", type=Path, help="where trained models stay, and are taken from the next time")
     parser.add_argument("--json", type=Path, help="write the rows to this file too")
     return parser
@@ -66,7 +67,9 @@ def _run(arguments: argparse.Namespace) -> list[Row]:
         kept.mkdir(parents=True, exist_ok=True)
         images = photographs(arguments.images, folder / "images")
         models = make_models(kept, images, arguments.data)
-        bench = Bench(Extent(arguments.quick), folder, kept, images, models)
+        if unknown := set(arguments.models) - set(models):
+            raise SystemExit(f"there are no models {sorted(unknown)}; there are {sorted(models)}")
+        bench = Bench(Extent(arguments.quick), folder, kept, images, models, tuple(arguments.models))
         stack.callback(bench.close)
         for name in arguments.parts or PARTS:
             print(f"\n{name}", flush=True)

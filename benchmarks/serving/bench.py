@@ -45,6 +45,7 @@ class Bench:
     Attributes:
         folder: for everything that is thrown away afterwards.
         models_folder: of all models.
+        only: names of the models that were asked for; empty when none was named.
     """
 
     extent: Extent
@@ -52,6 +53,7 @@ class Bench:
     models_folder: Path
     images: list[Path]
     models: dict[str, ServedModel]
+    only: tuple[str, ...] = ()
     users: int = platform.USERS
     _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _platform: Platform | None = None

@@ -52,8 +52,8 @@ class Rounds:
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """All models, or two of them for a quick look."""
-    names = _QUICK if bench.extent.quick else tuple(bench.models)
+    """The models that were asked for; or else all, and two of them for a quick look."""
+    names = bench.only or (_QUICK if bench.extent.quick else tuple(bench.models))
     with bench.flask().running() as flask:
         flask.pause()
         for name in names:
