@@ -36,6 +36,7 @@ _SUFFIX = "onnx"
 # Weights, their rearranged copy and the graph, as measured: 2.4 times the file for nets of 3 and 9 MB.
 _BYTES_PER_FILE_BYTE = 2.5
 _BYTES_PER_SESSION = 3_000_000
+_COPIES_WHILE_LOADING = 4  # the content, what the check reads of it, what the runtime reads, and optimises
 _LOADERS = 1
 _PATIENCE_SECONDS = 10.0
 _RETRY_AFTER_SECONDS = 2
@@ -124,8 +125,8 @@ class Models:
             raise Damaged("the stored model's card cannot be read: train the project again") from None
 
         def open_with(threads: int) -> Session:
-            # Before, not after: else there is one too many for a moment. While it is read, the file is there twice.
-            self._make_room(_session_bytes(file.size) + 2 * file.size)
+            # Before, not after: else there is one too many for a moment.
+            self._make_room(_session_bytes(file.size) + _COPIES_WHILE_LOADING * file.size)
             content = self._read(file)
             check_model(content)
             session = open_session(content, threads)
