@@ -40,7 +40,7 @@ def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Setting
 
     log_requests(app)
     predictions = [route.path for route in ROUTES if issubclass(route.resource, PredictingResource)]
-    app.wsgi_app = RefuseEarly(app.wsgi_app, predictions, platform.engine_has_room, EXPOSED)  # type: ignore[method-assign]
+    app.wsgi_app = RefuseEarly(app.wsgi_app, predictions, platform.engine_has_room, EXPOSED)  # type: ignore[method-assign]  # so Flask is wrapped
     CORS(app, expose_headers=EXPOSED, max_age=3600)
     api = ProblemApi(app, catch_all_404s=True)
     api.representation("application/json")(output_json)

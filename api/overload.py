@@ -29,7 +29,7 @@ class RefuseEarly:
     """A WSGI application around the real one.
 
     Ten times as many requests as a machine can answer leave it no time to answer any, unless it gets rid of the others
-    quickly. So there is no look at what is asked; and who was told that he has too much under way is told so again
+    quickly. So there is no look at what is asked; and who was told that he asks for too much is told so again
     for a tenth of a second, without a look at whether that still holds.
 
     Args:
@@ -45,7 +45,11 @@ class RefuseEarly:
         self._routes = [(path, re.compile(_PLACEHOLDER.sub("[^/]+", path))) for path in paths]
         self._has_room = has_room
         full = Unavailable("too many inferences are waiting: try again in a moment", [], _RETRY_AFTER_SECONDS)
-        many = TooManyRequests("too many images of yours are under way: wait for an answer", [], _RETRY_AFTER_SECONDS)
+        many = TooManyRequests(
+            "you were told a moment ago that you ask for too much: wait as long as that answer said",
+            [],
+            _RETRY_AFTER_SECONDS,
+        )
         self._full, self._many = _Refusal(full, exposed), _Refusal(many, exposed)
         self._sent_away: dict[bytes, float] = {}
         self._lock = threading.Lock()

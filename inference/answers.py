@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bson import ObjectId
 
@@ -42,8 +42,8 @@ class Answer:
             the turn of the first image, and on the way to the engine and back.
     """
 
-    images: list[ImagePredictions] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    images: list[ImagePredictions]
+    seconds: dict[str, float]
 
 
 class Engine(ABC):

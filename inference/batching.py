@@ -34,6 +34,11 @@ class BatchingSession:
         self._turn = threading.Lock()
         self._waiting: dict[_Shape, deque[tuple[np.ndarray, Future[list[Any]]]]] = {}
 
+    @property
+    def count(self) -> int:
+        """Sessions there are: one."""
+        return 1
+
     def run(self, output_names: list[str], inputs: dict[str, Any]) -> list[Any]:
         """As of the session, for one image; `inputs` has one entry, 1 x ..., and images of one shape go together."""
         [(name, image)] = inputs.items()

@@ -42,7 +42,8 @@ class ElasticSession:
         self._lock = threading.Lock()
         self._missed = 0
         threads = self._wanted()
-        self._sessions = {threads: make(threads)}
+        self._first = make(threads)
+        self._sessions = {threads: self._first}
 
     @property
     def count(self) -> int:
@@ -55,7 +56,7 @@ class ElasticSession:
         session = self._sessions.get(threads)
         if session is None:
             self._miss(threads)
-            session = next(iter(self._sessions.values()))
+            session = self._first
         return session.run(output_names, inputs)
 
     def _wanted(self) -> int:

@@ -100,7 +100,7 @@ class LocalEngine(Engine):
         except DomainError as error:
             error_code = error.code
             raise
-        except Exception:
+        except Exception:  # only counted here, whatever it is
             error_code = _INTERNAL
             raise
         finally:

@@ -84,9 +84,14 @@ class Gate:
     @property
     def room(self) -> int:
         """How many more images would be let in, whoever sends them."""
-        if self._admitted and self._admitted * self._seconds_an_image > self._limits.wait_seconds:
+        if self._wait_seconds > self._limits.wait_seconds:
             return 0
         return max(0, self._limits.running + self._limits.waiting - self._admitted)
+
+    @property
+    def _wait_seconds(self) -> float:
+        """How long a further image would wait."""
+        return self._admitted * self._seconds_an_image
 
     def tell_room(self) -> None:
         """Tell for how many more images there is room."""
@@ -94,10 +99,9 @@ class Gate:
             self._tell(self.room)
 
     def _refuse_all(self, images: int) -> None:
-        most, wait_seconds = self._limits.running + self._limits.waiting, self._admitted * self._seconds_an_image
-        if self._admitted and (self._admitted + images > most or wait_seconds > self._limits.wait_seconds):
+        if self._admitted and images > self.room:
             detail = f"too many inferences are waiting ({plural(self._admitted, 'image')}): try again in a moment"
-            raise _refused(Unavailable, "full", detail, wait_seconds)
+            raise _refused(Unavailable, "full", detail, self._wait_seconds)
 
     def _refuse_caller(self, caller: str, images: int) -> None:
         under_way, most = self._of[caller], self._limits.per_caller

@@ -54,13 +54,12 @@ class LoadedModel:
     predictor: Predictor
     card: ModelCard
     file_bytes: int
-    session: Session
+    session: ElasticSession | BatchingSession
 
     @property
     def size(self) -> int:
         """An estimate in bytes."""
-        sessions = self.session.count if isinstance(self.session, ElasticSession) else 1
-        return sessions * _session_bytes(self.file_bytes)
+        return self.session.count * _session_bytes(self.file_bytes)
 
 
 class Models:
@@ -141,7 +140,7 @@ class Models:
         session = self._fitting(open_with)
         return LoadedModel(model.project_id, PREDICTORS[card.project_type](session, card), card, file.size, session)
 
-    def _fitting(self, open_with: Callable[[int], Session]) -> Session:
+    def _fitting(self, open_with: Callable[[int], Session]) -> ElasticSession | BatchingSession:
         machine = self._hardware
         if machine.gpu_batch:
             return BatchingSession(open_with(machine.cores), machine.gpu_batch)

@@ -53,7 +53,7 @@ class FairPool:
             try:
                 if future.set_running_or_notify_cancel():
                     future.set_result(task())
-            except BaseException as error:
+            except BaseException as error:  # it is the caller's, and this thread goes on
                 future.set_exception(error)
             finally:
                 del found, future, task  # the next wait may be long, and an image large

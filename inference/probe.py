@@ -25,8 +25,7 @@ def problem_with(engine: Engine, model_id: ObjectId) -> str | None:
         return error.detail
     except Unavailable:
         raise
-    # A damaged file or card makes the libraries raise whatever they like, and all of it means the same.
-    except Exception as error:
+    except Exception as error:  # a damaged file or card makes the libraries raise whatever they like
         return f"{type(error).__name__}: {without_folders(str(error))[:200]}".replace("\n", " ")
     return None
 

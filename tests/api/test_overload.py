@@ -25,7 +25,7 @@ from launch.members import is_healthy, member_environment
 from storage.store import Store
 from tests.api.problems import assert_problem
 from tests.conftest import Caller, encoded, picture, wait_until
-from tests.inference.models import store_brightness_model
+from tests.inference.models import publish_brightness_model
 from tests.launch.program import free_port
 from utils import Settings
 
@@ -36,10 +36,7 @@ LARGE = 8 * 1024 * 1024
 @pytest.fixture
 def published(caller: Caller, store: Store) -> Caller:
     """The owner of a published project `p`."""
-    owner = store.users.find(caller.username)
-    assert owner
-    store_brightness_model(store, store.projects.create(owner, "p", "classification"))
-    assert caller.call("PUT", "/publish", project_name="p", is_published="True").status_code == 200
+    publish_brightness_model(store, caller.username, "p")
     return caller
 
 

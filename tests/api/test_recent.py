@@ -12,7 +12,7 @@ from storage.changes import Changes
 from storage.store import Store
 from tests.api.problems import assert_problem
 from tests.conftest import Caller, encoded, picture
-from tests.inference.models import store_brightness_model
+from tests.inference.models import publish_brightness_model
 
 
 def test_what_was_read_is_not_read_again_until_something_changes(tmp_path: Path):
@@ -65,10 +65,7 @@ def _mark(path: Path) -> None:
 def test_who_was_served_a_moment_ago_is_refused_once_that_is_withdrawn(
     client: FlaskClient, caller: Caller, store: Store
 ) -> None:
-    owner = store.users.find(caller.username)
-    assert owner
-    store_brightness_model(store, store.projects.create(owner, "p", "classification"))
-    caller.call("PUT", "/publish", project_name="p", is_published="True")
+    publish_brightness_model(store, caller.username, "p")
 
     def predict() -> object:
         return caller.call("POST", "/api/v1/published/p/predict", image=encoded(picture()))

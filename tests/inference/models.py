@@ -81,3 +81,12 @@ def store_brightness_model(store: Store, project: Project) -> Model:
     assert store.job_runs.succeed(job, model.id)
     assert store.projects.serve(project.id, model.id, model.version)
     return model
+
+
+def publish_brightness_model(store: Store, username: str, name: str) -> None:
+    """Make it the model of a new published project of a user."""
+    owner = store.users.find(username)
+    assert owner
+    project = store.projects.create(owner, name, "classification")
+    store_brightness_model(store, project)
+    store.projects.publish(store.projects.owned(name, owner), True)

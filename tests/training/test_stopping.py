@@ -15,7 +15,8 @@ from inference.classification import ClassificationPredictor
 from inference.detection import DetectionPredictor
 from inference.sessions import open_session
 from tests.inference.test_detection import squares
-from tests.training.classification.test_classification import Recorder, shapes
+from tests.training.classification.test_classification import shapes
+from tests.training.recorder import Recorder
 from training.classification.trainer import ClassificationParams, ClassificationTrainer
 from training.detection.trainer import DetectionParams, DetectionTrainer
 from training.protocol import Trainer, Workspace

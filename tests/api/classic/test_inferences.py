@@ -15,7 +15,7 @@ from storage.store import Store
 from tests.api.conftest import Pets
 from tests.api.problems import IMAGE, assert_problem
 from tests.conftest import Caller, encoded
-from tests.inference.models import store_brightness_model
+from tests.inference.models import publish_brightness_model
 from utils import utc_now
 
 FOUND = Prediction((1.5, 2.0, 30.25, 20.0), "cat", 0.75)
@@ -63,10 +63,7 @@ def test_an_unknown_or_expired_id_is_404_and_none_400(client: FlaskClient, store
 @pytest.fixture
 def brightness(caller: Caller, store: Store) -> str:
     """A published project whose real model tells how bright an image is; gives its name."""
-    owner = store.users.find(caller.username)
-    assert owner
-    store_brightness_model(store, store.projects.create(owner, "brightness", "classification"))
-    assert caller.call("PUT", "/publish", project_name="brightness", is_published="True").status_code == 200
+    publish_brightness_model(store, caller.username, "brightness")
     return "brightness"
 
 

@@ -18,6 +18,7 @@ from datasets.images import decode
 from datasets.snapshot import Annotation, Dataset, Sample, Snapshot, SnapshotImage
 from inference.classification import ClassificationPredictor
 from inference.sessions import open_session
+from tests.training.recorder import Recorder
 from training import pictures
 from training.classification import networks
 from training.classification.fitting import Schedule
@@ -29,34 +30,6 @@ from training.protocol import TrainedModel, TrainingFailed, Workspace
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 HOSTILE = ('5" nail', "\\", "yes", "null", "a: b", "{x}", "$x$", "猫 \n\x00")
-
-
-class Recorder:
-    """A report that remembers."""
-
-    def __init__(self):
-        self.lines: list[str] = []
-        self.epochs: list[float] = []
-        self.metrics: list[dict[str, float]] = []
-        self.checkpoints: list[tuple[Path, int]] = []
-        self.resumed_from: int | None = None
-
-    def log(self, line: str) -> None:
-        self.lines.append(line)
-
-    def progress(self, epoch: float, epochs: int, metrics: dict[str, float] | None = None) -> None:
-        self.epochs.append(epoch)
-        if metrics is not None:
-            self.metrics.append(metrics)
-
-    def checkpoint(self, path: Path, epoch: int) -> None:
-        self.checkpoints.append((path, epoch))
-
-    def resumed(self, epoch: int) -> None:
-        self.resumed_from = epoch
-
-    def stopping(self) -> bool:
-        return False
 
 
 def save(array: np.ndarray, path: Path, class_index: int) -> Sample:

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from datasets.snapshot import Dataset
-from tests.training.classification.test_classification import Recorder, shapes
+from tests.training.classification.test_classification import shapes
+from tests.training.recorder import Recorder
 from training.classification.trainer import ClassificationParams, ClassificationTrainer
 from training.protocol import TrainedModel, Workspace
 

@@ -12,37 +12,9 @@ from inference.check import check_model
 from inference.protocol import Predictor
 from inference.registry import PREDICTORS
 from inference.sessions import open_session
+from tests.training.recorder import Recorder
 from training.protocol import TrainedModel, Workspace
 from training.quantization.run import Quantization, Source
-
-
-class Recorder:
-    """A report that remembers."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.epochs: list[float] = []
-        self.metrics: list[dict[str, float]] = []
-
-    def log(self, line: str) -> None:
-        """Remember it."""
-        self.lines.append(line)
-
-    def progress(self, epoch: float, epochs: int, metrics: dict[str, float] | None = None) -> None:
-        """Remember it."""
-        self.epochs.append(epoch)
-        if metrics is not None:
-            self.metrics.append(metrics)
-
-    def checkpoint(self, path: Path, epoch: int) -> None:
-        """None is made."""
-
-    def resumed(self, epoch: int) -> None:
-        """It always begins anew."""
-
-    def stopping(self) -> bool:
-        """Nobody wants it."""
-        return False
 
 
 def quantized(
