@@ -11,8 +11,9 @@ from api.application import build_app
 from launch.backend import ensure
 from launch.cli import main
 from launch.family import LaunchError
+from settings import Settings
 from storage.mongod import MongodError
-from utils import Settings, Unavailable
+from utils import Unavailable
 
 logger = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ setup(
     version=version(),
     description="A self-hosted platform on which anybody makes their own models",
     python_requires=">=3.10",
-    py_modules=["DIYML", "utils"],
+    py_modules=["DIYML", "settings", "utils"],
     packages=find_packages(include=[pattern for room in ROOMS for pattern in (room, f"{room}.*")]),
     install_requires=requirements(),
     entry_points={"console_scripts": ["diyml=launch.cli:main"]},

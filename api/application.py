@@ -16,7 +16,7 @@ from api.predicting import PredictingResource
 from api.request_id import REQUEST_ID
 from api.request_log import log_requests
 from api.routes import ROUTES, add_routes
-from utils import Settings
+from settings import Settings
 
 EXPOSED = ["Retry-After", "Location", "ETag", "Server-Timing", REQUEST_ID, REPLAYED]
 

@@ -18,9 +18,10 @@ from api.watch import Watch
 from inference.answers import Engine
 from inference.service.client import RemoteEngine
 from inference.service.folder import RunFolder
+from settings import Settings
 from storage.store import Store
 from training.queue import celery_app
-from utils import Settings, Unavailable
+from utils import Unavailable
 
 _SILENT = "the database does not answer: try again in a moment"
 _RETRY_AFTER_SECONDS = 2

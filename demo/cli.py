@@ -21,7 +21,7 @@ from demo.server import own_server, temporary_folder
 from demo.story import Story, TrainingEnded
 from demo.terminal import Terminal, clock
 from launch.family import LaunchError
-from utils import SettingsError
+from settings import SettingsError
 
 OUTPUT = Path("demo-out")
 DETECTION_IMAGE_PX = 320

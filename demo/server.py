@@ -14,7 +14,7 @@ from pathlib import Path
 from launch.family import Family, Member
 from launch.members import is_healthy, member_environment
 from launch.serve import address_of
-from utils import Settings
+from settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"

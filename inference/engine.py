@@ -21,9 +21,10 @@ from inference.models import LoadedModel, Models
 from inference.pool import FairPool
 from inference.protocol import NO_OPTIONS, Options
 from inference.usage import UsageRecorder
+from settings import Settings
 from storage.file_cache import FileCache
 from storage.store import Store
-from utils import DomainError, Settings
+from utils import DomainError
 
 _INTERNAL = "internal_error"
 

@@ -16,8 +16,8 @@ from launch.folder import BACKEND, Holder, UsersWatch, holder_of, join_users, op
 from launch.members import member_environment
 from launch.serve import backend_members, held
 from launch.signals import SignalPauses
+from settings import Settings
 from storage.mongod import EmbeddedMongod, MongodError
-from utils import Settings
 
 PATIENCE_SECONDS = 90.0
 LOOK_SECONDS = 0.05

@@ -14,9 +14,10 @@ from launch.family import LaunchError
 from launch.folder import FolderLock, holder_of, open_folder
 from launch.serve import in_use, serve, serve_web, work
 from launch.workers import list_workers
+from settings import Settings, SettingsError
 from storage.mongod import MongodError
 from training.worker.devices import parse
-from utils import VERSION, Settings, SettingsError
+from utils import VERSION
 
 FAILED, MISUSED = 1, 2
 FLAGS = ("repair", "quick")

@@ -12,8 +12,8 @@ from launch.family import Family, LaunchError
 from launch.folder import MAINTENANCE, Holder, holder_of, open_folder
 from launch.members import mongod_member
 from launch.serve import held
+from settings import Settings
 from storage.mongod import EmbeddedMongod
-from utils import Settings
 
 
 @contextlib.contextmanager

@@ -10,13 +10,14 @@ from typing import TextIO
 from launch.database import database
 from launch.family import LaunchError
 from launch.serving import serving_checks
+from settings import Settings
 from storage.checks.check import Look
 from storage.checks.inspection import MOST_TOLD, Result, inspect
 from storage.checks.registry import CHECKS
 from storage.mongod import MongodError, describe_server
 from storage.store import Store
 from storage.sweeper import GRACE
-from utils import Settings, Unavailable, plural, utc_now
+from utils import Unavailable, plural, utc_now
 
 WELL, WRONG, UNCHECKED = 0, 1, 3
 _PROGRESS_SECONDS = 1.0

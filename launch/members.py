@@ -9,8 +9,8 @@ from pathlib import Path
 
 from inference.service.folder import RunFolder
 from launch.family import Member
+from settings import Settings, child_environment
 from storage.mongod import EmbeddedMongod
-from utils import Settings, child_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 WEB_STOP_SECONDS = 15

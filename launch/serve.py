@@ -15,9 +15,9 @@ from launch.family import Family, LaunchError, Member
 from launch.folder import BACKEND, FAMILY, MAINTENANCE, FolderLock, Holder, has_users, holder_of, open_folder
 from launch.members import mongod_member, reachable, web_members, worker_member
 from launch.signals import SignalPauses
+from settings import Settings
 from storage.mongod import EmbeddedMongod, describe_server
 from training.worker.devices import DeviceMissing, find_devices, parse, wants_gpu
-from utils import Settings
 
 Say = Callable[[str], None]
 BACKEND_PATIENCE_SECONDS = 60.0

@@ -13,7 +13,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from inference.service.folder import RunFolder
 from launch.members import WEB_STOP_SECONDS
-from utils import Settings, configure_libraries
+from settings import Settings, configure_libraries
 
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - gunicorn makes a file of its own there, with a random name
 

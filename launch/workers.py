@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 
 from launch.family import LaunchError
 from launch.folder import holder_of, open_folder
+from settings import Settings
 from storage.mongod import EmbeddedMongod
 from storage.store import Store
 from storage.workers import Worker, WorkerDevice
-from utils import Settings, Unavailable
+from utils import Unavailable
 
 GIBIBYTE = 1024**3
 

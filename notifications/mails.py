@@ -11,10 +11,10 @@ from email.utils import formatdate, parseaddr
 from notifications.events import CONFIRMATION
 from notifications.letters import Letter, confirmation, job_letter
 from notifications.outcomes import Outcome, Result
+from settings import Settings
 from storage.deliveries import Delivery
 from storage.lanes import Lane
 from storage.store import Store
-from utils import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,9 @@ from notifications.posting import Poster
 from notifications.receivers import Receivers
 from notifications.teller import Teller
 from notifications.webhooks import WebhookSender
+from settings import Settings
 from storage.store import Store
-from utils import Settings, Unavailable
+from utils import Unavailable
 
 logger = logging.getLogger(__name__)
 

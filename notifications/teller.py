@@ -15,6 +15,7 @@ from notifications.events import (
     job_message,
     trial_message,
 )
+from settings import Settings
 from storage.deliveries import Delivery
 from storage.mailboxes import Mailbox
 from storage.outbox import Untold
@@ -22,7 +23,7 @@ from storage.projects import Project
 from storage.store import Store
 from storage.users import User
 from storage.webhooks import Webhook
-from utils import Settings, Unavailable
+from utils import Unavailable
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,8 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from utils import DatabaseSilent, InvalidInput, NotFound, Settings, Unavailable
+from settings import Settings
+from utils import DatabaseSilent, InvalidInput, NotFound, Unavailable
 
 logger = logging.getLogger(__name__)
 

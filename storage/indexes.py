@@ -10,9 +10,10 @@ from pymongo.collection import Collection
 from pymongo.database import Database as MongoDatabase
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
+from settings import Settings
 from storage.database import Database, Document, shielded
 from storage.store import Store
-from utils import Conflict, Settings
+from utils import Conflict
 
 _SERVERS_OWN = {"v", "ns", "background", "key"}
 

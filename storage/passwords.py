@@ -18,7 +18,8 @@ from typing import TypeVar
 
 import bcrypt
 
-from utils import Settings, Unavailable
+from settings import Settings
+from utils import Unavailable
 
 MOST_BYTES = 72
 _MOST_PLACES = 32

@@ -6,6 +6,7 @@ from bson import ObjectId
 from pymongo import timeout
 from pymongo.errors import PyMongoError
 
+from settings import Settings
 from storage.changes import Changes
 from storage.database import Database, Document, connect, shielded
 from storage.deliveries import Deliveries
@@ -31,7 +32,6 @@ from storage.usage import Usage
 from storage.users import Users
 from storage.webhooks import Webhooks
 from storage.workers import Workers
-from utils import Settings
 
 _ANSWER_SECONDS = 2
 

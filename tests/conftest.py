@@ -25,9 +25,9 @@ from werkzeug.test import TestResponse
 from DIYML import create_app
 from launch.family import Family
 from launch.members import mongod_member
+from settings import Settings
 from storage.mongod import EmbeddedMongod
 from storage.store import Store
-from utils import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse"

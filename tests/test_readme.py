@@ -15,8 +15,8 @@ import pytest
 
 from api.routes import ROUTES
 from demo.server import own_server
+from settings import Settings
 from tests.conftest import wait_until
-from utils import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()

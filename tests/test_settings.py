@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from settings import Settings, SettingsError, child_environment
 from tests.conftest import ROOT
-from utils import Settings, SettingsError, child_environment
 
 TABLE = ROOT / "docs" / "settings.md"
 FIELDS = dataclasses.fields(Settings)

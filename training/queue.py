@@ -10,8 +10,8 @@ from celery import Celery
 from kombu import Exchange, Queue
 from pymongo import MongoClient
 
+from settings import Settings
 from storage.device import DeviceChoice, DeviceKind
-from utils import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -22,10 +22,10 @@ from benchmarks.serving.program import HOST, ROOT, Program, free_port, put
 from demo.server import DATABASE, STOP_SECONDS, own_server
 from inference.protocol import ModelCard
 from launch.folder import holder_of
+from settings import Settings
 from storage.mongod import EmbeddedMongod
 from storage.store import Store
 from storage.users import User
-from utils import Settings
 
 USERS = 64
 PASSWORD = secrets.token_urlsafe(12)

@@ -15,8 +15,9 @@ from inference.metrics import forget_the_dead
 from inference.service.folder import RunFolder
 from inference.service.room import Room
 from inference.service.server import Server
+from settings import Settings, SettingsError
 from storage.store import Store
-from utils import Settings, SettingsError, StopSignal, step_back
+from utils import StopSignal, step_back
 
 logger = logging.getLogger(__name__)
 

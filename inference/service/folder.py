@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils import Settings
+from settings import Settings
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from bson import ObjectId
 
+from settings import Settings
 from storage.store import Store
-from utils import Settings
 
 T = TypeVar("T")
 

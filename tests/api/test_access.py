@@ -13,11 +13,12 @@ from api.errors import ProblemApi
 from api.platform import Platform
 from api.resource import Access, PlatformResource
 from api.routes import ROUTES, Route, add_routes
+from settings import Settings
 from storage.store import Store
 from tests.api.conftest import Pets
 from tests.api.problems import REQUESTS, WEBHOOKS, assert_problem, fill
 from tests.conftest import Caller
-from utils import Settings, utc_now
+from utils import utc_now
 
 METHODS = [(method, route.path, access) for route in ROUTES for method, access in route.access.items()]
 GUARDED = [(method, path) for method, path, access in METHODS if access is Access.TOKEN]

@@ -13,11 +13,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from DIYML import create_app
+from settings import Settings
 from storage.store import Store
 from tests.api.conftest import trained
 from tests.api.problems import assert_problem
 from tests.conftest import PASSWORD, Caller, picture
-from utils import Settings
 
 WRONG = "wrong password"
 

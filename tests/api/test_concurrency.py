@@ -17,11 +17,11 @@ from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from DIYML import create_app
+from settings import Settings
 from storage.store import Store
 from tests.api.conftest import Pets
 from tests.api.problems import assert_problem
 from tests.conftest import PASSWORD, Caller, encoded, picture
-from utils import Settings
 
 CLIENTS = 8
 

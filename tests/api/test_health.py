@@ -20,11 +20,11 @@ import api.watch
 from api.health import PARTS
 from api.watch import Watch
 from DIYML import create_app
+from settings import Settings
 from storage.store import Store
 from storage.workers import SILENT_SECONDS, Announcement
 from tests.api.problems import assert_problem
 from tests.conftest import Mongod, start_worker, wait_until
-from utils import Settings
 
 BOUND_SECONDS = 3.5
 

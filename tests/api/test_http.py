@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from DIYML import create_app
+from settings import Settings
 from storage.store import Store
 from tests.api.problems import IMAGE, assert_problem
 from tests.conftest import PASSWORD, Caller
-from utils import Settings
 
 LIMIT = 20_000
 ORIGIN = {"Origin": "http://localhost:3000"}

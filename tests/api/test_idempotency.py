@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from api.idempotency import MOST_KEPT_BYTES, fingerprint, once
 from api.routes import ROUTES
+from settings import Settings
 from storage.idempotency import Idempotency
 from storage.projects import Projects
 from storage.store import Store
@@ -27,7 +28,7 @@ from tests.api.test_concurrency import apps, together  # noqa: F401  # a fixture
 from tests.conftest import PASSWORD, ROOT, Caller, encoded, picture, wait_until
 from tests.inference.models import store_brightness_model
 from tests.launch.program import free_port
-from utils import Conflict, InvalidInput, Settings, Unavailable
+from utils import Conflict, InvalidInput, Unavailable
 
 WRITES = [
     (method, route.path) for route in ROUTES for method, access in route.access.items()
@@ -253,7 +254,7 @@ KILLED_ONCE = """
 import os, signal, sys
 from launch.web import WebServer
 from storage.idempotency import Idempotency
-from utils import Settings
+from settings import Settings
 keep = Idempotency.keep
 def killed(*arguments):
     if os.path.exists(sys.argv[1]):

@@ -12,10 +12,10 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from DIYML import create_app
+from settings import Settings
 from storage.store import Store
 from tests.api.problems import assert_problem
 from tests.conftest import PASSWORD, Caller
-from utils import Settings
 
 CROWD, TRIES = 24, 8
 

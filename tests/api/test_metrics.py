@@ -20,11 +20,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from DIYML import create_app
 from launch.members import is_healthy
+from settings import Settings
 from storage.store import Store
 from tests.api.problems import assert_problem
 from tests.conftest import PASSWORD, ROOT, Caller, wait_until
 from tests.launch.program import free_port
-from utils import Settings
 
 
 def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

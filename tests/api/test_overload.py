@@ -22,12 +22,12 @@ from inference.service.client import RemoteEngine
 from inference.service.folder import RunFolder
 from inference.service.room import Room
 from launch.members import is_healthy, member_environment
+from settings import Settings
 from storage.store import Store
 from tests.api.problems import assert_problem
 from tests.conftest import Caller, encoded, picture, wait_until
 from tests.inference.models import publish_brightness_model
 from tests.launch.program import free_port
-from utils import Settings
 
 PREDICT = "/api/v1/published/p/predict"
 LARGE = 8 * 1024 * 1024

@@ -7,8 +7,9 @@ import time
 import pytest
 
 from api.platform import Platform
+from settings import Settings
 from storage.store import Store
-from utils import Settings, Unavailable
+from utils import Unavailable
 
 
 def test_who_waited_in_vain_spares_others_the_wait_unless_the_database_is_back(settings: Settings, store: Store):

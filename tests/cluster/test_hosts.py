@@ -19,6 +19,7 @@ from flask import Flask
 from DIYML import create_app
 from launch.family import Family, Member
 from launch.members import member_environment
+from settings import Settings
 from storage.job import Job, JobState
 from storage.mongod import find_mongod
 from storage.store import Store
@@ -28,7 +29,6 @@ from tests.cluster.rabbitmq import RabbitMQ
 from tests.conftest import ROOT, Caller, wait_until
 from tests.training.conftest import is_gone, shade_project, start_training, wait_for, wait_for_checkpoint
 from training.worker.housekeeping import LOST
-from utils import Settings
 
 pytestmark = [
     pytest.mark.skipif(not possible(), reason=MISSING),

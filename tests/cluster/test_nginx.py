@@ -18,10 +18,10 @@ import requests
 
 from launch.family import Family, Member
 from launch.members import is_healthy, member_environment, worker_member
+from settings import Settings
 from tests.cluster.rabbitmq import free_ports
 from tests.conftest import PASSWORD, ROOT, encoded, wait_until
 from tests.training.conftest import shade
-from utils import Settings
 
 NGINX = shutil.which("nginx")
 MOST_BYTES = 64 * 1024 * 1024

@@ -15,12 +15,12 @@ from flask.testing import FlaskClient
 from DIYML import create_app
 from launch.family import Family, Member
 from launch.members import worker_member
+from settings import Settings
 from storage.job import JobState
 from storage.store import Store
 from tests.cluster.rabbitmq import MISSING, SERVER, RabbitMQ
 from tests.conftest import Caller, start_worker, wait_until
 from tests.training.conftest import shade_project, start_training, wait_for, wait_for_checkpoint
-from utils import Settings
 
 pytestmark = pytest.mark.skipif(SERVER is None, reason=MISSING)
 

@@ -20,6 +20,7 @@ import psutil
 import pytest
 import requests
 
+from settings import Settings
 from storage.mongod import EmbeddedMongod
 from storage.store import Store
 from tests.cluster.rabbitmq import MISSING, SERVER, RabbitMQ
@@ -32,7 +33,6 @@ from tests.faults.runs import (  # noqa: F401 - hooks and a fixture
 )
 from tests.faults.site import Site
 from tests.training.conftest import is_gone, shade
-from utils import Settings
 
 
 @dataclass

@@ -9,13 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from launch.serving import serving_checks
+from settings import Settings
 from storage.checks.check import Look
 from storage.checks.inspection import inspect
 from storage.checks.registry import CHECKS
 from storage.job import JobState, job_of
 from storage.store import Store
 from storage.sweeper import GRACE, sweep
-from utils import Settings, utc_now
+from utils import utc_now
 
 # Older than this is what a run left before its last step; what is younger may be under way.
 AT_ONCE = timedelta(seconds=-2)

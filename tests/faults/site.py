@@ -15,11 +15,11 @@ from flask import Flask
 from DIYML import create_app
 from launch.family import Member
 from launch.members import worker_member
+from settings import Settings
 from storage.job import Job
 from storage.store import Store
 from tests.conftest import Caller, wait_until
 from tests.training.conftest import is_gone, shade, start_training
-from utils import Settings
 
 
 class Worker:

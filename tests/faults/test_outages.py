@@ -13,6 +13,7 @@ import pytest
 
 from launch.family import Member
 from launch.members import mongod_member
+from settings import Settings
 from storage.mongod import EmbeddedMongod
 from tests.cluster.rabbitmq import RabbitMQ
 from tests.conftest import wait_until
@@ -20,7 +21,6 @@ from tests.faults.conftest import Platform, end, free_port
 from tests.faults.invariants import check
 from tests.faults.runs import Run
 from tests.faults.traffic import Traffic
-from utils import Settings
 
 pytestmark = pytest.mark.long
 

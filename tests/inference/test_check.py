@@ -13,10 +13,11 @@ from inference import check
 from inference.check import check_model
 from inference.classification import INPUT
 from inference.engine import LocalEngine
+from settings import Settings
 from storage.store import Store
 from tests.inference.models import brightness_model, store_brightness_model
 from tests.inference.test_engine import grey
-from utils import Settings, Unavailable
+from utils import Unavailable
 
 
 def spoiled(spoil: Callable[[onnx.ModelProto], None]) -> bytes:

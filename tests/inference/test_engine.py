@@ -18,12 +18,13 @@ from PIL import Image
 
 import inference.engine
 from inference.engine import LocalEngine
+from settings import Settings
 from storage.file_cache import FileCache
 from storage.models import Model
 from storage.store import Store
 from tests.conftest import wait_until
 from tests.inference.models import store_brightness_model
-from utils import InvalidInput, NotFound, Settings, TooManyRequests, Unavailable
+from utils import InvalidInput, NotFound, TooManyRequests, Unavailable
 
 
 def grey(level: int) -> bytes:

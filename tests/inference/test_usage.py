@@ -13,11 +13,12 @@ from bson import ObjectId
 
 import inference.usage
 from inference.usage import UsageRecorder
+from settings import Settings
 from storage.latencies import RELATIVE_ERROR
 from storage.store import Store
 from storage.usage import KEPT_DAYS, Calls
 from tests.conftest import Mongod, wait_until
-from utils import Settings, utc_now
+from utils import utc_now
 
 PROJECT, MODEL = ObjectId(), ObjectId()
 

@@ -16,7 +16,7 @@ from typing import ClassVar
 import psutil
 
 from launch.members import is_healthy, member_environment
-from utils import Settings
+from settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 30.0

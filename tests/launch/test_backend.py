@@ -11,14 +11,13 @@ import pytest
 from launch.backend import ensure
 from launch.family import LaunchError
 from launch.members import member_environment
+from settings import Settings
 from tests.launch.program import Program, gone, process_on, processes_on, until
-from utils import Settings
 
-# Says which database it got, and uses it until its standard input is closed.
 USER = """
 import sys
 from launch.backend import ensure
-from utils import Settings
+from settings import Settings
 print(ensure(Settings.from_environment()).mongo_uri, flush=True)
 sys.stdin.read()
 """

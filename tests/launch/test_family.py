@@ -14,8 +14,8 @@ import pytest
 from launch.family import Family, LaunchError, Member
 from launch.members import member_environment
 from launch.signals import Pauses
+from settings import Settings
 from tests.launch.program import gone, until
-from utils import Settings
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(60)"
 

@@ -15,12 +15,12 @@ from demo.client import Client
 from launch.folder import holder_of
 from launch.fsck import Progress
 from launch.fsck import fsck as check
+from settings import Settings
 from storage.mongod import EmbeddedMongod
 from tests.conftest import encoded
 from tests.demo.test_story import Screen
 from tests.launch.program import Program, processes_on, until
 from tests.training.conftest import shade
-from utils import Settings
 
 
 def fsck(data_dir: Path, *options: str, **environment: str) -> tuple[int, str]:

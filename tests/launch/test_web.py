@@ -10,8 +10,8 @@ from pathlib import Path
 
 from launch.members import ROOT, is_healthy, member_environment
 from launch.web import gunicorn_options
+from settings import Settings
 from tests.launch.program import Program, free_port, until
-from utils import Settings
 
 SLOW_APP = """
 import pathlib, time

@@ -9,11 +9,11 @@ import pytest
 
 from launch.family import LaunchError
 from launch.workers import list_workers
+from settings import Settings
 from storage.store import Store
 from tests.launch.program import Program, until
 from tests.storage.test_jobs import a_job
 from tests.storage.test_workers import GPUS, THE_CPU, age, announce
-from utils import Settings
 
 
 def listed(settings: Settings) -> tuple[bool, list[str]]:

@@ -17,12 +17,12 @@ from notifications.receivers import Receivers
 from notifications.signatures import new_secret
 from notifications.teller import Teller
 from notifications.webhooks import WebhookSender
+from settings import Settings
 from storage.job import Job
 from storage.projects import Project
 from storage.store import Store
 from storage.webhooks import Webhook
 from tests.notifications.receivers import Receiver, receiver
-from utils import Settings
 
 WAITS = (0.05, 0.1, 0.2, 0.2, 0.2, 0.2, 0.2)
 EVENTS = tuple(event.value for event in ALL_EVENTS)

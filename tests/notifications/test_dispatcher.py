@@ -11,6 +11,7 @@ from collections.abc import Callable
 from notifications.dispatcher import Bounds
 from notifications.outcomes import LONGEST_PAUSE_SECONDS
 from notifications.outcomes import WAITS as DEFAULT_WAITS
+from settings import Settings, child_environment
 from storage.deliveries import DeliveryState
 from storage.store import Store
 from storage.webhooks import Webhook
@@ -22,7 +23,6 @@ from tests.notifications.conftest import (
     telling,
 )
 from tests.notifications.receivers import Received, Receiver
-from utils import Settings, child_environment
 
 STATES = ["queued", "running", "failed"]
 Inboxes = Callable[[], Receiver]
@@ -155,7 +155,7 @@ import sys, threading
 from notifications.dispatcher import Bounds
 from storage.store import Store
 from tests.notifications.conftest import posting_dispatcher
-from utils import Settings
+from settings import Settings
 settings = Settings.from_environment()
 dispatcher = posting_dispatcher(Store(settings), settings, threading.Event(), Bounds(lease_seconds=2), 30)
 dispatcher.start_what_is_due()

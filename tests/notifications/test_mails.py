@@ -23,6 +23,7 @@ from notifications.events import EventType
 from notifications.mails import MailSender
 from notifications.notifier import Notifier
 from notifications.teller import Teller, ask_for_confirmation
+from settings import Settings
 from storage.deliveries import DeliveryState
 from storage.store import Store
 from storage.users import User
@@ -36,7 +37,6 @@ from tests.notifications.conftest import (
     posting_dispatcher,
 )
 from tests.notifications.receivers import Receiver, certificate
-from utils import Settings
 
 ADDRESS = "ada@example.org"
 

@@ -13,11 +13,11 @@ import pytest
 
 from notifications.posting import Answer, Poster
 from notifications.receivers import Receivers, Unreachable
+from settings import Settings
 from storage.store import Store
 from tests.conftest import wait_until
 from tests.notifications.conftest import a_failed_job, a_project, a_webhook, telling
 from tests.notifications.receivers import Receiver, certificate, receiver
-from utils import Settings
 
 LOOPBACK = Receivers(private=True, resolve=lambda host, port: ["127.0.0.1"])
 

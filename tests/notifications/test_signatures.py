@@ -11,11 +11,11 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from notifications.signatures import new_secret
+from settings import Settings
 from storage.store import Store
 from tests.conftest import ROOT
 from tests.notifications.conftest import a_failed_job, a_project, a_webhook, telling
 from tests.notifications.receivers import Received, Receiver
-from utils import Settings
 
 
 def documented(secret: str, message: Received) -> bool:

@@ -7,6 +7,7 @@ import functools
 import pytest
 
 from notifications.teller import Teller
+from settings import Settings
 from storage.attempts import BrokenOff
 from storage.deliveries import Delivery
 from storage.job import Job
@@ -15,7 +16,6 @@ from storage.store import Store
 from storage.webhooks import Webhook
 from tests.notifications.conftest import a_failed_job, a_project, a_webhook
 from tests.storage.test_jobs import at_once
-from utils import Settings
 
 URL = "https://example.org/hook"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from settings import Settings
 from storage.store import Store
 from tests.conftest import start_worker, wait_until
 from tests.notifications.conftest import a_project, a_webhook
 from tests.notifications.receivers import Receiver
 from tests.notifications.test_mails import ADDRESS, MailServer, Postbox, with_mail
-from utils import Settings
 
 
 def test_a_worker_tells_by_webhook_and_mail(store: Store, settings: Settings, inbox: Receiver):

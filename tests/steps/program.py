@@ -19,6 +19,7 @@ from pymongo import monitoring
 
 import training.worker.supervisor
 from DIYML import create_app
+from settings import Settings
 from storage.store import Store
 from tests.inference.models import SIZE_PX, brightness_model, classification_card
 from tests.training.conftest import supervisor
@@ -27,7 +28,6 @@ from training.run import RESULT
 from training.worker.identity import Identity
 from training.worker.keeper import Keeper
 from training.worker.progress import Progress
-from utils import Settings
 
 WRITES = ("insert", "update", "delete", "findAndModify")
 REFUSED = 3

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from launch.serving import serving_checks
+from settings import Settings
 from storage.checks.check import Look
 from storage.checks.inspection import inspect
 from storage.checks.registry import CHECKS
@@ -30,7 +31,7 @@ from tests.conftest import ROOT, encoded, picture
 from tests.inference.models import store_brightness_model
 from tests.storage.test_sweeper import AT_ONCE
 from training.worker.housekeeping import Housekeeper
-from utils import Settings, utc_now
+from utils import utc_now
 
 OLD, NEW = picture(seed=1), picture(seed=2)
 HEADER = {"format": "PNG", "width": 32, "height": 24}

@@ -12,6 +12,7 @@ import pytest
 from bson import ObjectId
 
 from launch.serving import serving_checks
+from settings import Settings
 from storage.checks.check import Look
 from storage.checks.inspection import Result, inspect
 from storage.checks.registry import CHECKS
@@ -24,7 +25,7 @@ from storage.usage import Calls
 from storage.users import User
 from tests.inference.models import store_brightness_model
 from tests.storage.test_sweeper import AT_ONCE, HEADER
-from utils import Settings, utc_now
+from utils import utc_now
 
 CLEAN: list[str] = []
 AN_HOUR = timedelta(hours=1)

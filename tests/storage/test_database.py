@@ -16,11 +16,12 @@ from flask.testing import FlaskClient
 from pymongo.errors import OperationFailure
 
 from DIYML import create_app
+from settings import Settings
 from storage.database import shielded
 from storage.store import Store
 from storage.users import User
 from tests.api.problems import assert_problem
-from utils import DatabaseSilent, InvalidInput, NotFound, Settings, Unavailable
+from utils import DatabaseSilent, InvalidInput, NotFound, Unavailable
 
 PATIENCE_SECONDS = 5
 

@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from bson import ObjectId
 
+from settings import Settings
 from storage.device import A_CPU, DeviceChoice, DeviceKind
 from storage.job import Job, JobState
 from storage.lineup import NO_DEVICE, NO_WORKER, Lineup, Place, Running, Waiting, place_of
 from storage.store import Store
 from tests.storage.test_jobs import PARAMS, a_job, a_project, at_once, claimed
 from tests.storage.test_workers import announce
-from utils import Settings, TooManyRequests
+from utils import TooManyRequests
 
 CPU, GPU = DeviceKind
 ADA, GRACE, LINUS = (ObjectId() for _ in range(3))

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import bcrypt
 import pytest
 
+from settings import Settings
 from storage.passwords import Passwords
-from utils import Settings, Unavailable
+from utils import Unavailable
 
 RIGHT, WRONG = b"correct horse", b"wrong password"
 

@@ -15,12 +15,12 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from datasets.cache import DatasetCache
+from settings import Settings
 from storage.job import Job
 from storage.store import Store
 from tests.conftest import Caller, encoded, wait_until
 from training.worker.devices import find_devices
 from training.worker.supervisor import Supervisor
-from utils import Settings
 
 
 def shade(value: int, seed: int) -> bytes:

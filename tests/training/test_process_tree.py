@@ -11,12 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from settings import Settings
 from storage.store import Store
 from tests.conftest import Caller, wait_until
 from tests.training.conftest import is_gone, training_of, wait_for
 from tests.training.worker.poison import Illness, start_ill, start_worker_with_poison
 from training.process_tree import MARK, ProcessTree, kill_all
-from utils import Settings
 
 Worker = subprocess.Popen[bytes]
 SLEEP = ["/bin/sleep", "1000"]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from celery import Celery
 
+from settings import Settings
 from storage.device import DeviceChoice, DeviceKind
 from training.queue import celery_app, queue_name, queues_of, wake
-from utils import Settings
 
 
 @pytest.mark.parametrize("url", ["foo://broker", "amqp://127.0.0.1:notaport//"])

@@ -10,6 +10,7 @@ from bson import ObjectId
 from datasets.capture import capture
 from datasets.record import RecordedData
 from datasets.split import split
+from settings import Settings
 from storage.idempotency import Idempotency
 from storage.job import Job, JobState
 from storage.projects import Project
@@ -21,7 +22,7 @@ from tests.storage.test_sweeper import AT_ONCE, NONE
 from tests.training.conftest import supervisor
 from training.recording import keep_record, recorded_data
 from training.worker.supervisor import hand_over
-from utils import Conflict, Settings
+from utils import Conflict
 
 PARAMS = {"epochs": 1, "train_split": 0.8, "seed": 3}
 

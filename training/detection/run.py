@@ -12,6 +12,7 @@ from typing import Any
 
 from datasets.snapshot import Dataset
 from inference.protocol import ModelCard
+from settings import configure_libraries
 from training.checkpoints import Checkpoints
 from training.detection.checkpoint import Resumed, pack, unpack
 from training.detection.files import write_dataset
@@ -21,9 +22,7 @@ from training.detection.scoring import scorer
 from training.detection.trainer import DetectionParams
 from training.protocol import Report, Scorer, TrainedModel, TrainingFailed, Workspace
 from training.stopping import StoppedEarly, Stopping
-from utils import configure_libraries
 
-# Ultralytics takes one optimizer step every 64 images and warms up for three epochs. From scratch on a few hundred
 # images that is too little: see benchmarks/detection_job.py. A step every batch costs no time and learns far faster.
 _NOMINAL_BATCH = 64
 _FEW_STEPS = 1000

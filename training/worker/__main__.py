@@ -6,12 +6,13 @@ import logging
 import os
 import sys
 
+from settings import Settings, SettingsError
 from storage.store import Store
 from training.queue import celery_app, queues_of
 from training.worker.crew import Crew
 from training.worker.devices import DeviceMissing, find_devices
 from training.worker.receiver import Receiver
-from utils import Settings, SettingsError, StopSignal
+from utils import StopSignal
 
 logger = logging.getLogger(__name__)
 

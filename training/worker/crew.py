@@ -6,13 +6,13 @@ import threading
 
 from datasets.cache import DatasetCache
 from notifications.notifier import notifier
+from settings import Settings
 from storage.store import Store
 from training.worker.desk import Desk
 from training.worker.devices import LocalDevice
 from training.worker.housekeeping import Housekeeper
 from training.worker.presence import Presence
 from training.worker.supervisor import Supervisor
-from utils import Settings
 
 
 class Crew:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
+from settings import SettingsError
 from storage.device import Device, DeviceKind
 from training.worker.gpus import Found, Gpu, find_gpus, has_driver
-from utils import SettingsError
 
 logger = logging.getLogger(__name__)
 

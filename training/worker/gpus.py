@@ -15,7 +15,7 @@ import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from utils import scrubbed_environment
+from settings import scrubbed_environment
 
 _ANSWER_SECONDS = 120
 _SIGNS = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg")

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from settings import MEBIBYTE, Settings
 from training.process_tree import ProcessTree
 from training.worker.memory import available_bytes, used_bytes
-from utils import MEBIBYTE, Settings, plural
+from utils import plural
 
 _LOOK_SECONDS = 1.0
 _DISK_LOOK_SECONDS = 5.0

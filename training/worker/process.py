@@ -13,10 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from settings import scrubbed_environment
 from training.process_tree import MARK, ProcessTree
 from training.worker.keeper import Keeper
 from training.worker.progress import Progress
-from utils import scrubbed_environment, without_folders
+from utils import without_folders
 
 OUTPUT = "output.log"
 _TAIL_BYTES, _TAIL_LINES = 16_000, 20

@@ -21,6 +21,7 @@ from datasets.capture import capture
 from datasets.record import RecordedData
 from datasets.snapshot import Dataset
 from datasets.split import split
+from settings import Settings
 from storage.attempts import BrokenOff
 from storage.database import object_id
 from storage.job import Job
@@ -36,7 +37,7 @@ from training.worker.keeper import Keeper
 from training.worker.limits import Limits, Watch
 from training.worker.process import TrainingProcess, exit_reason, training_process
 from training.worker.progress import Progress
-from utils import Conflict, NotFound, Settings, Unavailable, without_folders
+from utils import Conflict, NotFound, Unavailable, without_folders
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

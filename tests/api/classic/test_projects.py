@@ -6,11 +6,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from DIYML import create_app
+from settings import Settings
 from storage.store import Store
 from tests.api.conftest import Pets
 from tests.api.problems import assert_problem
 from tests.conftest import Caller
-from utils import Settings
 
 LISTED = {"_id", "uid", "project_name", "project_type", "is_published", "classes", "dids", "current_url"}
 

@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from launch.members import is_healthy
+from settings import Settings
 from storage.job_events import News, numbered
 from storage.lineup import NO_WORKER
 from storage.store import Store
@@ -25,7 +26,6 @@ from tests.api.problems import assert_problem
 from tests.conftest import ROOT, Caller, start_worker, wait_until
 from tests.launch.program import free_port
 from tests.training.conftest import shade_project, start_training
-from utils import Settings
 
 SECONDS = 30
 

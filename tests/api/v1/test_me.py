@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from settings import Settings
 from storage.store import Store
 from tests.api.problems import assert_problem
 from tests.api.v1.test_jobs import get
 from tests.conftest import Caller, wait_until
 from tests.notifications.test_mails import ADDRESS, MailServer, Postbox, mailing, text_of, with_mail
-from utils import Settings
 
 NOTHING = {
     "username": "ada",

@@ -8,6 +8,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from notifications.dispatcher import Bounds
+from settings import Settings
 from storage.store import Store
 from tests.api.conftest import Pets
 from tests.api.problems import assert_problem
@@ -16,7 +17,6 @@ from tests.conftest import Caller, wait_until
 from tests.notifications.conftest import telling
 from tests.notifications.receivers import receiver
 from tests.storage.test_jobs import at_once
-from utils import Settings
 
 URL = "https://93.184.215.14/hook"
 

@@ -24,11 +24,12 @@ from inference.protocol import Options
 from inference.service.client import RemoteEngine
 from inference.service.folder import RunFolder
 from launch.members import member_environment
+from settings import Settings
 from storage.models import Model
 from storage.store import Store
 from tests.conftest import wait_until
 from tests.inference.models import store_brightness_model
-from utils import DomainError, InvalidInput, NotFound, Settings, TooLarge, TooManyRequests, Unavailable
+from utils import DomainError, InvalidInput, NotFound, TooLarge, TooManyRequests, Unavailable
 
 MOST_PIXELS = 10_000
 

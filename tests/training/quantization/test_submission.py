@@ -7,13 +7,13 @@ from flask.testing import FlaskClient
 
 from notifications.events import job_message
 from notifications.letters import job_letter
+from settings import Settings
 from storage.idempotency import Idempotency
 from storage.job import Job, JobState
 from storage.store import Store
 from tests.api.problems import assert_problem
 from tests.conftest import Caller
 from tests.training.conftest import start_training, supervisor
-from utils import Settings
 
 
 def test_while_int8_is_made_nothing_else_is_trained_and_it_survives_its_worker(

@@ -21,11 +21,11 @@ from typing import Any
 from bson import ObjectId
 
 from datasets.snapshot import Dataset
+from settings import MEBIBYTE, Settings
 from tests.conftest import ROOT, Caller
 from training import registry
 from training.classification.trainer import ClassificationTrainer
 from training.protocol import Report, TrainedModel, Workspace
-from utils import MEBIBYTE, Settings
 
 
 class Illness(IntEnum):

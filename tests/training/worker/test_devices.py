@@ -8,10 +8,10 @@ import pytest
 
 import training.worker.devices
 import training.worker.gpus
+from settings import SettingsError
 from storage.device import DeviceKind
 from training.worker.devices import DeviceMissing, find_devices, parse, the_cpu
 from training.worker.gpus import Found, Gpu, find_gpus
-from utils import SettingsError
 
 TWO = Found((Gpu("NVIDIA A", 2**34, "2"), Gpu("NVIDIA B", 2**35, "GPU-abc")))
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from settings import MEBIBYTE, Settings
 from tests.conftest import wait_until
 from training.process_tree import ProcessTree
 from training.worker.limits import Limits, Watch
 from training.worker.memory import available_bytes, group_limits, used_bytes
-from utils import MEBIBYTE, Settings
 
 ENOUGH = Limits(memory_bytes=2**50, disk_bytes=2**50, processes=1000)
 # Four processes that share 128 MiB, one of which reads a file of 96 MiB through the page cache.

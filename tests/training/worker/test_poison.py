@@ -10,12 +10,12 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
+from settings import MEBIBYTE, Settings
 from storage.job import JobState
 from storage.store import Store
 from tests.conftest import Caller
 from tests.training.conftest import is_gone, shade, start_training, training_of, wait_for, wait_for_epoch
 from tests.training.worker.poison import Illness, start_ill, start_worker_with_poison
-from utils import MEBIBYTE, Settings
 
 Worker = subprocess.Popen[bytes]
 

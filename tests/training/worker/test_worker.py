@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from flask.testing import FlaskClient
 
+from settings import Settings
 from storage.job import JobState
 from storage.store import Store
 from storage.sweeper import sweep
@@ -21,7 +22,6 @@ from tests.training.conftest import (
     wait_for_attempt,
     wait_for_epoch,
 )
-from utils import Settings
 
 Worker = subprocess.Popen[bytes]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from settings import Settings
 from storage.device import DeviceChoice, DeviceKind, device_of
 from storage.job import JobState
 from storage.lineup import NO_DEVICE
@@ -19,7 +20,7 @@ from training.queue import celery_app, queue_name, wake
 from training.submission import submit
 from training.worker.crew import Crew
 from training.worker.devices import LocalDevice, the_cpu
-from utils import VERSION, Settings
+from utils import VERSION
 
 
 @pytest.fixture

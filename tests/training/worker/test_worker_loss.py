@@ -9,11 +9,11 @@ import signal
 import pytest
 from flask.testing import FlaskClient
 
+from settings import Settings
 from storage.job import JobState
 from storage.store import Store
 from tests.conftest import Caller, start_worker, wait_until
 from tests.training.conftest import infer, is_gone, shade, start_training, training_of, wait_for, wait_for_checkpoint
-from utils import Settings
 
 
 def checkpoints(store: Store) -> int:

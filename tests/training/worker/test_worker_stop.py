@@ -7,13 +7,13 @@ import signal
 
 from flask.testing import FlaskClient
 
+from settings import Settings
 from storage.attempts import BrokenOff
 from storage.job import JobState
 from storage.store import Store
 from tests.conftest import Caller, start_worker
 from tests.training.conftest import infer, is_gone, shade, start_training, training_of, wait_for
 from tests.training.worker.test_worker_loss import wait_for_checkpoint
-from utils import Settings
 
 
 def test_a_training_that_is_stopped_makes_a_model_and_says_so_even_when_its_worker_dies(
