@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -34,7 +35,15 @@ class StoredAnnotation:
 
 @dataclass(frozen=True)
 class StoredImage:
-    """An image; `width` and `height` in pixels after the EXIF turn, `size` in bytes."""
+    """An image; `width` and `height` in pixels after the EXIF turn, `size` in bytes.
+
+    Attributes:
+        split: `train`, `val` or `test` when somebody has decided it; empty when each training's seed decides.
+        tags: words of the user, sorted, each once.
+        revision: counts every change of the image, its name, labels, split or tags, from 1.
+        perceptual_hash: 64 bits that change little when the picture changes little, as a signed number; None when it
+            was stored before there was one.
+    """
 
     id: ObjectId
     project_id: ObjectId
@@ -46,6 +55,12 @@ class StoredImage:
     width: int
     height: int
     annotations: tuple[StoredAnnotation, ...]
+    split: str = ""
+    tags: tuple[str, ...] = ()
+    revision: int = 1
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    perceptual_hash: int | None = None
 
 
 def _image(row: Document) -> StoredImage:
@@ -56,7 +71,14 @@ def _image(row: Document) -> StoredImage:
         for item in row["annotations"]
     )
     fields = ("project_id", "name", "file_id", "sha256", "size", "format", "width", "height")
-    return StoredImage(id=row["_id"], annotations=annotations, **{name: row[name] for name in fields})
+    later = ("split", "revision", "created_at", "updated_at", "perceptual_hash")
+    return StoredImage(
+        id=row["_id"],
+        annotations=annotations,
+        tags=tuple(row.get("tags", ())),
+        **{name: row[name] for name in fields},
+        **{name: row[name] for name in later if name in row},
+    )
 
 
 @shielded
@@ -100,7 +122,10 @@ class Images:
         while True:
             try:
                 return self._images.find_one_and_update(
-                    key, {"$set": fields}, upsert=True, return_document=ReturnDocument.BEFORE
+                    key,
+                    {"$set": fields, "$inc": {"revision": 1}, "$setOnInsert": {"created_at": utc_now()}},
+                    upsert=True,
+                    return_document=ReturnDocument.BEFORE,
                 )
             except DuplicateKeyError:  # two first placings at once: the other made it, replace it
                 continue

@@ -22,7 +22,7 @@ class DataAnalysis(PlatformResource):
     def post(self) -> dict[str, Any]:
         """Every data point with its labels, statistics, and what is missing before training may start."""
         store = self.services.store
-        project, images = read(store, store.projects.owned(self.parse(ProjectQuery).project_name, self.user))
+        project, images = read(store, self.project_named(self.parse(ProjectQuery).project_name))
         write = LABEL_FORMATS[project.type].write
         snapshot = snapshot_of(project, images)
         return {

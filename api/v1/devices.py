@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.operation import Request
 from api.pagination import whole
 from api.resource import PlatformResource
 from api.v1.representation import devices
-from api.v1.schemas import Request
 
 
 class DeviceList(PlatformResource):

@@ -10,7 +10,7 @@ from flask import Response, request
 
 from api.output import json_text
 from api.parameters import parse
-from api.v1.jobs import OwnJob
+from api.v1.located import JobResource
 from api.v1.representation import model_url, queue_place
 from api.v1.schemas import EventsQuery
 from storage.job import Job, JobState
@@ -26,13 +26,13 @@ _RECONNECT_MS = 2000
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-class JobEventStream(OwnJob):
+class JobEventStream(JobResource):
     """The events of a training."""
 
-    def get(self, job_id: str) -> Response:
+    def get(self) -> Response:
         """Follow it, from the start or from behind the last event that is known."""
         query = parse(EventsQuery, self._with_header())
-        job = self.owned(job_id)
+        job = self.job
         if job.state.ended and query.last_event_id >= job.last_event:
             return Response(status=204)  # which tells browsers to stop coming back
         release = self.services.streams.admit(self.user.id)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.operation import Request
 from api.resource import PlatformResource
 from api.v1.notification_representation import account_shown
 from api.v1.notification_schemas import Confirmation, MeChange
-from api.v1.schemas import Request
 from notifications.teller import ask_for_confirmation
 from utils import Conflict, InvalidInput
 

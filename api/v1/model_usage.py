@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.pagination import whole
-from api.v1.models import ModelResource
+from api.v1.located import ModelResource
 from api.v1.schemas import UsageQuery
 from storage.usage import Calls
 
@@ -13,10 +13,10 @@ from storage.usage import Calls
 class ModelUsage(ModelResource):
     """Calls of one model."""
 
-    def get(self, model_id: str) -> dict[str, Any]:
+    def get(self) -> dict[str, Any]:
         """Each day with calls, newest first, and all of them together; for the owner."""
         wish = self.parse(UsageQuery)
-        days = self.services.store.usage.by_day(self.visible(model_id, owner_only=True).id, wish.days)
+        days = self.services.store.usage.by_day(self.model.id, wish.days)
         total = Calls()
         for calls in days.values():
             total.add(calls)

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from api.names import Lookup
-from api.v1.schemas import PageQuery, Request
+from api.operation import Request
+from api.v1.schemas import PageQuery
 from notifications.events import ALL_EVENTS, EventType
 from notifications.receivers import MOST_URL_CHARACTERS
 from storage.deliveries import DeliveryState

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.names import ImageBytes, Lookup, Number
+from api.operation import Request
 from storage.device import DeviceChoice
 from storage.job import JobState
 from storage.usage import KEPT_DAYS
@@ -16,14 +17,6 @@ STREAM_SECONDS = 55
 MOST_DETECTIONS = 300
 MOST_CLASSES = 1000
 _LARGEST_EVENT_ID = 2**53
-
-
-class Request(BaseModel):
-    """A request with no parameters but the token, which may come among them."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    api_token: Any = None
 
 
 class PageQuery(Request):

@@ -11,7 +11,7 @@ from tests.conftest import PASSWORD, encoded, picture
 KEYS = {"type", "title", "status", "detail", "errors", "Error"}
 IMAGE = encoded(picture())
 SOME_ID = "0123456789abcdef01234567"
-WEBHOOKS = "/api/v1/projects/<project_id>/webhooks"
+WEBHOOKS = "/api/v1/projects/<project>/webhooks"
 
 # One valid request of the owner for each method of each route; `{name}` in a path is filled in by the test.
 REQUESTS: dict[tuple[str, str], dict[str, Any]] = {

@@ -9,9 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 import api.routes
+from api.access import PUBLIC, READ, Access
 from api.errors import ProblemApi
 from api.platform import Platform
-from api.resource import Access, PlatformResource
+from api.resource import PlatformResource
 from api.routes import ROUTES, Route, add_routes
 from settings import Settings
 from storage.store import Store
@@ -21,7 +22,7 @@ from tests.conftest import Caller
 from utils import utc_now
 
 METHODS = [(method, route.path, access) for route in ROUTES for method, access in route.access.items()]
-GUARDED = [(method, path) for method, path, access in METHODS if access is Access.TOKEN]
+GUARDED = [(method, path) for method, path, access in METHODS if not access.is_public]
 # What another user's valid token gets for the owner's request.
 ANOTHERS = {
     ("PATCH", "/auth"): 403,
@@ -131,7 +132,7 @@ def test_with_the_owners_token_it_is_not_refused(
     assert status == expected.get((method, path), 200)
 
 
-@pytest.mark.parametrize(("method", "path"), [(m, p) for m, p, access in METHODS if access is Access.PUBLIC])
+@pytest.mark.parametrize(("method", "path"), [(m, p) for m, p, access in METHODS if access.is_public])
 def test_a_public_method_needs_no_token(client: FlaskClient, pets: Pets, method: str, path: str):
     without_a_worker = {"/inference": 404, "/ready": 503}
     assert _send(client, pets, method, path, None).status_code == without_a_worker.get(path, 200)
@@ -144,7 +145,7 @@ def test_a_token_of_a_deleted_account_is_401(client: FlaskClient, caller: Caller
     assert_problem(_send(client, pets, "POST", "/upload/project", caller.token), 401)
 
 
-@pytest.mark.parametrize("access", [{}, {"GET": Access.PUBLIC, "PUT": Access.TOKEN}])
+@pytest.mark.parametrize("access", [{}, {"GET": PUBLIC, "PUT": READ}])
 def test_a_route_that_does_not_say_who_may_call_it_does_not_start(
     access: dict[str, Access], monkeypatch: pytest.MonkeyPatch
 ):
