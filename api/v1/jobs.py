@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.operation import Request
+from api.operation import Page, operation
 from api.pagination import page, position
 from api.resource import PlatformResource
+from api.v1.job_answers import JobInList, WholeJob
 from api.v1.located import JobResource
 from api.v1.representation import job_in_list, job_url, whole_job
 from api.v1.schemas import JobsQuery, NewJob
@@ -18,9 +19,10 @@ from training.submission import submit
 class JobList(PlatformResource):
     """The user's trainings."""
 
-    def get(self) -> dict[str, Any]:
+    @operation(takes=JobsQuery, gives=Page[JobInList], errors=(404,))
+    def get(self, query: JobsQuery) -> dict[str, Any]:
         """List them, newest first."""
-        query, store = self.parse(JobsQuery), self.services.store
+        store = self.services.store
         names = {project.id: project.name for project in store.projects.list_owned(self.user)}
         project_id = None
         if query.project_name is not None:
@@ -35,13 +37,14 @@ class JobList(PlatformResource):
             key=lambda job: (job.created_at, job.id),
         )
 
-    def post(self) -> tuple[dict[str, Any], int, dict[str, str]]:
+    @operation(takes=NewJob, gives=WholeJob, status=202, errors=(404, 409, 429), headers={"Location": "the job"})
+    def post(self, wish: NewJob) -> tuple[dict[str, Any], dict[str, str]]:
         """Start one in the background; the job tells how it goes."""
-        wish, store = self.parse(NewJob), self.services.store
+        store = self.services.store
         project = self.project_named(wish.project_name, private=True)
         job = submit(store, self.services.queue, project, wish.params, wish.device, self.request_key)
         shown = whole_job(job, project.name, store.job_queue.place_of(job.id))
-        return {**shown, "difference": None}, 202, {"Location": job_url(job)}
+        return {**shown, "difference": None}, {"Location": job_url(job)}
 
 
 class ShowsJob(JobResource):
@@ -58,18 +61,18 @@ class ShowsJob(JobResource):
 class JobItem(ShowsJob):
     """One training."""
 
+    @operation(gives=WholeJob)
     def get(self) -> dict[str, Any]:
         """State, place in the queue, metrics of every epoch, and the last lines of the log."""
-        self.parse(Request)
         return self.shown(self.job)
 
 
 class JobCancel(ShowsJob):
     """The end of a training before its time."""
 
+    @operation(gives=WholeJob)
     def post(self) -> dict[str, Any]:
         """Cancel; an ended job stays as it is."""
-        self.parse(Request)
         self.services.store.jobs.cancel(self.job.id)
         return self.shown(self.services.store.jobs.get(self.job.id))
 
@@ -77,8 +80,8 @@ class JobCancel(ShowsJob):
 class JobStop(ShowsJob):
     """The early end of a training that keeps the best so far."""
 
-    def post(self) -> tuple[dict[str, Any], int]:
+    @operation(gives=WholeJob, status=202, errors=(409,))
+    def post(self) -> dict[str, Any]:
         """Stop early and make a model; an ended job stays as it is."""
-        self.parse(Request)
         self.services.store.jobs.stop(self.job.id)
-        return self.shown(self.services.store.jobs.get(self.job.id)), 202
+        return self.shown(self.services.store.jobs.get(self.job.id))

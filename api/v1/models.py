@@ -7,8 +7,10 @@ from typing import Any
 
 from flask import Response
 
-from api.operation import Request
+from api.operation import Content, operation
+from api.v1.job_answers import WholeJob
 from api.v1.located import ModelResource
+from api.v1.model_answers import ModelShown
 from api.v1.representation import job_url, model_files, precision_of, whole_job
 from api.v1.schemas import NewQuantization
 from storage.models import Model
@@ -34,6 +36,7 @@ class ShowsModel(ModelResource):
 class ModelItem(ShowsModel):
     """One model version."""
 
+    @operation(gives=ModelShown)
     def get(self) -> dict[str, Any]:
         """The card and the files; for the owner, and for anybody with a token while it is published."""
         return self.shown(self.model)
@@ -42,20 +45,21 @@ class ModelItem(ShowsModel):
 class ModelQuantize(ModelResource):
     """A smaller and faster version of a model."""
 
-    def post(self) -> tuple[dict[str, Any], int, dict[str, str]]:
+    @operation(takes=NewQuantization, gives=WholeJob, status=202, errors=(409, 429), headers={"Location": "the job"})
+    def post(self, wish: NewQuantization) -> tuple[dict[str, Any], dict[str, str]]:
         """Queue a job that makes it, in int8; for the owner."""
-        wish, store = self.parse(NewQuantization), self.services.store
+        store = self.services.store
         job = quantize(store, self.services.queue, self.model, wish.force, self.request_key)
         shown = whole_job(job, self.project.name, store.job_queue.place_of(job.id))
-        return {**shown, "difference": None}, 202, {"Location": job_url(job)}
+        return {**shown, "difference": None}, {"Location": job_url(job)}
 
 
 class ModelServe(ShowsModel):
     """Which version answers for a project."""
 
+    @operation(gives=ModelShown, errors=(409,))
     def post(self) -> dict[str, Any]:
         """Let this one answer from now on, until a training succeeds; for the owner."""
-        self.parse(Request)
         model, store = self.model, self.services.store
         check_counts(store, model)
         if not store.projects.serve_version(model.project_id, model.id, model.version):
@@ -66,6 +70,7 @@ class ModelServe(ShowsModel):
 class ModelFile(ModelResource):
     """One file of a model: `model.onnx`, native weights, pictures."""
 
+    @operation(gives=Content("application/octet-stream"), headers={"ETag": "SHA-256 of the file"})
     def get(self, name: str) -> Response:
         """Download it; for the owner."""
         file = self.model.files.get(name)
