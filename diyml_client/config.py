@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,19 +27,23 @@ class Profile:
     username: str = ""
 
 
-def folder(environment: Mapping[str, str] | None = None) -> Path:
+def folder() -> Path:
     """The folder of our files: `~/.config/diyml`, or where the system keeps such things."""
-    variables = os.environ if environment is None else environment
     if sys.platform == "win32":
-        base = variables.get("APPDATA") or str(Path.home() / "AppData" / "Roaming")
+        base = variable("APPDATA") or str(Path.home() / "AppData" / "Roaming")
     else:
-        base = variables.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+        base = variable("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     return Path(base) / "diyml"
+
+
+def variable(name: str) -> str | None:
+    """A variable of the environment; None when it is not set, or empty."""
+    return os.environ.get(name) or None
 
 
 def profile_name(name: str | None = None) -> str:
     """The profile that is meant: the one named, that of `DIYML_PROFILE`, or `default`."""
-    return name or os.environ.get(PROFILE) or DEFAULT
+    return name or variable(PROFILE) or DEFAULT
 
 
 def load(name: str | None = None) -> Profile:
@@ -50,11 +53,11 @@ def load(name: str | None = None) -> Profile:
         NoProfile: neither says.
     """
     saved = None if name is None and _all_given() else _saved().get(profile_name(name))
-    url = (None if name else os.environ.get(URL)) or (saved and saved.get("url"))
-    token = (None if name else os.environ.get(TOKEN)) or (saved and saved.get("token"))
+    url = (None if name else variable(URL)) or (saved and saved.get("url"))
+    token = (None if name else variable(TOKEN)) or (saved and saved.get("token"))
     if not url:
         raise NoProfile(f"there is no login of the name '{profile_name(name)}' in {path()}")
-    if saved and saved.get("url") != url and not os.environ.get(TOKEN):
+    if saved and saved.get("url") != str(url).rstrip("/") and not variable(TOKEN):
         # The token of one server is nothing to show to another.
         raise NoProfile(f"{URL} names {url}, and the saved token is for {saved.get('url')}")
     return Profile(str(url), str(token or ""), str((saved or {}).get("username", "")))
@@ -82,7 +85,7 @@ def path() -> Path:
 
 
 def _all_given() -> bool:
-    return bool(os.environ.get(URL) and os.environ.get(TOKEN))
+    return bool(variable(URL) and variable(TOKEN))
 
 
 def _saved() -> dict[str, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
@@ -38,7 +37,7 @@ def login(
 ) -> None:
     """Log in to a server. Name and password are asked for; only the token they bring is kept, in a file that nobody
     else can read."""
-    url = url or os.environ.get(config.URL) or _asked("Server", DEFAULT_URL)
+    url = url or config.variable(config.URL) or _asked("Server", DEFAULT_URL)
     if token:
         client = Client(url, sys.stdin.readline().strip() if token == "-" else token)  # noqa: S105 - means stdin
     else:

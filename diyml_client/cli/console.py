@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -88,7 +87,7 @@ class Output:
 def _console(stream: Any) -> Console:
     """A console for a stream; rich itself obeys NO_COLOR and TERM=dumb."""
     terminal = bool(stream.isatty())
-    width = None if terminal else int(os.environ.get("COLUMNS") or _PLAIN_CHARACTERS)
+    width = None if terminal else _PLAIN_CHARACTERS
     return Console(file=stream, force_terminal=terminal, width=width, highlight=False, emoji=False)
 
 

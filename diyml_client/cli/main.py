@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -81,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: see `EPILOG`.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    completing = _COMPLETE in os.environ
+    completing = config.variable(_COMPLETE)
     if server.is_meant(given) and server.is_installed() and not completing:
         return server.run(given)
     try:
