@@ -16,7 +16,7 @@ from diyml_client.transport import path_of
 class ProjectClass(Record):
     """One class and how often it occurs; `index` is None of one that is gone but whose annotations wait."""
 
-    id: str = ""
+    id: int = 0
     name: str = ""
     index: int | None = None
     images: int = 0
@@ -55,7 +55,8 @@ class Classes(Collection):
 
     def order(self, names: Sequence[str]) -> ClassList:
         """Put the classes into another order; all of them are named."""
-        return self._change("PUT", self._path("order"), {"class_ids": [self.find(name).id for name in names]})
+        there = self.get().classes
+        return self._change("PUT", self._path("order"), {"class_ids": [_named(there, name).id for name in names]})
 
     def merge(self, name: str, into: str) -> ClassList:
         """Move a class's annotations to another class; the first one goes."""
@@ -71,21 +72,24 @@ class Classes(Collection):
         return self._change("DELETE", path, None, {"annotations": annotations})
 
     def find(self, name: str) -> ProjectClass:
-        """The class of a name or id.
+        """The class of a name.
 
         Raises:
             NotFound: there is none.
         """
-        classes = self.get().classes
-        for item in classes:
-            if name in (item.name, item.id):
-                return item
-        raise NotFound(f"there is no class '{name}', only {', '.join(item.name for item in classes) or 'none at all'}")
+        return _named(self.get().classes, name)
 
     def _change(
         self, method: str, path: str, body: dict[str, Any] | None, params: dict[str, str] | None = None
     ) -> ClassList:
         return read(ClassList, self._transport.json(method, path, body=body, params=params) or {})
 
-    def _path(self, *parts: str) -> str:
+    def _path(self, *parts: object) -> str:
         return path_of("projects", self._project, "classes", *parts)
+
+
+def _named(classes: Sequence[ProjectClass], name: str) -> ProjectClass:
+    for item in classes:
+        if item.name == name:
+            return item
+    raise NotFound(f"there is no class '{name}', only {', '.join(item.name for item in classes) or 'none at all'}")

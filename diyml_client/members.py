@@ -25,7 +25,7 @@ class Members(Collection):
 
     def list(self) -> Iterator[Member]:
         """All of them, the owner too."""
-        return self._transport.pages(self._path(), lambda item: read(Member, item), {})
+        return self._transport.pages(self._path(), lambda item: read(Member, item), {"limit": None})
 
     def put(self, username: str, role: str = "viewer") -> Member:
         """Let somebody in, or give them another role: `viewer` or `editor`."""

@@ -90,6 +90,7 @@ class Transport:
 
     def pages(self, path: str, make: Callable[[dict[str, Any]], T], params: Mapping[str, Any]) -> Iterator[T]:
         """All items of a list, page by page, as they are asked for."""
+        # A list that is short for certain is one page, and takes no limit.
         asked = {"limit": PAGE_ITEMS, **params}
         while True:
             page = self.json("GET", path, params=asked)
