@@ -118,4 +118,5 @@ Name = Annotated[
 ClassName = Annotated[Text, AfterValidator(class_name)]
 NewPassword = Annotated[bytes, BeforeValidator(_password)]
 ImageBytes = Annotated[bytes, BeforeValidator(_image_bytes)]
+# Behind `Field` with the bounds: in front of it, bounds would meet the null of an optional number.
 Number = BeforeValidator(_no_boolean)

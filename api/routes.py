@@ -31,6 +31,8 @@ from api.classic.trainings import Trainings
 from api.classic.users import Users
 from api.health import Health, Readiness
 from api.metrics import Metrics
+from api.openapi.document import described
+from api.openapi.resources import DocsAsset, DocsPage, OpenApiDocument
 from api.platform import Platform
 from api.resource import PlatformResource
 from api.v1.classes import ClassItem, ClassList, ClassMergeItem, ClassOrderItem
@@ -116,6 +118,9 @@ ROUTES = (
     Route("/api/v1/me", Me, {"GET": READ, "PATCH": ACCOUNT, "DELETE": ACCOUNT}),
     Route("/api/v1/me/password", Password, {"POST": ACCOUNT}),
     Route("/api/v1/me/email/confirm", EmailConfirmation, {"POST": ACCOUNT}),
+    Route("/api/openapi.json", OpenApiDocument, {"GET": PUBLIC}),
+    Route("/api/docs", DocsPage, {"GET": PUBLIC}),
+    Route("/api/docs/<name>", DocsAsset, {"GET": PUBLIC}),
     Route("/health", Health, {"GET": PUBLIC}),
     Route("/ready", Readiness, {"GET": PUBLIC}),
     Route("/metrics", Metrics, {"GET": PUBLIC}),
@@ -127,8 +132,9 @@ def add_routes(api: Api, platform: Platform) -> None:
 
     Raises:
         TypeError: a route does not say who may call one of its methods, or names one that it does not have, or
-            declares no role for what is a project's.
+            declares no role for what is a project's, or not what a method takes and gives.
     """
+    list(described(ROUTES))
     for route in ROUTES:
         declared, methods = set(route.access), set(route.resource.methods or ())
         if declared != methods:
