@@ -35,6 +35,7 @@ from api.openapi.document import described
 from api.openapi.resources import DocsAsset, DocsPage, OpenApiDocument
 from api.platform import Platform
 from api.resource import PlatformResource
+from api.v1.account_export import AccountExport
 from api.v1.classes import ClassItem, ClassList, ClassMergeItem, ClassOrderItem
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
@@ -116,6 +117,7 @@ ROUTES = (
     Route("/api/v1/tokens", TokenList, {"GET": ACCOUNT, "POST": ACCOUNT}),
     Route("/api/v1/tokens/<token_id>", TokenItem, {"DELETE": ACCOUNT}),
     Route("/api/v1/me", Me, {"GET": READ, "PATCH": ACCOUNT, "DELETE": ACCOUNT}),
+    Route("/api/v1/me/export", AccountExport, {"GET": ACCOUNT}),
     Route("/api/v1/me/password", Password, {"POST": ACCOUNT}),
     Route("/api/v1/me/email/confirm", EmailConfirmation, {"POST": ACCOUNT}),
     Route("/api/openapi.json", OpenApiDocument, {"GET": PUBLIC}),

@@ -141,6 +141,11 @@ class Images:
             raise NotFound(f"there is no data point '{name}' in this project")
         return _image(row)
 
+    def by_id(self, image_id: ObjectId) -> StoredImage | None:
+        """The image of this id, or None."""
+        row = self._images.find_one({"_id": image_id})
+        return _image(row) if row else None
+
     def list_all(self, project_id: ObjectId) -> Iterator[StoredImage]:
         """All images of a project, by name."""
         return map(_image, self._images.find({"project_id": project_id}).sort("name", 1))

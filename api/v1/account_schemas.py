@@ -22,7 +22,7 @@ def _scopes(value: Any) -> Any:
 
 
 Scopes = Annotated[frozenset[Scope], BeforeValidator(_scopes), Field(min_length=1)]
-Days = Annotated[int, Number, Field(ge=1, le=MOST_TOKEN_DAYS)]
+Days = Annotated[int, Field(ge=1, le=MOST_TOKEN_DAYS), Number]
 TokenName = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=_MOST_TOKEN_NAME_CHARACTERS),

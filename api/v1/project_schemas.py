@@ -109,7 +109,7 @@ class NewClass(Request):
     """A class for the list; without `index` it comes last."""
 
     name: ClassName
-    index: Annotated[int | None, Number, Field(ge=0, le=MOST_CLASSES)] = None
+    index: Annotated[int | None, Field(ge=0, le=MOST_CLASSES), Number] = None
 
 
 class ClassRename(Request):
@@ -127,7 +127,7 @@ class ClassOrder(Request):
 class ClassMerge(Request):
     """The class that another becomes."""
 
-    into: Annotated[int, Number, Field(ge=0)]
+    into: Annotated[int, Field(ge=0), Number]
 
 
 class ClassRemoval(Request):
