@@ -153,7 +153,7 @@ def _annotated(project: Project, image: StoredImage) -> dict[str, Any]:
         {"class_id": item.class_id, "class": names.get(item.class_id), "box": item.box}
         for item in project.annotations_now(image.annotations)
     ]
-    return {**_without(asdict(image), "project_id", "file_id"), "annotations": labels}
+    return {**_without(asdict(image), "project_id", "file_id", "thumbnail"), "annotations": labels}
 
 
 def _without(fields: dict[str, Any], *names: str) -> dict[str, Any]:

@@ -37,8 +37,8 @@ class Project:
         deleted: ids of classes that went with their annotations; one that names them still counts for nothing.
         classes_revision: counts the changes of the class list.
         members: roles of other users, by user id.
-        group_pattern: a regular expression that tells from the names of images which of them belong together; empty
-            when none do.
+        group_pattern: a regular expression on names of images; what it finds in them names groups that the split keeps
+            together (`datasets.grouping`). Empty for none.
         updated_at: when people have changed the document last; None when they never did since it was made.
         revision: counts those changes; 0 of one that was never changed since there are revisions.
     """
