@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from typing import Annotated, Any, Literal
 
@@ -12,11 +11,11 @@ from api.classic.schemas import project_type
 from api.names import ClassName, Lookup, Name, Number, Text, encodable, printable
 from api.operation import Request
 from api.v1.schemas import PageQuery
+from datasets.grouping import MOST_PATTERN_CHARACTERS, check_pattern
 from storage.class_list import MOST_CLASSES
 from storage.roles import Role
 
 MOST_DESCRIPTION_CHARACTERS = 5000
-_MOST_PATTERN_CHARACTERS = 200
 
 
 def _readable(text: str) -> str:
@@ -27,10 +26,8 @@ def _readable(text: str) -> str:
 
 
 def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"no regular expression: {error}") from None
+    if text:
+        check_pattern(text)
     return printable(text)
 
 
@@ -52,7 +49,7 @@ Description = Annotated[
     AfterValidator(_readable),
 ]
 Pattern = Annotated[
-    str, StringConstraints(max_length=_MOST_PATTERN_CHARACTERS), AfterValidator(encodable), AfterValidator(_pattern)
+    str, StringConstraints(max_length=MOST_PATTERN_CHARACTERS), AfterValidator(encodable), AfterValidator(_pattern)
 ]
 NoText = BeforeValidator(_empty)
 Sort = Literal["created_at", "-created_at", "name", "-name", "updated_at", "-updated_at"]
