@@ -33,25 +33,28 @@ class ClassAnnotations:
 
     def count(self, project: Project) -> dict[int, ClassCount]:
         """How many there are of each class that has any; of what was merged, as of the class it went into."""
-        of_class = {"$size": {"$filter": {"input": "$annotations.class_id", "cond": {"$eq": ["$$this", "$$id"]}}}}
-        pairs = {"$map": {"input": {"$setUnion": ["$annotations.class_id"]}, "as": "id", "in": ["$$id", of_class]}}
+        of_class = {"$size": {"$filter": {"input": "$ids", "cond": {"$eq": ["$$this", "$$id"]}}}}
+        pairs = {"$map": {"input": {"$setUnion": ["$ids"]}, "as": "id", "in": ["$$id", of_class]}}
         rows = self._images.aggregate(
             [
                 {"$match": {"project_id": project.id, "annotations.0": {"$exists": True}}},
+                {"$project": {"ids": self._class_ids(project)}},
                 {"$project": {"pairs": pairs}},
                 {"$unwind": "$pairs"},
                 {"$group": {"_id": {"$first": "$pairs"}, "images": {"$sum": 1}, "n": {"$sum": {"$last": "$pairs"}}}},
             ]
         )
-        counts: dict[int, ClassCount] = {}
-        for row in rows:
-            named = int(row["_id"])
-            if named in project.deleted:
-                continue
-            class_id = project.merged.get(named, named)
-            before = counts.get(class_id, ClassCount())
-            counts[class_id] = ClassCount(before.images + row["images"], before.annotations + row["n"])
-        return counts
+        return {int(row["_id"]): ClassCount(row["images"], row["n"]) for row in rows}
+
+    def _class_ids(self, project: Project) -> object:
+        """The classes of an image's annotations, as they are now."""
+        ids = "$annotations.class_id"
+        if not self.lagging(project):
+            return ids
+        ways = [{"case": {"$eq": ["$$this", id]}, "then": into} for id, into in project.merged.items()]
+        stays = {"$not": [{"$in": ["$$this", list(project.deleted)]}]}
+        left = {"$filter": {"input": ids, "cond": stays}}
+        return {"$map": {"input": left, "in": {"$switch": {"branches": ways, "default": "$$this"}}}} if ways else left
 
     def labelled(self, project_id: ObjectId) -> int:
         """How many images of a project have an annotation."""

@@ -86,7 +86,8 @@ class Members:
 
     def user_ids(self) -> list[ObjectId]:
         """Ids of all users who are members of a project, whether or not their accounts still exist."""
-        return self._collection.distinct("members.user_id")
+        # The index has a key for a project without members, which is nobody.
+        return [id for id in self._collection.distinct("members.user_id") if id]
 
 
 def _others(user_id: ObjectId) -> Document:

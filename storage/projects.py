@@ -141,7 +141,7 @@ class Projects:
             NotFound: the project was deleted meanwhile.
         """
         try:
-            return self.update(project, {} if revision is None else at_revision(revision), changed(fields))
+            return self._update(project, {} if revision is None else at_revision(revision), changed(fields))
         except DuplicateKeyError:
             raise _taken(fields["name"]) from None
 
@@ -152,6 +152,9 @@ class Projects:
             ChangedMeanwhile: it does not hold; nothing is changed.
             NotFound: the project was deleted meanwhile.
         """
+        return self._update(project, condition, update)
+
+    def _update(self, project: Project, condition: Document, update: Document | list[Document]) -> Project:
         row = self._projects.find_one_and_update(
             {"_id": project.id, **condition}, update, return_document=ReturnDocument.AFTER
         )

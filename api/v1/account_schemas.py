@@ -17,11 +17,16 @@ _MOST_TOKEN_NAME_CHARACTERS = 100
 
 
 def _scopes(value: Any) -> Any:
-    """A form or a query has one text for all."""
-    return value.replace(",", " ").split() if isinstance(value, str) else value
+    """A form has one text for all."""
+    names = value.replace(",", " ").split() if isinstance(value, str) else value
+    if isinstance(names, frozenset):
+        return names
+    if not isinstance(names, list) or not all(isinstance(name, str) and name in ALL_SCOPES for name in names):
+        raise ValueError(f"must be a list of {', '.join(sorted(ALL_SCOPES))}")
+    return frozenset(map(Scope, names))
 
 
-Scopes = Annotated[frozenset[Scope], BeforeValidator(_scopes), Field(min_length=1)]
+Scopes = Annotated[frozenset[Scope], Field(min_length=1), BeforeValidator(_scopes)]
 Days = Annotated[int, Field(ge=1, le=MOST_TOKEN_DAYS), Number]
 TokenName = Annotated[
     str,

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from api.classic.schemas import project_type
 from api.names import ClassName, Lookup, Name, Number, Text, encodable, printable
 from api.operation import Request
+from api.v1.notification_schemas import NoNull
 from api.v1.schemas import PageQuery
 from datasets.grouping import MOST_PATTERN_CHARACTERS, check_pattern
 from storage.class_list import MOST_CLASSES
@@ -85,7 +86,7 @@ class NewProject(Request):
 class ProjectChange(Request):
     """What of a project is to be otherwise; the rest stays. Null empties a text."""
 
-    name: Name = ""
+    name: Annotated[Name | None, NoNull] = None
     description: Annotated[Description, NoText] = ""
     group_pattern: Annotated[Pattern, NoText] = ""
 
