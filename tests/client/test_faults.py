@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from diyml_client import Client, ConnectionFailed, DiymlError, Patience, TooManyRequests, Unavailable
+from diyml_client import Client, ConnectionFailed, DiymlError, Patience, TooManyRequests, Unauthenticated, Unavailable
 from diyml_client.downloads import download
 from diyml_client.retries import Waiting
 from settings import Settings
@@ -125,7 +125,10 @@ def test_pauses_grow_are_never_the_same_and_are_bounded(monkeypatch: pytest.Monk
     assert not Waiting(Patience(seconds=60)).pause(61)
 
 
-def test_a_pause_that_is_longer_than_patience_is_told_and_not_waited_for(server: MortalServer, caller: Caller):
+@needs("/api/v1/login")
+def test_a_pause_that_is_longer_than_patience_is_told_and_not_waited_for(
+    server: MortalServer, caller: Caller, settings: Settings
+):
     wrong = secrets.token_hex(4)
     started = time.monotonic()
 
@@ -134,7 +137,7 @@ def test_a_pause_that_is_longer_than_patience_is_told_and_not_waited_for(server:
             Client.login(server.url, caller.username, wrong, patience=HASTY)
         return caught.value
 
-    errors = [refused() for _ in range(MOST_FAILURES + 1)]
+    errors = [refused() for _ in range(settings.login_attempts + 1)]
     assert isinstance(errors[0], Unauthenticated)
     assert isinstance(errors[-1], TooManyRequests)
     assert errors[-1].retry_after_seconds
