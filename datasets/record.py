@@ -26,12 +26,7 @@ class RecordedData:
 
     def to_bytes(self) -> bytes:
         """Compressed JSON; equal data give equal bytes."""
-        text = json.dumps(_document(self.snapshot, self.parts), ensure_ascii=False, separators=(",", ":"))
-        target = io.BytesIO()
-        # The header would hold a name and the time.
-        with gzip.GzipFile(filename="", mode="wb", fileobj=target, mtime=0) as file:
-            file.write(text.encode())
-        return target.getvalue()
+        return packed(_document(self.snapshot, self.parts))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> RecordedData:
@@ -41,10 +36,7 @@ class RecordedData:
             ValueError: it is of another format, or damaged.
         """
         try:
-            document = json.loads(gzip.decompress(content))
-            if document["format"] != _FORMAT:
-                raise ValueError(f"format {document['format']}")
-            data = _data(document)
+            data = _data(document := unpacked(content, _FORMAT))
         except (OSError, EOFError, KeyError, TypeError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
         if data.snapshot.digest() != document["digest"]:
@@ -67,6 +59,28 @@ class RecordedData:
 
         parts = dataclasses.replace(self.parts, train=moved(self.parts.train), val=moved(self.parts.val))
         return RecordedData(dataclasses.replace(self.snapshot, images=moved(self.snapshot.images)), parts)
+
+
+def packed(document: dict[str, Any]) -> bytes:
+    """Compressed JSON; equal documents give equal bytes."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    target = io.BytesIO()
+    # The header would hold a name and the time.
+    with gzip.GzipFile(filename="", mode="wb", fileobj=target, mtime=0) as file:
+        file.write(text.encode())
+    return target.getvalue()
+
+
+def unpacked(content: bytes, format: int) -> dict[str, Any]:
+    """Read what `packed` wrote.
+
+    Raises:
+        ValueError, OSError, EOFError, KeyError, TypeError: it is of another format, or damaged.
+    """
+    document: dict[str, Any] = json.loads(gzip.decompress(content))
+    if document["format"] != format:
+        raise ValueError(f"format {document['format']}")
+    return document
 
 
 def _document(snapshot: Snapshot, parts: Split) -> dict[str, Any]:

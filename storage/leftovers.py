@@ -63,6 +63,7 @@ def _owners(store: Store, _: datetime) -> Ids:
 def _projects_with_contents(store: Store, _: datetime) -> Ids:
     holders = (
         store.images, store.jobs, store.models, store.inferences, store.usage, store.webhooks, store.deliveries,
+        store.versions, store.kept_files,
     )  # fmt: skip
     return {project_id for holder in holders for project_id in holder.project_ids()}
 
@@ -128,7 +129,7 @@ LEFTOVERS: tuple[Leftover, ...] = (
     ),
     Leftover(
         "contents",
-        "Every image, job, model, webhook and result belongs to a project that exists.",
+        "Every image, version, job, model, webhook and result belongs to a project that exists.",
         _projects_with_contents,
         _without(lambda store, ids: store.projects.existing(ids)),
         _delete_each(Store.delete_contents),
@@ -176,6 +177,14 @@ LEFTOVERS: tuple[Leftover, ...] = (
         _without(lambda store, ids: set(store.models.existing(ids))),
         lambda store, ids: store.usage.delete_models(ids),
         "calls of model {}: it is deleted",
+    ),
+    Leftover(
+        "kept_lists",
+        "Every list of kept files older than an hour belongs to a version of a dataset.",
+        lambda store, before: store.kept_files.version_ids(before),
+        _without(lambda store, ids: store.versions.existing(ids)),
+        lambda store, ids: store.release_versions(ids),
+        "files kept for version {}: it was never made, or is deleted",
     ),
     _files("image files", image_files),
     _files("artifacts", artifacts),

@@ -94,6 +94,28 @@ class Models:
             raise NotFound(f"there is no model '{model_id}'")
         return _model(row)
 
+    def of_version(self, project_id: ObjectId, version: int) -> Model:
+        """The version of this number.
+
+        Raises:
+            NotFound: the project has none.
+        """
+        row = self._models.find_one({"project_id": project_id, "version": version})
+        if row is None:
+            raise NotFound(f"the project has no model version {version}")
+        return _model(row)
+
+    def list_of(self, project_id: ObjectId, limit: int, below: int | None = None) -> list[Model]:
+        """A page of a project's models, newest first.
+
+        Args:
+            below: version after which to go on.
+        """
+        query: Document = {"project_id": project_id}
+        if below is not None:
+            query["version"] = {"$lt": below}
+        return [_model(row) for row in self._models.find(query).sort("version", -1).limit(limit)]
+
     def delete(self, model_id: ObjectId) -> None:
         """Delete a model, then its files."""
         self._delete({"_id": model_id})

@@ -66,7 +66,7 @@ class JobRepeat(ShowsJob):
         """Queue it; its record tells the difference when it has ended."""
         self.parse(Request)
         store = self.services.store
-        job = repeat(store, self.services.queue, self.job, self.request_key)
+        job = repeat(store, self.services.queue, self.job, self.request_key, self.user.username)
         return self.shown(job), 202, {"Location": job_url(job)}
 
 

@@ -19,13 +19,15 @@ from bson import ObjectId
 from datasets.cache import DatasetCache
 from datasets.capture import capture
 from datasets.record import RecordedData
-from datasets.snapshot import Dataset
+from datasets.snapshot import Dataset, Snapshot
 from datasets.split import split
+from datasets.versions import thawed
 from settings import Settings
 from storage.attempts import BrokenOff
 from storage.database import object_id
 from storage.job import Job
 from storage.models import Model
+from storage.projects import Project
 from storage.store import Store
 from training.process_tree import kill_all
 from training.recording import keep_record, recorded_data
@@ -197,11 +199,20 @@ class Supervisor:
                 return self._persist(lambda: recorded_data(self._store, job))
             except Conflict as gone:
                 raise self._failed(job, gone.detail) from gone
-        snapshot = self._persist(lambda: capture(self._store, project))
+        snapshot = self._persist(lambda: self._snapshot(job, project))
         missing = TRAINERS[job.project_type].check(snapshot)
         if missing:
             raise self._failed(job, "; ".join(missing))
         return RecordedData(snapshot, split(snapshot, job.params["train_split"], job.params["seed"]))
+
+    def _snapshot(self, job: Job, project: Project) -> Snapshot:
+        number = job.dataset_version
+        if number is None:
+            return capture(self._store, project)
+        try:
+            return thawed(self._store, project, self._store.versions.get(project.id, number)).snapshot()
+        except (NotFound, Conflict) as gone:
+            raise self._failed(job, gone.detail) from gone
 
     def _fetch(self, job: Job, data: RecordedData) -> Dataset:
         files = self._store.image_files
@@ -289,7 +300,14 @@ class Supervisor:
         for name, path in paths.items():
             with path.open("rb") as source:
                 files[name] = self._store.artifacts.put(source, name)
-        return self._store.models.create(job.project_id, job.id, result["card"], files)
+        return self._store.models.create(job.project_id, job.id, self._card(job, result["card"]), files)
+
+    def _card(self, job: Job, card: dict[str, Any]) -> dict[str, Any]:
+        """The card, with the number of the dataset's version where one holds exactly these data."""
+        digest = card["dataset"].get("digest")
+        same = self._store.versions.of_digest(job.project_id, [digest]) if digest else {}
+        version = job.dataset_version or same.get(digest)
+        return card if version is None else {**card, "dataset": {**card["dataset"], "version": version}}
 
     def _failed(self, job: Job, reason: str) -> _Ended:
         """Record the reason; gives what to raise."""
