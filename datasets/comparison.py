@@ -45,7 +45,7 @@ def _by_name(frozen: FrozenDataset) -> dict[str, StoredImage]:
 
 
 def _labels(image: StoredImage) -> list[tuple[int, Any]]:
-    return sorted(((a.class_id, a.box or ()) for a in image.annotations))
+    return sorted((a.class_id, a.box or ()) for a in image.annotations)
 
 
 def _classes(before: FrozenDataset, after: FrozenDataset) -> dict[str, Any]:

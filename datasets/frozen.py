@@ -114,5 +114,3 @@ def _with_classes(project: Project, document: dict[str, Any]) -> Project:
         class_ids=tuple(item["id"] for item in document["classes"]),
         retired={item["id"]: item["name"] for item in document["retired"]},
     )
-
-

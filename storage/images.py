@@ -143,6 +143,16 @@ class Images:
             raise NotFound(f"there is no data point '{name}' in this project")
         return _image(row)
 
+    def named(self, project_id: ObjectId, reference: str) -> StoredImage:
+        """The image of this id or name; raises as `get`."""
+        by_id = self.of_id(project_id, ObjectId(reference)) if ObjectId.is_valid(reference) else None
+        return by_id or self.get(project_id, reference)
+
+    def of_id(self, project_id: ObjectId, image_id: ObjectId) -> StoredImage | None:
+        """The image of this id, or None when the project has none."""
+        row = self._images.find_one({"_id": image_id, "project_id": project_id})
+        return _image(row) if row else None
+
     def list_all(self, project_id: ObjectId) -> Iterator[StoredImage]:
         """All images of a project, by name."""
         return map(_image, self._images.find({"project_id": project_id}).sort("name", 1))

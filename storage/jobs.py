@@ -102,9 +102,7 @@ class Jobs:
         if request_key:
             row["request_key"] = request_key
         if repeats and repeats.dataset:
-            row.update(
-                repeats=repeats.id, dataset=vars(repeats.dataset), dataset_version=repeats.dataset_version
-            )
+            row.update(repeats=repeats.id, dataset=vars(repeats.dataset), dataset_version=repeats.dataset_version)
         if quantizes and quantizes.dataset:
             row.update(
                 quantizes=quantizes.result,

@@ -10,7 +10,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from storage.database import Database, Document, every, shielded
+from storage.database import Database, Document, every, newest_first, shielded
 from storage.files import Files, HeldFile, StoredFile
 from utils import NotFound, utc_now
 
@@ -60,6 +60,7 @@ class Models:
 
     def create_indexes(self) -> None:
         self._models.create_index([("project_id", 1), ("version", 1)], unique=True)
+        self._models.create_index([("project_id", 1), ("created_at", -1), ("_id", -1)])
         self._models.create_index("job_id")
         self._models.create_index("files.file_id")
 
@@ -105,16 +106,13 @@ class Models:
             raise NotFound(f"the project has no model version {version}")
         return _model(row)
 
-    def list_of(self, project_id: ObjectId, limit: int, below: int | None = None) -> list[Model]:
+    def list_of(self, project_id: ObjectId, limit: int, before: tuple[datetime, ObjectId] | None = None) -> list[Model]:
         """A page of a project's models, newest first.
 
         Args:
-            below: version after which to go on.
+            before: `created_at` and id of the model after which to go on.
         """
-        query: Document = {"project_id": project_id}
-        if below is not None:
-            query["version"] = {"$lt": below}
-        return [_model(row) for row in self._models.find(query).sort("version", -1).limit(limit)]
+        return [_model(row) for row in newest_first(self._models, {"project_id": project_id}, limit, before)]
 
     def delete(self, model_id: ObjectId) -> None:
         """Delete a model, then its files."""

@@ -12,7 +12,15 @@ from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, every, shielded
 from storage.roles import Role
-from storage.served import WITHOUT_HISTORY, Publication, answers_now, publication_of, publishes, withdraws
+from storage.served import (
+    NO_PUBLICATION,
+    WITHOUT_HISTORY,
+    Publication,
+    answers_now,
+    publication_of,
+    publishes,
+    withdraws,
+)
 from storage.users import User
 from utils import Conflict, Forbidden, InvalidInput, NotFound, utc_now
 
@@ -42,7 +50,7 @@ class Project:
     model_version: int = 0
     is_published: bool = False
     members: dict[ObjectId, Role] = field(default_factory=dict)
-    publication: Publication = Publication()
+    publication: Publication = NO_PUBLICATION
 
     def role_of(self, user_id: ObjectId) -> Role | None:
         """What a user is to the project; None when it is none of their business."""
@@ -242,7 +250,7 @@ class Projects:
             model_id: may be older than the present one; None when there is nothing to serve.
         """
         query = {"_id": project.id, "model_id": project.model_id}
-        stages = [{"$set": {"is_published": published}}, {"$unset": "publication.version"}]
+        stages: list[Document] = [{"$set": {"is_published": published}}, {"$unset": "publication.version"}]
         if model_id != project.model_id:
             stages.append(answers_now(model_id, version))
         return bool(self._projects.update_one(query, stages).matched_count)

@@ -47,6 +47,9 @@ class Publication:
     published_at: datetime | None = None
 
 
+NO_PUBLICATION = Publication()
+
+
 def publication_of(row: Document | None) -> Publication:
     """The publication that a document describes."""
     names = Publication.__dataclass_fields__

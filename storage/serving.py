@@ -1,7 +1,7 @@
 """The `projects` collection: choosing which model version answers, going back, and what a publication says.
 
-A model counts while a succeeded job names it. Its deletion takes that away first, then looks whether it answers; whoever
-lets it answer looks afterwards whether it counts. So one of the two gives way, whichever comes first.
+A model counts while a succeeded job names it. Its deletion takes that away first, then looks whether it answers;
+whoever lets it answer looks afterwards whether it counts. So one of the two gives way, whichever comes first.
 """
 
 from __future__ import annotations
@@ -85,9 +85,7 @@ class Serving:
             stages.append(answers_now(pin.id, pin.version, by))
         return self._switch(project, pin, stages)
 
-    def _switch(
-        self, project: Project, model: Model, stages: list[Document], query: Document | None = None
-    ) -> Project:
+    def _switch(self, project: Project, model: Model, stages: list[Document], query: Document | None = None) -> Project:
         self._check_counts(model)
         self._rows.update_one({"_id": project.id, **(query or {})}, stages)
         try:

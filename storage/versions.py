@@ -13,7 +13,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import ReturnDocument
 
-from storage.database import Database, Document, every, shielded
+from storage.database import Database, Document, every, newest_first, shielded
 from storage.files import Files, HeldFile, StoredFile
 from utils import NotFound, utc_now
 
@@ -68,6 +68,7 @@ class Versions:
 
     def create_indexes(self) -> None:
         self._versions.create_index([("project_id", 1), ("version", 1)], unique=True)
+        self._versions.create_index([("project_id", 1), ("created_at", -1), ("_id", -1)])
         self._versions.create_index([("project_id", 1), ("digest", 1)])
         self._versions.create_index("file.file_id")
 
@@ -112,16 +113,15 @@ class Versions:
             raise NotFound(f"there is no version {number} of this dataset")
         return _version(row)
 
-    def list_of(self, project_id: ObjectId, limit: int, below: int | None = None) -> list[Version]:
+    def list_of(
+        self, project_id: ObjectId, limit: int, before: tuple[datetime, ObjectId] | None = None
+    ) -> list[Version]:
         """A page of a project's versions, newest first.
 
         Args:
-            below: number of the version after which to go on.
+            before: `created_at` and id of the version after which to go on.
         """
-        query: Document = {"project_id": project_id}
-        if below is not None:
-            query["version"] = {"$lt": below}
-        return [_version(row) for row in self._versions.find(query).sort("version", -1).limit(limit)]
+        return [_version(row) for row in newest_first(self._versions, {"project_id": project_id}, limit, before)]
 
     def of_digest(self, project_id: ObjectId, digests: list[str]) -> dict[str, int]:
         """The newest version of each of these data that was frozen."""

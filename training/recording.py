@@ -32,7 +32,7 @@ def recorded_data(store: Store, job: Job) -> RecordedData:
     Raises:
         Conflict: there is no record of it, or images in it are not stored any more; says which.
     """
-    data = _read(store, job)
+    data = recorded(store, job)
     contents = stored_contents(store, job.project_id)
     if gone := data.without(contents):
         images = plural(len(data.snapshot.images), "image")
@@ -44,7 +44,12 @@ def recorded_data(store: Store, job: Job) -> RecordedData:
     return data.with_files(contents)
 
 
-def _read(store: Store, job: Job) -> RecordedData:
+def recorded(store: Store, job: Job) -> RecordedData:
+    """What a job was trained on, whether or not its images are stored still.
+
+    Raises:
+        Conflict: there is no record of it that can be read.
+    """
     record = job.dataset
     if record is None:
         raise Conflict(

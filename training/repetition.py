@@ -14,9 +14,7 @@ from training.submission import made_before
 from utils import Conflict, NotFound
 
 
-def repeat(
-    store: Store, queue: Celery, job: Job, request_key: str | None = None, started_by: str | None = None
-) -> Job:
+def repeat(store: Store, queue: Celery, job: Job, request_key: str | None = None, started_by: str | None = None) -> Job:
     """Queue a training on the data that a job has recorded, whatever has become of the project since.
 
     Args:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.operation import Request
+from api.operation import Page, operation
 from api.pagination import page, position
+from api.v1.notification_answers import DeliveryShown
 from api.v1.notification_representation import delivery_shown
 from api.v1.notification_schemas import DeliveriesQuery
 from api.v1.webhooks import ProjectWebhooks
@@ -16,9 +17,10 @@ from storage.database import object_id
 class DeliveryList(ProjectWebhooks):
     """The messages of a webhook, for 30 days."""
 
-    def get(self, webhook_id: str) -> dict[str, Any]:
+    @operation(takes=DeliveriesQuery, gives=Page[DeliveryShown])
+    def get(self, query: DeliveriesQuery, webhook_id: str) -> dict[str, Any]:
         """List them, newest first."""
-        query, webhook = self.parse(DeliveriesQuery), self.webhook(webhook_id)
+        webhook = self.webhook(webhook_id)
         rows = self.services.store.deliveries.list_of(
             webhook.id, query.limit + 1, position(query.cursor), state=query.state
         )
@@ -28,9 +30,9 @@ class DeliveryList(ProjectWebhooks):
 class DeliveryRetry(ProjectWebhooks):
     """One more time for a message that waits or was given up."""
 
-    def post(self, webhook_id: str, delivery_id: str) -> tuple[dict[str, Any], int]:
+    @operation(gives=DeliveryShown, status=202, errors=(409,))
+    def post(self, webhook_id: str, delivery_id: str) -> dict[str, Any]:
         """Try it at once, and from the beginning."""
-        self.parse(Request)
         webhook = self.switched_on(webhook_id)
         delivery = send_again(self.services.store, webhook, object_id(delivery_id, "delivery"))
-        return delivery_shown(delivery), 202
+        return delivery_shown(delivery)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 from flask import Response, request
 
+from api.operation import Content, operation
 from api.output import json_text
-from api.parameters import parse
 from api.v1.located import JobResource
 from api.v1.representation import model_url, queue_place
 from api.v1.schemas import EventsQuery
@@ -29,9 +30,15 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 class JobEventStream(JobResource):
     """The events of a training."""
 
-    def get(self) -> Response:
+    @cached_property
+    def given(self) -> dict[str, Any]:
+        """A browser that comes back tells the last event in a header."""
+        last = request.headers.get("Last-Event-ID")
+        return {**super().given, "last_event_id": last} if last else super().given
+
+    @operation(takes=EventsQuery, gives=Content("text/event-stream"), errors=(204, 429, 503))
+    def get(self, query: EventsQuery) -> Response:
         """Follow it, from the start or from behind the last event that is known."""
-        query = parse(EventsQuery, self._with_header())
         job = self.job
         if job.state.ended and query.last_event_id >= job.last_event:
             return Response(status=204)  # which tells browsers to stop coming back
@@ -41,10 +48,6 @@ class JobEventStream(JobResource):
         response = Response(texts, mimetype="text/event-stream", headers=_HEADERS)
         response.call_on_close(release)  # a stream that nobody began to read does not end
         return response
-
-    def _with_header(self) -> dict[str, Any]:
-        last = request.headers.get("Last-Event-ID")
-        return {**self.given, "last_event_id": last} if last else self.given
 
 
 class Follower:

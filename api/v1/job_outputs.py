@@ -7,9 +7,11 @@ from typing import Any
 
 from flask import Response
 
-from api.operation import Request
+from api.operation import Content, Page, operation
 from api.pagination import whole
+from api.v1.job_answers import EpochMetrics
 from api.v1.located import JobResource
+from api.v1.model_answers import FileShown
 from api.v1.representation import model_files
 from api.v1.schemas import LogQuery
 from storage.job_runs import LOG_TAIL_LINES
@@ -19,9 +21,10 @@ from utils import NotFound
 class JobLog(JobResource):
     """The log of a training, as text."""
 
-    def get(self) -> Response:
+    @operation(takes=LogQuery, gives=Content("text/plain"))
+    def get(self, query: LogQuery) -> Response:
         """The whole log, or its last lines."""
-        tail, job, events = self.parse(LogQuery).tail, self.job, self.services.store.job_events
+        tail, job, events = query.tail, self.job, self.services.store.job_events
         if tail is None:
             return Response(map(_text, events.log(job.id)), mimetype="text/plain")
         # The job has its last lines even when the log has grown too long to be kept whole.
@@ -32,18 +35,18 @@ class JobLog(JobResource):
 class JobMetrics(JobResource):
     """What was measured at the end of every epoch."""
 
+    @operation(gives=Page[EpochMetrics])
     def get(self) -> dict[str, Any]:
         """One entry an epoch."""
-        self.parse(Request)
         return whole(list(self.job.history))
 
 
 class JobArtifacts(JobResource):
     """The files that came of a training."""
 
+    @operation(gives=Page[FileShown])
     def get(self) -> dict[str, Any]:
         """Files of its model; none before it succeeded."""
-        self.parse(Request)
         try:
             return whole(model_files(self.services.store.models.get(self.job.result)))
         except NotFound:

@@ -8,7 +8,8 @@ from typing import Any
 
 from flask import Response
 
-from api.operation import Request
+from api.operation import Content, operation
+from api.v1.job_answers import JobRecordShown, WholeJob
 from api.v1.jobs import ShowsJob
 from api.v1.located import JobResource
 from api.v1.representation import job_url, precision_of
@@ -27,9 +28,9 @@ _CARD = (
 class JobRecord(JobResource):
     """The record of a training."""
 
+    @operation(gives=JobRecordShown)
     def get(self) -> dict[str, Any]:
         """Data, seed, params, code, libraries and device; null for what is not known yet."""
-        self.parse(Request)
         job, store = self.job, self.services.store
         model = model_of(store, job)
         return {
@@ -49,9 +50,9 @@ class JobRecord(JobResource):
 class JobRecordDataset(JobResource):
     """The data of a training."""
 
+    @operation(gives=Content("application/json"), headers={"ETag": "SHA-256 of the record"})
     def get(self) -> Response:
         """Classes, and every image with its hash, labels and part of the split."""
-        self.parse(Request)
         job = self.job
         if job.dataset is None:
             raise NotFound(f"the data of the job '{job.id}' are not recorded: it has not got so far")
@@ -62,12 +63,12 @@ class JobRecordDataset(JobResource):
 class JobRepeat(ShowsJob):
     """The same training once more."""
 
-    def post(self) -> tuple[dict[str, Any], int, dict[str, str]]:
+    @operation(gives=WholeJob, status=202, errors=(409, 429), headers={"Location": "the job"})
+    def post(self) -> tuple[dict[str, Any], dict[str, str]]:
         """Queue it; its record tells the difference when it has ended."""
-        self.parse(Request)
         store = self.services.store
         job = repeat(store, self.services.queue, self.job, self.request_key, self.user.username)
-        return self.shown(job), 202, {"Location": job_url(job)}
+        return self.shown(job), {"Location": job_url(job)}
 
 
 def _dataset(job: Job) -> dict[str, Any] | None:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.operation import Request
+from api.operation import Page, operation
 from api.pagination import whole
 from api.v1.located import ProjectResource
+from api.v1.notification_answers import (
+    Deleted,
+    DeliveryShown,
+    NewWebhookShown,
+    RotatedWebhookShown,
+    WebhookShown,
+)
 from api.v1.notification_representation import delivery_shown, webhook_shown
 from api.v1.notification_schemas import NewWebhook, WebhookChange
 from notifications.receivers import Receivers
@@ -53,32 +60,34 @@ class ProjectWebhooks(ProjectResource):
 class WebhookList(ProjectWebhooks):
     """The webhooks of a project."""
 
+    @operation(gives=Page[WebhookShown])
     def get(self) -> dict[str, Any]:
         """List them, oldest first, without their secrets."""
-        self.parse(Request)
         return whole([webhook_shown(webhook) for webhook in self.services.store.webhooks.list_of(self.project.id)])
 
-    def post(self) -> tuple[dict[str, Any], int, dict[str, str]]:
+    @operation(takes=NewWebhook, gives=NewWebhookShown, status=201, errors=(409,), headers={"Location": "the webhook"})
+    def post(self, new: NewWebhook) -> tuple[dict[str, Any], dict[str, str]]:
         """Make one; the secret is shown in this answer only."""
-        new, project = self.parse(NewWebhook), self.project
+        project = self.project
         self.check_url(new.url)
         events = tuple(event.value for event in new.events)
         webhook = self.services.store.webhooks.create(project, new.url, events, new_secret())
         location = f"/api/v1/projects/{project.id}/webhooks/{webhook.id}"
-        return {**webhook_shown(webhook), "secret": webhook.secret}, 201, {"Location": location}
+        return {**webhook_shown(webhook), "secret": webhook.secret}, {"Location": location}
 
 
 class WebhookItem(ProjectWebhooks):
     """One webhook."""
 
+    @operation(gives=WebhookShown)
     def get(self, webhook_id: str) -> dict[str, Any]:
         """Without its secret."""
-        self.parse(Request)
         return webhook_shown(self.webhook(webhook_id))
 
-    def patch(self, webhook_id: str) -> dict[str, Any]:
+    @operation(takes=WebhookChange, gives=WebhookShown, errors=(409,))
+    def patch(self, change: WebhookChange, webhook_id: str) -> dict[str, Any]:
         """Change it; what waits is then tried at once."""
-        change, store = self.parse(WebhookChange), self.services.store
+        store = self.services.store
         webhook = self.webhook(webhook_id)
         fields = change.model_dump(mode="json", exclude_unset=True, exclude={"api_token"})
         if change.url is not None:
@@ -87,9 +96,9 @@ class WebhookItem(ProjectWebhooks):
         store.deliveries.due_now(webhook.id)
         return webhook_shown(changed)
 
+    @operation(gives=Deleted)
     def delete(self, webhook_id: str) -> dict[str, Any]:
         """Delete it with its deliveries; nothing is sent any more."""
-        self.parse(Request)
         webhook, store = self.webhook(webhook_id), self.services.store
         store.webhooks.delete(webhook.id)
         store.deliveries.delete_lanes([webhook.id])
@@ -99,20 +108,20 @@ class WebhookItem(ProjectWebhooks):
 class WebhookTest(ProjectWebhooks):
     """A message to try a webhook with."""
 
-    def post(self, webhook_id: str) -> tuple[dict[str, Any], int]:
+    @operation(gives=DeliveryShown, status=202, errors=(409, 429))
+    def post(self, webhook_id: str) -> dict[str, Any]:
         """Queue one of type `webhook.test`, whatever events the webhook wants."""
-        self.parse(Request)
         webhook, store = self.switched_on(webhook_id), self.services.store
         store.hourly.charge(f"webhook test {webhook.id}", _MOST_TESTS, "tests in an hour")
-        return delivery_shown(send_test(store, webhook, self.project)), 202
+        return delivery_shown(send_test(store, webhook, self.project))
 
 
 class WebhookSecret(ProjectWebhooks):
     """The secret of a webhook."""
 
+    @operation(gives=RotatedWebhookShown)
     def post(self, webhook_id: str) -> dict[str, Any]:
         """Make a new one, shown in this answer only; for a day the one before signs too."""
-        self.parse(Request)
         webhook = self.services.store.webhooks.rotate(self.webhook(webhook_id), new_secret())
         until = webhook.previous_until
         return {

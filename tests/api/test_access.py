@@ -17,7 +17,7 @@ from api.routes import ROUTES, Route, add_routes
 from settings import Settings
 from storage.store import Store
 from tests.api.conftest import Pets
-from tests.api.problems import REQUESTS, WEBHOOKS, assert_problem, fill
+from tests.api.problems import PROJECT, REQUESTS, WEBHOOKS, assert_problem, fill
 from tests.conftest import Caller
 from utils import utc_now
 
@@ -58,7 +58,9 @@ ANOTHERS = {
     ("GET", "/api/v1/models/<model_id>/usage"): 404,
     ("POST", "/api/v1/models/<model_id>/quantize"): 404,
     ("POST", "/api/v1/models/<model_id>/serve"): 404,
-    **{(method, path): 404 for method, path in REQUESTS if path.startswith(WEBHOOKS)},
+    ("DELETE", "/api/v1/models/<model_id>"): 404,
+    ("GET", "/api/v1/models/<model_id>/card"): 404,
+    **{(method, path): 404 for method, path in REQUESTS if path.startswith(PROJECT)},
     ("GET", "/api/v1/me"): 200,
     ("PATCH", "/api/v1/me"): 200,
     ("POST", "/api/v1/me/email/confirm"): 400,
@@ -127,6 +129,13 @@ def test_with_the_owners_token_it_is_not_refused(
         ("POST", "/api/v1/models/<model_id>/serve"): 409,
         ("POST", WEBHOOKS): 201,
         ("POST", "/api/v1/me/email/confirm"): 400,
+        ("DELETE", "/api/v1/models/<model_id>"): 409,
+        ("POST", f"{PROJECT}/jobs"): 409,
+        ("POST", f"{PROJECT}/versions"): 201,
+        ("DELETE", f"{PROJECT}/versions/<number>"): 204,
+        ("POST", f"{PROJECT}/promote"): 409,
+        ("POST", f"{PROJECT}/rollback"): 409,
+        ("DELETE", f"{PROJECT}/publication"): 204,
     }
     expected |= {(method, f"{WEBHOOKS}/<webhook_id>{rest}"): 202 for method, rest in QUEUED}
     assert status == expected.get((method, path), 200)
