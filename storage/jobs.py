@@ -98,17 +98,9 @@ class Jobs:
             TooManyRequests: the owner has as many queued jobs as allowed.
         """
         row = queued_job(project, params, epochs, device)
-        row.update(started_by=started_by, dataset_version=dataset_version)
+        row |= {"started_by": started_by, "dataset_version": dataset_version, **_recorded(repeats, quantizes)}
         if request_key:
             row["request_key"] = request_key
-        if repeats and repeats.dataset:
-            row.update(repeats=repeats.id, dataset=vars(repeats.dataset), dataset_version=repeats.dataset_version)
-        if quantizes and quantizes.dataset:
-            row.update(
-                quantizes=quantizes.result,
-                dataset=vars(quantizes.dataset),
-                dataset_version=quantizes.dataset_version,
-            )
         while True:
             row["slot"] = free_slot(self._jobs, project.owner_id, self._queued_per_user)
             row["turns"] = next_turns(self._jobs, project.owner_id, device)
@@ -309,3 +301,16 @@ class Jobs:
         """
         told = {"state": JobState.RUNNING.value, "cancel_requested": True}
         return self._jobs.distinct("project_id", {"$nor": [told]})
+
+
+def _recorded(repeats: Job | None, quantizes: Job | None) -> Document:
+    """What a job has of the one whose data it takes."""
+    fields: Document = {}
+    if repeats and repeats.dataset:
+        fields["repeats"] = repeats.id
+    if quantizes and quantizes.dataset:
+        fields["quantizes"] = quantizes.result
+    for before in (repeats, quantizes):
+        if before and before.dataset:
+            fields |= {"dataset": vars(before.dataset), "dataset_version": before.dataset_version}
+    return fields
