@@ -32,6 +32,7 @@ from api.health import Health, Readiness
 from api.metrics import Metrics
 from api.platform import Platform
 from api.resource import PlatformResource
+from api.v1.catalogue import Catalogue, CatalogueItem, CatalogueThumbnail
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
 from api.v1.job_events import JobEventStream
@@ -97,6 +98,9 @@ ROUTES = (
         ProjectPublication,
         {"GET": VIEWER_READS, "PUT": EDITOR_WRITES, "DELETE": EDITOR_WRITES},
     ),
+    Route("/api/v1/catalogue", Catalogue, {"GET": READ}),
+    Route("/api/v1/catalogue/<project>", CatalogueItem, {"GET": READ}),
+    Route("/api/v1/catalogue/<project>/example", CatalogueThumbnail, {"GET": READ}),
     Route("/api/v1/devices", DeviceList, {"GET": READ}),
     Route("/api/v1/models/<model_id>", ModelItem, {"GET": GUEST_READS, "DELETE": EDITOR_WRITES}),
     Route("/api/v1/models/<model_id>/card", ModelCard, {"GET": GUEST_READS}),

@@ -10,8 +10,9 @@ from typing import Any
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from storage.database import Database, Document, every, newest_first, shielded
+from storage.database import Database, Document, every, shielded
 from storage.files import Files, HeldFile, StoredFile
+from storage.order import Place, ordered
 from utils import NotFound, utc_now
 
 
@@ -106,13 +107,13 @@ class Models:
             raise NotFound(f"the project has no model version {version}")
         return _model(row)
 
-    def list_of(self, project_id: ObjectId, limit: int, before: tuple[datetime, ObjectId] | None = None) -> list[Model]:
+    def list_of(self, project_id: ObjectId, limit: int, after: Place | None = None) -> list[Model]:
         """A page of a project's models, newest first.
 
         Args:
-            before: `created_at` and id of the model after which to go on.
+            after: the place behind which to go on.
         """
-        return [_model(row) for row in newest_first(self._models, {"project_id": project_id}, limit, before)]
+        return [_model(row) for row in ordered(self._models, {"project_id": project_id}, limit, after=after)]
 
     def delete(self, model_id: ObjectId) -> None:
         """Delete a model, then its files."""

@@ -77,7 +77,8 @@ class Project:
         return dict(zip(self.class_ids, self.classes, strict=True)).get(class_id) or self.retired[class_id]
 
 
-def _project(row: Document) -> Project:
+def project_of(row: Document) -> Project:
+    """The project that a document describes."""
     return Project(
         id=row["_id"],
         owner_id=row["owner_id"],
@@ -135,9 +136,9 @@ class Projects:
             self._projects.insert_one(row)
         except DuplicateKeyError:
             if request_key and (made := self._projects.find_one({"name": name, "request_key": request_key})):
-                return _project(made)
+                return project_of(made)
             raise Conflict(f"the project name '{name}' is taken: choose another") from None
-        return _project(row)
+        return project_of(row)
 
     def named(self, name: str, user: User, role: Role = Role.OWNER, private: bool = False) -> Project:
         """The project of this name, if the user has the role in it.
@@ -168,12 +169,12 @@ class Projects:
         row = self._projects.find_one({"name": name, "is_published": True}, WITHOUT_HISTORY)
         if row is None:
             raise NotFound(f"there is no published project '{name}'")
-        return _project(row)
+        return project_of(row)
 
     def get(self, project_id: ObjectId) -> Project | None:
         """The project of this id, or None."""
         row = self._projects.find_one({"_id": project_id}, WITHOUT_HISTORY)
-        return _project(row) if row else None
+        return project_of(row) if row else None
 
     def refresh(self, project: Project) -> Project:
         """The project as it is now.
@@ -191,7 +192,7 @@ class Projects:
         query: Document = {"owner_id": owner.id}
         if published_only:
             query["is_published"] = True
-        return [_project(row) for row in self._projects.find(query, WITHOUT_HISTORY).sort("_id", 1)]
+        return [project_of(row) for row in self._projects.find(query, WITHOUT_HISTORY).sort("_id", 1)]
 
     def set_classes(self, project: Project, names: tuple[str, ...]) -> Project:
         """Replace the class list; classes are told apart by name.
@@ -210,7 +211,7 @@ class Projects:
                 return_document=ReturnDocument.AFTER,
             )
             if row:
-                return _project(row)
+                return project_of(row)
             project = self.refresh(project)  # somebody else changed the list: decide again on what is there now
 
     def publish(self, project: Project, published: bool) -> None:
@@ -285,7 +286,7 @@ class Projects:
         query: Document = {"model_id": {"$ne": None}}
         if published_only:
             query["is_published"] = True
-        return map(_project, every(self._projects, query))
+        return map(project_of, every(self._projects, query))
 
 
 def _allowed(row: Document | None, asked: str, user: User, needed: Role, private: bool) -> Project:
@@ -294,7 +295,7 @@ def _allowed(row: Document | None, asked: str, user: User, needed: Role, private
     Whoever is not a member learns only what anybody may know of a published project: 404 when `private`, so that a
     project's existence shows to nobody else, and 403 otherwise. A member whose role is too low is told so.
     """
-    project = _project(row) if row else None
+    project = project_of(row) if row else None
     role = project.role_of(user.id) if project else None
     if project and role and role.covers(needed):
         return project

@@ -7,6 +7,7 @@ from pymongo import timeout
 from pymongo.errors import PyMongoError
 
 from settings import Settings
+from storage.catalogue import Catalogue
 from storage.changes import Changes
 from storage.database import Database, Document, connect, shielded
 from storage.deliveries import Deliveries
@@ -73,6 +74,7 @@ class Store:
         self.mail_lanes = Lanes(self.database["mailboxes"])
         self.deliveries = Deliveries(self.database)
         self.usage = Usage(self.database)
+        self.catalogue = Catalogue(self.database)
         self.serving = Serving(self.database, self.projects, self.jobs, self.models, self.usage)
         self.changes = Changes(settings.data_dir.absolute() / "run" / "changes")
 
@@ -82,7 +84,7 @@ class Store:
             self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_records,
             self.job_events, self.models, self.inferences, self.workers, self.idempotency, self.outbox, self.webhooks,
             self.webhook_lanes, self.mail_lanes, self.deliveries, self.usage, self.image_files, self.artifacts,
-            self.kept_files, self.versions,
+            self.kept_files, self.versions, self.catalogue,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.

@@ -13,8 +13,9 @@ from typing import Any
 from bson import ObjectId
 from pymongo import ReturnDocument
 
-from storage.database import Database, Document, every, newest_first, shielded
+from storage.database import Database, Document, every, shielded
 from storage.files import Files, HeldFile, StoredFile
+from storage.order import Place, ordered
 from utils import NotFound, utc_now
 
 
@@ -90,7 +91,7 @@ class Versions:
             **fields,
         }
         self._versions.insert_one(row)
-        return _version(row)
+        return self.get(project_id, row["version"])  # the database keeps milliseconds
 
     def _next_number(self, project_id: ObjectId) -> int:
         """Counted in the project, so that a number that jobs and cards name never comes to mean other data."""
@@ -113,15 +114,13 @@ class Versions:
             raise NotFound(f"there is no version {number} of this dataset")
         return _version(row)
 
-    def list_of(
-        self, project_id: ObjectId, limit: int, before: tuple[datetime, ObjectId] | None = None
-    ) -> list[Version]:
+    def list_of(self, project_id: ObjectId, limit: int, after: Place | None = None) -> list[Version]:
         """A page of a project's versions, newest first.
 
         Args:
-            before: `created_at` and id of the version after which to go on.
+            after: the place behind which to go on.
         """
-        return [_version(row) for row in newest_first(self._versions, {"project_id": project_id}, limit, before)]
+        return [_version(row) for row in ordered(self._versions, {"project_id": project_id}, limit, after=after)]
 
     def of_digest(self, project_id: ObjectId, digests: list[str]) -> dict[str, int]:
         """The newest version of each of these data that was frozen."""

@@ -12,6 +12,7 @@ from api.v1.located import JobResource, ProjectResource
 from api.v1.representation import job_in_list, job_url, whole_job
 from api.v1.schemas import JobsQuery, NewJob, NewProjectJob, ProjectJobsQuery
 from storage.job import Job, JobState
+from storage.order import Place
 from storage.projects import Project
 from storage.roles import Role
 from training.difference import difference_of
@@ -32,7 +33,7 @@ class StartsJobs(PlatformResource):
             jobs,
             query.limit,
             show=lambda job: job_in_list(job, names[job.project_id]),
-            key=lambda job: (job.created_at, job.id),
+            place=lambda job: Place(job.created_at, job.id),
         )
 
     def started(self, project: Project, wish: NewProjectJob) -> tuple[dict[str, Any], dict[str, str]]:

@@ -16,6 +16,7 @@ from api.v1.model_answers import ModelInList, ModelShown
 from api.v1.representation import card_url, job_url, model_files, model_in_list, precision_of, whole_job
 from api.v1.schemas import NewQuantization, PageQuery
 from storage.models import Model
+from storage.order import Place
 from training.quantization.submission import quantize
 from utils import NotFound
 
@@ -47,7 +48,7 @@ class ProjectModels(ProjectResource):
             models,
             query.limit,
             show=lambda model: model_in_list(model, self.project),
-            key=lambda model: (model.created_at, model.id),
+            place=lambda model: Place(model.created_at, model.id),
         )
 
 

@@ -13,6 +13,7 @@ from api.v1.version_schemas import NewVersion, VersionChange, VersionsCompared, 
 from datasets.comparison import compare
 from datasets.frozen import FrozenDataset
 from datasets.versions import current, freeze, thawed
+from storage.order import Place
 from storage.versions import Version
 from utils import Conflict, NotFound
 
@@ -46,8 +47,8 @@ class VersionList(ProjectVersions):
     def get(self, query: PageQuery) -> dict[str, Any]:
         """List them, newest first."""
         versions = self.services.store.versions.list_of(self.project.id, query.limit + 1, position(query.cursor))
-        shown = page(versions, query.limit, show=lambda one: {"of": one}, key=lambda one: (one.created_at, one.id))
-        return {**shown, "items": self.shown(*(item["of"] for item in shown["items"]))}
+        shown = page(versions, query.limit, show=lambda one: one, place=lambda one: Place(one.created_at, one.id))
+        return {**shown, "items": self.shown(*shown["items"])}
 
     @operation(takes=NewVersion, gives=VersionShown, status=201, errors=(409,), headers={"Location": "the version"})
     def post(self, new: NewVersion) -> tuple[dict[str, Any], dict[str, str]]:
