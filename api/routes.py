@@ -30,6 +30,7 @@ from api.classic.trainings import Trainings
 from api.classic.users import Users
 from api.health import Health, Readiness
 from api.metrics import Metrics
+from api.openapi.resources import DocsAsset, DocsPage, OpenApiDocument
 from api.platform import Platform
 from api.resource import PlatformResource
 from api.v1.catalogue import Catalogue, CatalogueItem, CatalogueThumbnail
@@ -121,6 +122,9 @@ ROUTES = (
     Route(f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry", DeliveryRetry, {"POST": EDITOR_WRITES}),
     Route("/api/v1/me", Me, {"GET": READ, "PATCH": ACCOUNT}),
     Route("/api/v1/me/email/confirm", EmailConfirmation, {"POST": ACCOUNT}),
+    Route("/api/openapi.json", OpenApiDocument, {"GET": PUBLIC}),
+    Route("/api/docs", DocsPage, {"GET": PUBLIC}),
+    Route("/api/docs/<name>", DocsAsset, {"GET": PUBLIC}),
     Route("/health", Health, {"GET": PUBLIC}),
     Route("/ready", Readiness, {"GET": PUBLIC}),
     Route("/metrics", Metrics, {"GET": PUBLIC}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -85,6 +85,8 @@ class UsageQuery(Request):
 
 class Prediction(Request):
     """Images, when they come as base64, and what is wanted of the predictions."""
+
+    LONG_TEXTS: ClassVar[bool] = True
 
     image: ImageBytes | None = None
     images: list[ImageBytes] | None = None

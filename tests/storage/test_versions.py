@@ -96,7 +96,7 @@ def test_an_image_deleted_while_it_is_frozen_is_in_no_version_or_whole(
     def meanwhile(self: KeptFiles, *arguments: object) -> None:
         if len(store.images.ids(project.id)) == 2:
             store.images.delete(project.id, "a")
-        keep(self, *arguments)  # type: ignore[arg-type]
+        keep(self, *arguments)
 
     monkeypatch.setattr(KeptFiles, "keep", meanwhile)
     version = freeze(store, project, user)
@@ -111,7 +111,7 @@ def test_images_that_keep_changing_are_refused_and_nothing_is_left(
     keep, turns = KeptFiles.keep, iter(range(100))
 
     def meanwhile(self: KeptFiles, *arguments: object) -> None:
-        keep(self, *arguments)  # type: ignore[arg-type]
+        keep(self, *arguments)
         place(store, project, "a", f"content {next(turns)}")
 
     monkeypatch.setattr(KeptFiles, "keep", meanwhile)

@@ -66,7 +66,8 @@ def test_a_list_goes_on_in_every_order(caller: Caller, publish: Callable[..., Mo
     for name, calls in (("a", 3), ("b", 9), ("c", 3)):
         publish(caller, name, calls=calls)
     for sort, expected in (("-calls", "bca"), ("name", "abc"), ("-published_at", "cba")):
-        seen, cursor = [], None
+        seen: list[str] = []
+        cursor = None
         while len(seen) < 5:
             page = ask(caller, "GET", CATALOGUE, sort=sort, limit=1, **({"cursor": cursor} if cursor else {})).json
             seen += [item["project"] for item in page["items"]]
