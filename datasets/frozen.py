@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,15 @@ class FrozenDataset:
         """What a training sees of it."""
         return snapshot_of(self.project, list(self.images))
 
+    def counts(self) -> dict[str, Any]:
+        """How much is in it: `images`, those `labelled`, `classes` by name, and `splits`, images in each fixed part."""
+        return {
+            "images": len(self.images),
+            "labelled": sum(bool(image.annotations) for image in self.images),
+            "classes": list(self.project.classes),
+            "splits": dict(Counter(image.split for image in self.images if image.split)),
+        }
+
     def to_bytes(self) -> bytes:
         """Compressed JSON; equal data give equal bytes."""
         project = self.project
@@ -61,7 +71,8 @@ class FrozenDataset:
         try:
             document = unpacked(content, _FORMAT)
             images = tuple(image_of(row, project.id) for row in document["images"])
-            return cls(_with_classes(project, document), images)
+            project = dataclasses.replace(project, type=document["project_type"])
+            return cls(with_classes(project, document), images)
         except (OSError, EOFError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
 
@@ -106,10 +117,10 @@ def annotation_of(row: dict[str, Any]) -> StoredAnnotation:
     return StoredAnnotation(row["class_id"], box, row.get("by_name", False), row.get("numbers", ""))
 
 
-def _with_classes(project: Project, document: dict[str, Any]) -> Project:
+def with_classes(project: Project, document: dict[str, Any]) -> Project:
+    """The project with the `classes` and the `retired` ones of a document."""
     return dataclasses.replace(
         project,
-        type=document["project_type"],
         classes=tuple(item["name"] for item in document["classes"]),
         class_ids=tuple(item["id"] for item in document["classes"]),
         retired={item["id"]: item["name"] for item in document["retired"]},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,10 +62,7 @@ def _record(store: Store, version_id: ObjectId, frozen: FrozenDataset, words: di
         "description": words["description"],
         "created_by": words["by"],
         "digest": frozen.snapshot().digest(),
-        "images": len(frozen.images),
-        "labelled": sum(bool(image.annotations) for image in frozen.images),
-        "classes": list(frozen.project.classes),
-        "splits": dict(Counter(image.split for image in frozen.images if image.split)),
+        **frozen.counts(),
     }
     return store.versions.create(frozen.project.id, version_id, file, fields)
 

@@ -156,6 +156,11 @@ class Jobs:
             query["state"] = state.value
         return [job_of(row) for row in ordered(self._jobs, query, limit, after=after, projection=WITHOUT_BULK)]
 
+    def every_of(self, project_id: ObjectId) -> list[Job]:
+        """All jobs of a project, oldest first, without logs."""
+        rows = self._jobs.find({"project_id": project_id}, {"log": 0})
+        return [job_of(row) for row in rows.sort([("created_at", 1), ("_id", 1)])]
+
     def latest(self, project_ids: list[ObjectId]) -> dict[ObjectId, Job]:
         """The newest job of each project that has one, without logs and history."""
         rows = self._jobs.aggregate(

@@ -128,6 +128,15 @@ LEFTOVERS: tuple[Leftover, ...] = (
         "account {}: it is deleted, and projects, tokens, addresses or results of it are left",
     ),
     Leftover(
+        "half_projects",
+        "Every project that is made of a capsule is whole, or was added to within an hour.",
+        lambda store, before: store.restoring.begun(before),
+        # One that is mentioned was added to long ago; nobody goes on with it.
+        lambda store, ids: store.projects.existing(ids),
+        _delete_each(Store.delete_project),
+        "project {}: it was to be made of a capsule, and is not whole",
+    ),
+    Leftover(
         "contents",
         "Every image, version, job, model, webhook and result belongs to a project that exists.",
         _projects_with_contents,

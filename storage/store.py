@@ -28,6 +28,7 @@ from storage.models import Models
 from storage.outbox import Outbox
 from storage.passwords import Passwords
 from storage.projects import Projects
+from storage.restoring import Restoring
 from storage.serving import Serving
 from storage.throttles import Throttles
 from storage.tokens import Tokens
@@ -75,6 +76,7 @@ class Store:
         self.deliveries = Deliveries(self.database)
         self.usage = Usage(self.database)
         self.catalogue = Catalogue(self.database)
+        self.restoring = Restoring(self.database)
         self.serving = Serving(self.database, self.projects, self.jobs, self.models, self.usage)
         self.changes = Changes(settings.data_dir.absolute() / "run" / "changes")
 
