@@ -30,6 +30,7 @@ from api.classic.trainings import Trainings
 from api.classic.users import Users
 from api.health import Health, Readiness
 from api.metrics import Metrics
+from api.openapi.document import described
 from api.openapi.resources import DocsAsset, DocsPage, OpenApiDocument
 from api.platform import Platform
 from api.resource import PlatformResource
@@ -136,8 +137,9 @@ def add_routes(api: Api, platform: Platform) -> None:
 
     Raises:
         TypeError: a route does not say who may call one of its methods, or names one that it does not have, or
-            declares no role for what is a project's.
+            declares no role for what is a project's, or not what a method takes and gives.
     """
+    list(described(ROUTES))
     for route in ROUTES:
         declared, methods = set(route.access), set(route.resource.methods or ())
         if declared != methods:

@@ -15,8 +15,8 @@ from datasets.snapshot import Snapshot
 from storage.images import StoredAnnotation, StoredImage
 from storage.projects import Project
 
-_FORMAT = 2  # 1 is what `datasets.record` keeps of one training
-_OF_IMAGE = ("name", "sha256", "size", "format", "width", "height", "split", "perceptual_hash")
+_FORMAT = "version 1"  # what `datasets.record` keeps of one training has plain numbers
+_OF_IMAGE = ("name", "sha256", "size", "format", "width", "height", "split")
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class FrozenDataset:
             {
                 "format": _FORMAT,
                 "project_type": project.type,
+                "group_pattern": project.group_pattern,
                 "classes": [{"id": class_id, "name": name} for class_id, name in classes],
                 "retired": [{"id": class_id, "name": name} for class_id, name in project.retired.items()],
                 "images": [image_row(image) for image in self.images],
@@ -69,10 +70,9 @@ class FrozenDataset:
             ValueError: it is of another format, or damaged.
         """
         try:
-            document = unpacked(content, _FORMAT)
+            document = unpacked(content, (_FORMAT,))
             images = tuple(image_of(row, project.id) for row in document["images"])
-            project = dataclasses.replace(project, type=document["project_type"])
-            return cls(with_classes(project, document), images)
+            return cls(with_classes(dataclasses.replace(project, type=document["project_type"]), document), images)
         except (OSError, EOFError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
 
@@ -118,9 +118,10 @@ def annotation_of(row: dict[str, Any]) -> StoredAnnotation:
 
 
 def with_classes(project: Project, document: dict[str, Any]) -> Project:
-    """The project with the `classes` and the `retired` ones of a document."""
+    """The project with the `classes`, the `retired` ones and the `group_pattern` of a document."""
     return dataclasses.replace(
         project,
+        group_pattern=document["group_pattern"],
         classes=tuple(item["name"] for item in document["classes"]),
         class_ids=tuple(item["id"] for item in document["classes"]),
         retired={item["id"]: item["name"] for item in document["retired"]},

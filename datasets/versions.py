@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from bson import ObjectId
 
 from datasets.capture import read
 from datasets.frozen import FrozenDataset
+from datasets.snapshot import Snapshot
 from storage.files import StoredFile
 from storage.images import StoredImage
 from storage.projects import Project
@@ -85,6 +87,23 @@ def thawed(store: Store, project: Project, version: Version) -> FrozenDataset:
         return FrozenDataset.from_bytes(content, project)
     except (NotFound, ValueError) as error:
         raise Conflict(f"version {version.version} of the dataset cannot be read ({error})") from None
+
+
+def snapshot_of_version(store: Store, project: Project, number: int) -> Snapshot:
+    """What a training on a version sees, with what is known of the looks of its pictures.
+
+    Raises:
+        NotFound: there is no such version.
+        Conflict: its file is lost or damaged.
+    """
+    frozen = thawed(store, project, store.versions.get(project.id, number))
+    looks = {image.sha256: image for image in store.images.list_all(project.id) if image.thumbnail is not None}
+
+    def looked_at(image: StoredImage) -> StoredImage:
+        same = looks.get(image.sha256, image)
+        return dataclasses.replace(image, perceptual_hash=same.perceptual_hash, thumbnail=same.thumbnail)
+
+    return dataclasses.replace(frozen, images=tuple(map(looked_at, frozen.images))).snapshot()
 
 
 def images_of(store: Store, project: Project, number: int) -> Iterator[StoredImage]:

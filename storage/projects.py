@@ -36,6 +36,8 @@ class Project:
         retired: ids and names of classes that left the list. A name that comes back gets its id back, and with it
             its annotations.
         members: roles of other users, by user id.
+        group_pattern: a regular expression on names of images; what it finds in them names groups that the split keeps
+            together (`datasets.grouping`). Empty for none.
     """
 
     id: ObjectId
@@ -51,6 +53,7 @@ class Project:
     is_published: bool = False
     members: dict[ObjectId, Role] = field(default_factory=dict)
     publication: Publication = NO_PUBLICATION
+    group_pattern: str = ""
 
     def role_of(self, user_id: ObjectId) -> Role | None:
         """What a user is to the project; None when it is none of their business."""
@@ -93,6 +96,7 @@ def project_of(row: Document) -> Project:
         is_published=row["is_published"],
         members={member["user_id"]: Role(member["role"]) for member in row.get("members", ())},
         publication=publication_of(row.get("publication")),
+        group_pattern=row.get("group_pattern", ""),
     )
 
 

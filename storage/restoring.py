@@ -17,8 +17,6 @@ from storage.projects import Project, project_of
 from storage.users import User
 from utils import Conflict, utc_now
 
-SETTINGS = ("group_pattern",)
-
 
 @shielded
 class Restoring:
@@ -29,12 +27,11 @@ class Restoring:
         self._rows = {name: database[name] for name in ("images", "dataset_versions", "jobs", "models")}
 
     def words_of(self, project_id: ObjectId) -> Document:
-        """What a project says of itself: `description`, `created_at`, `settings` and `versions_made`."""
+        """What a project says of itself: `description`, `created_at` and `versions_made`."""
         row = self._projects.find_one({"_id": project_id}) or {}
         return {
             "description": row.get("description") or "",
             "created_at": row.get("created_at"),
-            "settings": {name: row[name] for name in SETTINGS if row.get(name)},
             "versions_made": row.get("dataset_versions", 0),
         }
 

@@ -8,13 +8,14 @@ from celery import Celery
 
 from datasets.capture import capture
 from datasets.snapshot import Snapshot
-from datasets.versions import thawed
+from datasets.versions import snapshot_of_version
 from storage.device import DeviceChoice
 from storage.job import Job
 from storage.projects import Project
 from storage.store import Store
 from training.parameters import parse
 from training.queue import wake
+from training.readiness import missing
 from training.registry import TRAINERS
 from utils import InvalidInput
 
@@ -46,11 +47,10 @@ def submit(
     if made := made_before(store, queue, request_key):
         return made
     params = parse(TRAINERS[project.type].Params, given)
-    missing = TRAINERS[project.type].check(_data(store, project, dataset_version))
-    if missing:
+    if lacks := [lack.message for lack in missing(_data(store, project, dataset_version))]:
         raise InvalidInput(
-            "the project is not ready to train: " + "; ".join(missing),
-            [{"field": "project_name", "message": sentence} for sentence in missing],
+            "the project is not ready to train: " + "; ".join(lacks),
+            [{"field": "project_name", "message": sentence} for sentence in lacks],
         )
     job = store.jobs.create(
         project,
@@ -68,7 +68,7 @@ def submit(
 def _data(store: Store, project: Project, version: int | None) -> Snapshot:
     if version is None:
         return capture(store, project)
-    return thawed(store, project, store.versions.get(project.id, version)).snapshot()
+    return snapshot_of_version(store, project, version)
 
 
 def made_before(store: Store, queue: Celery, request_key: str | None) -> Job | None:

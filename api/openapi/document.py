@@ -52,6 +52,12 @@ class Described(NamedTuple):
         return f"{self.route.resource.__name__}_{self.method.lower()}"
 
     @property
+    def tag(self) -> str:
+        """The noun that the path is about, such as `images`."""
+        parts = [part for part in self.route.path.removeprefix(PREFIX).split("/") if part and not part.startswith("<")]
+        return parts[1] if len(parts) > 1 and parts[0] == "projects" else parts[0]
+
+    @property
     def reads(self) -> bool:
         """Whether it changes nothing, as its method says."""
         return self.method == "GET"
@@ -85,7 +91,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "DIYML", "version": VERSION, "description": _ABOUT},
         "servers": [{"url": "/"}],
-        "tags": [{"name": name} for name in dict.fromkeys(_tag(item.route.path) for item in all_described)],
+        "tags": [{"name": name} for name in dict.fromkeys(item.tag for item in all_described)],
         "paths": paths,
         "components": {
             "securitySchemes": {_BEARER: {"type": "http", "scheme": "bearer"}},
@@ -101,7 +107,7 @@ def _operation(item: Described, schemas: Schemas) -> dict[str, Any]:
     parameters = [_path_parameter(name) for name in item.path_parameters] + _headers(item)
     shown: dict[str, Any] = {
         "operationId": item.id,
-        "tags": [_tag(item.route.path)],
+        "tags": [item.tag],
         "summary": title.rstrip("."),
         "description": "\n\n".join(part for part in (rest.split("Raises:")[0].strip(), _who(item.access)) if part),
         "security": [] if item.access.is_public else [{_BEARER: [item.access.scope.value]}],  # type: ignore[union-attr]
@@ -121,12 +127,6 @@ def _who(access: Access) -> str:
         return "Needs no token."
     role = f", from somebody who is at least {access.role.value} in the project" if access.role else ""
     return f"Needs a token for `{access.scope.value}`{role}."
-
-
-def _tag(path: str) -> str:
-    """The noun that a path is about: the last collection that it names, such as `images`."""
-    parts = [part for part in path.removeprefix(PREFIX).split("/") if part and not part.startswith("<")]
-    return parts[1] if len(parts) > 1 and parts[0] == "projects" else parts[0]
 
 
 def _path_parameter(name: str) -> dict[str, Any]:

@@ -13,9 +13,6 @@ from api.operation import Content, Operation
 _REFERENCE = "#/components/schemas/{model}"
 _TOKEN = "api_token"  # noqa: S105  # the name of a field
 _ONLY_TOKEN = {_TOKEN}
-_BOUNDS = {
-    "ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum", "multiple_of": "multipleOf",
-}  # fmt: skip
 
 
 class Schemas:
@@ -86,18 +83,8 @@ def _is_model(gives: Any) -> bool:
 
 def _without_token(schema: dict[str, Any]) -> dict[str, Any]:
     """The token may come among the parameters, but nobody who reads this should send it there."""
-    schema = _standard(schema)
     properties = {name: field for name, field in schema.get("properties", {}).items() if name != _TOKEN}
     return {**schema, "properties": properties} if "properties" in schema else schema
-
-
-def _standard(schema: Any) -> Any:
-    """Bounds in the words of JSON Schema, where pydantic leaves its own because a validator of ours comes first."""
-    if isinstance(schema, list):
-        return [_standard(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {_BOUNDS.get(name, name): _standard(value) for name, value in schema.items()}
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from datasets.grouping import check_pattern
 from datasets.registry import LABEL_FORMATS
 from inference.protocol import ModelCard
 from training.capsule.documents import (
@@ -163,6 +164,8 @@ def _check_fit(contents: Contents) -> None:
 
 
 def _check_dataset(classes: Classes, images: list[ImageRow], contents: Contents) -> None:
+    if classes.group_pattern:
+        check_pattern(classes.group_pattern)
     rows = [*classes.classes, *classes.retired]
     ids = _unique("class id", (row.id for row in rows))
     _unique("class name", (row.name for row in classes.classes))

@@ -52,8 +52,9 @@ class ClassRow(Part):
 
 
 class Classes(Part):
-    """Current classes in their order, and those that left the list."""
+    """Current classes in their order, those that left the list, and what tells which images belong together."""
 
+    group_pattern: Short
     classes: Annotated[list[ClassRow], Field(max_length=1000)]
     retired: Annotated[list[ClassRow], Field(max_length=10_000)]
 
@@ -79,7 +80,6 @@ class ImageRow(Part):
     split: Literal["", "train", "val", "test"]
     tags: Annotated[list[Short], Field(max_length=1000)]
     labels: Annotated[list[LabelRow], Field(max_length=10_000)]
-    perceptual_hash: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
 
 
 class DatasetDocument(Classes):
@@ -125,7 +125,6 @@ class ProjectDocument(Part):
     type: Short
     description: Words
     created_at: datetime
-    settings: dict[str, Any]
     publication: PublicationRow
     model: Number | None
     served: Annotated[list[ServedRow], Field(max_length=1000)]

@@ -16,7 +16,6 @@ from storage.images import StoredAnnotation, StoredImage
 from storage.job_events import Event
 from storage.job_runs import LOG_TAIL_LINES
 from storage.projects import Project
-from storage.restoring import SETTINGS
 from storage.store import Store
 from storage.users import User
 from training.capsule.checking import Contents, Source, check_name, checked_contents
@@ -64,6 +63,7 @@ class _Reader:
             "dataset_versions": document.versions_made,
             "classes": [row.model_dump() for row in contents.dataset.classes],
             "retired": [row.model_dump() for row in contents.dataset.retired],
+            "group_pattern": contents.dataset.group_pattern,
         }
         self.project = store.restoring.begin(owner, name, document.type, fields)
         self._files: dict[str, StoredFile] = {}
@@ -129,8 +129,7 @@ class _Reader:
         return {
             "_id": image_id,
             "file_id": file.id,
-            **row.model_dump(exclude={"labels", "perceptual_hash"}),
-            **({} if row.perceptual_hash is None else {"perceptual_hash": row.perceptual_hash}),
+            **row.model_dump(exclude={"labels"}),
             "annotations": [label.model_dump() for label in row.labels],
             "revision": 1,
             "created_at": now,
@@ -139,7 +138,7 @@ class _Reader:
 
     def _version(self, version: VersionDocument) -> None:
         store, version_id = self._store, ObjectId()
-        project = with_classes(self.project, version.model_dump(include={"classes", "retired"}))
+        project = with_classes(self.project, version.model_dump(include={"classes", "retired", "group_pattern"}))
         frozen = FrozenDataset(project, tuple(map(self._stored_image, version.images)))
         if frozen.snapshot().digest() != version.digest:
             raise InvalidInput(f"version {version.version} of the dataset in the capsule does not have its digest")
@@ -151,7 +150,7 @@ class _Reader:
 
     def _stored_image(self, row: ImageRow) -> StoredImage:
         file = self._files[row.sha256]
-        fields = ("name", "sha256", "size", "format", "width", "height", "split", "perceptual_hash")
+        fields = ("name", "sha256", "size", "format", "width", "height", "split")
         return StoredImage(
             id=self._image_ids.get(row.name) or ObjectId(),
             project_id=self.project.id,
@@ -231,7 +230,6 @@ class _Reader:
             for row in document.served
         ]
         return {
-            **{name: value for name, value in document.settings.items() if name in SETTINGS},
             "served": served,
             "model_id": self._model_ids[model] if model else None,
             "model_version": model or 0,

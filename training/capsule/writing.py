@@ -165,12 +165,13 @@ def _classes(frozen: FrozenDataset) -> dict[str, Any]:
     classes = zip(project.class_ids, project.classes, strict=True)
     return {
         "classes": [{"id": class_id, "name": name} for class_id, name in classes],
+        "group_pattern": project.group_pattern,
         "retired": [{"id": class_id, "name": name} for class_id, name in sorted(project.retired.items())],
     }
 
 
 def _images(frozen: FrozenDataset) -> list[ImageRow]:
-    names = ("name", "sha256", "size", "format", "width", "height", "split", "perceptual_hash")
+    names = ("name", "sha256", "size", "format", "width", "height", "split")
     return [
         ImageRow(
             **{name: getattr(image, name) for name in names},
