@@ -50,15 +50,15 @@ class Serving:
             )
         return changed
 
-    def rollback(self, project: Project, by: str) -> Project:
-        """Let the version answer that did before the present one; doing it twice leads back.
+    def before(self, project: Project) -> Model:
+        """The version that answered before the present one; whoever lets it answer twice comes back.
 
         Raises:
-            Conflict: there is none, or as `promote`.
+            Conflict: there is none.
         """
         for served in reversed(self.history(project)):
             if served.model_id != project.model_id and self._jobs.succeeded_models([served.model_id]):
-                return self.promote(project, self._models.get(served.model_id), by)
+                return self._models.get(served.model_id)
         raise Conflict(f"no other version has answered for '{project.name}' that is still there")
 
     def publish(self, project: Project, fields: dict[str, Any], pin: Model | None, by: str) -> Project:
@@ -86,17 +86,22 @@ class Serving:
         return self._switch(project, pin, stages)
 
     def _switch(self, project: Project, model: Model, stages: list[Document], query: Document | None = None) -> Project:
-        self._check_counts(model)
+        self.check_counts(model)
         self._rows.update_one({"_id": project.id, **(query or {})}, stages)
         try:
-            self._check_counts(model)
+            self.check_counts(model)
         except Conflict:  # it is being deleted
             back = answers_now(project.model_id, project.model_version)
             self._rows.update_one({"_id": project.id, "model_id": model.id}, [back, {"$unset": "publication.version"}])
             raise
         return self._projects.refresh(project)
 
-    def _check_counts(self, model: Model) -> None:
+    def check_counts(self, model: Model) -> None:
+        """See that a model is the result of a job that has succeeded.
+
+        Raises:
+            Conflict: it is not yet, or not any more.
+        """
         if not self._jobs.succeeded_models([model.id]):
             raise Conflict(f"the job of model '{model.id}' has not ended yet, or the model is being deleted")
 
@@ -107,7 +112,7 @@ class Serving:
             Conflict: it answers for its project, or its job has not ended yet.
         """
         self._check_answers_not(model, lambda: None)
-        self._check_counts(model)
+        self.check_counts(model)
         self._jobs.forget_model(model.id)
         self._check_answers_not(model, lambda: self._jobs.remember_model(model.job_id, model.id))
         self._models.delete(model.id)

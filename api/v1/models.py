@@ -17,6 +17,7 @@ from api.v1.representation import card_url, job_url, model_files, model_in_list,
 from api.v1.schemas import NewQuantization, PageQuery
 from storage.models import Model
 from storage.order import Place
+from training.promotion import promote
 from training.quantization.submission import quantize
 from utils import NotFound
 
@@ -96,7 +97,7 @@ class ModelServe(ShowsModel):
     @operation(gives=ModelShown, errors=(409,))
     def post(self) -> dict[str, Any]:
         """Let this one answer from now on, until a training succeeds; for editors."""
-        self.services.store.serving.promote(self.project, self.model, self.user.username)
+        promote(self.services.store, self.services.engine, self.project, self.model, self.user.username)
         return self.shown(self.model)
 
 

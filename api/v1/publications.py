@@ -11,6 +11,7 @@ from api.v1.located import ProjectResource
 from api.v1.publication_schemas import NewPublication, PublicationShown
 from storage.projects import Project
 from storage.store import Store
+from training.promotion import publish
 
 
 class ProjectPublication(ProjectResource):
@@ -32,7 +33,8 @@ class ProjectPublication(ProjectResource):
             "licence": wish.licence,
             "example_id": image.id if image else None,
         }
-        return publication_shown(store, store.serving.publish(project, fields, pin, self.user.username))
+        publish(store, self.services.engine, project, fields, pin, self.user.username)
+        return publication_shown(store, store.projects.refresh(project))
 
     @operation(status=204)
     def delete(self) -> None:

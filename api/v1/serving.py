@@ -9,12 +9,19 @@ from api.v1.located import ProjectResource
 from api.v1.model_answers import ModelsCompared
 from api.v1.representation import model_in_list
 from api.v1.serving_schemas import ModelsQuery, Promotion, ServingShown
+from storage.models import Model
 from storage.projects import Project
 from training.model_comparison import compare_models
+from training.promotion import promote
 
 
 class ProjectServing(ProjectResource):
     """The base of what changes which version answers."""
+
+    def promoted(self, model: Model) -> dict[str, Any]:
+        """What answers, once this version does."""
+        promote(self.services.store, self.services.engine, self.project, model, self.user.username)
+        return self.serving(self.services.store.projects.refresh(self.project))
 
     def serving(self, project: Project) -> dict[str, Any]:
         """What answers now, and what did."""
@@ -41,9 +48,8 @@ class ModelPromotion(ProjectServing):
     @operation(takes=Promotion, gives=ServingShown, errors=(409,))
     def post(self, wish: Promotion) -> dict[str, Any]:
         """Let a version answer from now on; under the same URL, and no request fails meanwhile."""
-        store = self.services.store
-        model = store.models.of_version(self.project.id, wish.version)
-        return self.serving(store.serving.promote(self.project, model, self.user.username))
+        model = self.services.store.models.of_version(self.project.id, wish.version)
+        return self.promoted(model)
 
 
 class ModelRollback(ProjectServing):
@@ -52,7 +58,7 @@ class ModelRollback(ProjectServing):
     @operation(gives=ServingShown, errors=(409,))
     def post(self) -> dict[str, Any]:
         """Let the version answer that did before; once more leads back."""
-        return self.serving(self.services.store.serving.rollback(self.project, self.user.username))
+        return self.promoted(self.services.store.serving.before(self.project))
 
 
 class ModelComparison(ProjectResource):

@@ -32,6 +32,7 @@ from utils import InvalidInput
 _MOST_DOCUMENT_BYTES = 256 * 1024 * 1024
 _MOST_NAME_CHARACTERS = 100
 T = TypeVar("T", bound=BaseModel)
+K = TypeVar("K", int, str)
 
 
 class Source(Protocol):
@@ -67,9 +68,14 @@ class Contents:
     models: list[ModelDocument] = field(default_factory=list)
 
     @property
+    def parts(self) -> list[DatasetDocument | VersionDocument]:
+        """What the project holds now, and each version."""
+        return [self.dataset, *self.versions]
+
+    @property
     def images(self) -> dict[str, ImageRow]:
         """One row of each content, by its SHA-256."""
-        return {row.sha256: row for part in (self.dataset, *self.versions) for row in part.images}
+        return {row.sha256: row for part in self.parts for row in part.images}
 
     def read(self, path: str) -> bytes:
         """An entry, of the size and the hash that the manifest names.
@@ -139,7 +145,7 @@ def _check_fit(contents: Contents) -> None:
     project = contents.project
     if project.type not in LABEL_FORMATS:
         raise _refused(f"its project type '{project.type[:50]}' is not known here")
-    for part in (contents.dataset, *contents.versions):
+    for part in contents.parts:
         _check_dataset(part, part.images, contents)
     _check_described_once(contents)
     models = _unique("model version", (model.version for model in contents.models))
@@ -185,7 +191,7 @@ def _check_dataset(classes: Classes, images: list[ImageRow], contents: Contents)
 
 def _check_described_once(contents: Contents) -> None:
     known: dict[str, tuple[str, int, int]] = {}
-    for part in (contents.dataset, *contents.versions):
+    for part in contents.parts:
         for row in part.images:
             described = (row.format, row.width, row.height)
             if known.setdefault(row.sha256, described) != described:
@@ -222,7 +228,7 @@ def check_name(name: str, noun: str, slashes: bool = False) -> None:
         raise _refused(f"the name of a {noun}, {name[:50]!a}, is none that may be given here")
 
 
-def _unique(what: str, values: Iterable[T]) -> set[T]:  # type: ignore[type-var]
+def _unique(what: str, values: Iterable[K]) -> set[K]:
     listed = list(values)
     if len(listed) != len(set(listed)):
         raise _refused(f"a {what} is in it twice")

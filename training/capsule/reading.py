@@ -179,7 +179,7 @@ class _Reader:
             "last_event": len(job.states) + len(blocks),
         }
         if job.ran_on:
-            row["ran_on"] = Device(DeviceKind(job.ran_on), 0, job.ran_on).to_row()
+            row["ran_on"] = Device(DeviceKind(job.ran_on), 0, job.ran_on, 0).to_row()
         if job.dataset:
             content = self._contents.read(f"jobs/{job.number}/dataset.json.gz")
             file = self._put(content, "dataset.json.gz")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from bson import ObjectId
 
@@ -20,11 +20,18 @@ from training.capsule.archive import Archive
 from training.capsule.documents import (
     DATASET,
     PROJECT,
+    AttemptRow,
     DatasetDocument,
+    FileRow,
     ImageRow,
     JobDocument,
+    LabelRow,
     ModelDocument,
     ProjectDocument,
+    PublicationRow,
+    RecordRow,
+    ServedRow,
+    StateRow,
     VersionDocument,
 )
 
@@ -81,16 +88,16 @@ class _Writer:
             name=project.name,
             type=project.type,
             **store.restoring.words_of(project.id),
-            publication={
-                "published": project.is_published,
-                "version": said.version,
-                "description": said.description,
-                "licence": said.licence,
-                "example_image": example.name if example else None,
-            },
+            publication=PublicationRow(
+                published=project.is_published,
+                version=said.version,
+                description=said.description,
+                licence=said.licence,
+                example_image=example.name if example else None,
+            ),
             model=project.model_version if project.model_id in there else None,
             served=[
-                {"version": served.version, "at": served.at, "by": served.by}
+                ServedRow(version=served.version, at=served.at, by=served.by)
                 for served in store.serving.history(project)
                 if served.model_id in there
             ],
@@ -110,7 +117,7 @@ class _Writer:
             job=self._numbers[model.job_id],
             created_at=model.created_at,
             card=_without_ids(model.card),
-            files=[{"name": file.name, "sha256": file.sha256, "size": file.size} for file in model.files.values()],
+            files=[FileRow(name=file.name, sha256=file.sha256, size=file.size) for file in model.files.values()],
         )
         yield from self._archive.add_json(f"models/{model.version}.json", document)
         for file in model.files.values():
@@ -136,13 +143,13 @@ class _Writer:
         record = ("sha256", "size", "digest", "train_images", "val_images")
         return JobDocument(
             number=number,
-            state=job.state.value,
+            state=cast(Any, job.state.value),
             device=job.device.value,
             ran_on=job.ran_on.kind.value if job.ran_on else None,
             history=list(job.history),
-            states=[{name: item[name] for name in states} for item in job.states],
-            attempts=[{name: getattr(item, name) for name in attempts} for item in job.attempts],
-            dataset={name: getattr(job.dataset, name) for name in record} if job.dataset else None,
+            states=[StateRow(**{name: item[name] for name in states}) for item in job.states],
+            attempts=[AttemptRow(**{name: getattr(item, name) for name in attempts}) for item in job.attempts],
+            dataset=RecordRow(**{name: getattr(job.dataset, name) for name in record}) if job.dataset else None,
             repeats=self._numbers.get(job.repeats) if job.repeats else None,
             quantizes=self._version_of(job.quantizes),
             model=self._version_of(job.model_id),
@@ -176,7 +183,7 @@ def _images(frozen: FrozenDataset) -> list[ImageRow]:
         ImageRow(
             **{name: getattr(image, name) for name in names},
             tags=list(image.tags),
-            labels=[vars(annotation) for annotation in image.annotations],
+            labels=[LabelRow(**vars(annotation)) for annotation in image.annotations],
         )
         for image in frozen.images
     ]
