@@ -13,6 +13,7 @@ from api.access import (
     EDITOR_WRITES,
     GUEST_READS,
     INFER,
+    OWNER_READS,
     OWNER_WRITES,
     PUBLIC,
     READ,
@@ -34,6 +35,7 @@ from api.openapi.document import described
 from api.openapi.resources import DocsAsset, DocsPage, OpenApiDocument
 from api.platform import Platform
 from api.resource import PlatformResource
+from api.v1.capsules import ProjectCapsule
 from api.v1.catalogue import Catalogue, CatalogueItem, CatalogueThumbnail
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
@@ -100,6 +102,7 @@ ROUTES = (
         ProjectPublication,
         {"GET": VIEWER_READS, "PUT": EDITOR_WRITES, "DELETE": EDITOR_WRITES},
     ),
+    Route(f"{PROJECT}/capsule", ProjectCapsule, {"GET": OWNER_READS}),
     Route("/api/v1/catalogue", Catalogue, {"GET": READ}),
     Route("/api/v1/catalogue/<project>", CatalogueItem, {"GET": READ}),
     Route("/api/v1/catalogue/<project>/example", CatalogueThumbnail, {"GET": READ}),
