@@ -9,6 +9,10 @@ import pytest
 from bson import ObjectId
 
 from datasets.versions import freeze, stored_contents, thawed
+from settings import Settings
+from storage.checks.check import Look, check
+from storage.checks.files import every_file_that_is_referred_to_is_there_in_its_length
+from storage.checks.inspection import inspect
 from storage.images import StoredAnnotation
 from storage.kept_files import KeptFiles
 from storage.leftovers import LEFTOVERS
@@ -17,7 +21,7 @@ from storage.store import Store
 from storage.sweeper import sweep
 from storage.users import User
 from tests.storage.test_sweeper import AT_ONCE, HEADER
-from utils import Conflict, NotFound
+from utils import Conflict, NotFound, utc_now
 
 NONE = {kind.name: 0 for kind in LEFTOVERS}
 
@@ -172,3 +176,24 @@ def test_a_version_whose_file_is_damaged_is_not_read(store: Store, project: Proj
     store.database["artifacts.chunks"].update_one({"files_id": version.file.id}, damage)
     with pytest.raises(Conflict, match="version 1 of the dataset cannot be read"):
         thawed(store, project, version)
+
+
+def test_a_file_that_only_a_version_names_is_checked_too(
+    store: Store, settings: Settings, project: Project, user: User
+):
+    version = freeze(store, project, user)
+    kept = store.images.get(project.id, "a").file_id
+    store.images.delete(project.id, "a")
+    assert found(store, settings) == []
+    store.image_files.delete(kept)
+    store.artifacts.delete(version.file.id)
+    assert found(store, settings) == [
+        "an image of a version of the dataset of project 'pets': its file is lost or has another length",
+        "dataset version 1 of project 'pets': its file is lost or has another length",
+    ]
+
+
+def found(store: Store, settings: Settings) -> list[str]:
+    look = Look(store, settings, utc_now())
+    rule = check(every_file_that_is_referred_to_is_there_in_its_length)
+    return [finding.where for result in inspect(look, [rule], False, lambda _: None) for finding, _ in result.open]
