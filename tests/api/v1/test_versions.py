@@ -9,6 +9,7 @@ from storage.store import Store
 from tests.api.conftest import Pets
 from tests.api.problems import assert_problem
 from tests.conftest import Caller, picture
+from tests.training.capsule.archives import entries_of
 
 URL = "/api/v1/projects/pets/versions"
 
@@ -92,3 +93,15 @@ def test_jobs_of_projects_that_one_is_a_member_of_are_listed(caller: Caller, oth
     started = ask(other, "POST", "/api/v1/projects/pets/jobs").json
     assert started["started_by"] == "grace"
     assert store.jobs.list_of([pets.project.id], 1)[0].owner_id == pets.project.owner_id
+
+
+def test_the_owner_downloads_the_whole_project(caller: Caller, other: Caller, pets: Pets, store: Store):
+    answer = ask(caller, "GET", "/api/v1/projects/pets/capsule")
+    assert (answer.status_code, answer.mimetype) == (200, "application/zip")
+    entries = entries_of(answer.data)
+    assert {"project.json", "dataset.json", "versions/1.json", "manifest.json"} <= set(entries)
+    grace = store.users.find("grace")
+    assert grace
+    member = {"$set": {"members": [{"user_id": grace.id, "role": "editor"}]}}
+    store.database["projects"].update_one({"_id": pets.project.id}, member)
+    assert_problem(ask(other, "GET", "/api/v1/projects/pets/capsule"), 403, "only its owner")
