@@ -195,8 +195,10 @@ def other(client: FlaskClient) -> Caller:
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """A DIYML as an operator starts it, for all tests of a process: its address and its data folder."""
     folder = tmp_path_factory.mktemp("platform")
-    with own_server(folder) as url:
-        yield url, folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIYML_BCRYPT_ROUNDS", "4")  # cheap hashes
+        with own_server(folder) as url:
+            yield url, folder
 
 
 def start_worker(settings: Settings, **changes: Any) -> subprocess.Popen[bytes]:
