@@ -18,7 +18,9 @@ from api.request_log import log_requests
 from api.routes import ROUTES, add_routes
 from settings import Settings
 
-EXPOSED = ["Retry-After", "Location", "ETag", "Server-Timing", REQUEST_ID, REPLAYED]
+EXPOSED = [
+    "Retry-After", "Location", "ETag", "Server-Timing", "Content-Disposition", "Content-Range", REQUEST_ID, REPLAYED,
+]  # fmt: skip
 
 
 def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Settings]) -> Flask:
