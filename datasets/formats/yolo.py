@@ -112,10 +112,11 @@ class _Reading:
         except ValueError as error:
             self._report(Finding(name, None, f"{error}; the image is taken as unlabelled"))
             return None
-        labels = [label for number, line in lines if (label := self._label(name, number, line))]
-        outline = next((number for number, line in lines if len(line.split()) > _BOX_VALUES), None)
+        read = [(number, self._label(name, number, line), line) for number, line in lines]
+        outline = next((number for number, label, line in read if label and len(line.split()) > _BOX_VALUES), None)
         if outline:
             self._report(Finding(name, outline, "an outline: of it and any further one the bounding box is taken"))
+        labels = [label for _, label, _ in read if label]
         # An image of which no label could be read is not one that shows nothing.
         return tuple(labels) if labels or not lines else None
 
