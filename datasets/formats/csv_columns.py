@@ -13,7 +13,7 @@ from datasets.formats.tree import Tree, extension_of
 SEPARATORS = (",", ";", "\t", "|")
 # The usual spellings, without case, spaces and punctuation; the first that is there counts.
 _SPELLINGS = {
-    "file": "filename file filepath imagefilename imagefile imagepath imagename image img imgpath imgname path id",
+    "file": "filename file filepath imagefilename imagefile imagepath imagename image imgpath imgname img path imageid",
     "label": "label class classname labelname category categoryname target labels",
     "split": "split set subset partition part usage",
     "labelled": "labelled labeled",
