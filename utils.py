@@ -43,6 +43,12 @@ class Forbidden(DomainError):
     code = "forbidden"
 
 
+class InsufficientScope(Forbidden):
+    """The token is valid, and not meant for this."""
+
+    code = "insufficient_scope"
+
+
 class NotFound(DomainError):
     """There is no such thing, or the caller may not know that there is."""
 
@@ -53,6 +59,12 @@ class Conflict(DomainError):
     """The state of things does not allow it: a name is taken, a training runs."""
 
     code = "conflict"
+
+
+class ChangedMeanwhile(DomainError):
+    """Somebody else has changed the thing since the caller read it."""
+
+    code = "changed_meanwhile"
 
 
 class KeyReused(DomainError):

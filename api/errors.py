@@ -19,8 +19,10 @@ STATUS_OF = {
     "invalid_input": HTTPStatus.BAD_REQUEST,
     "unauthenticated": HTTPStatus.UNAUTHORIZED,
     "forbidden": HTTPStatus.FORBIDDEN,
+    "insufficient_scope": HTTPStatus.FORBIDDEN,
     "not_found": HTTPStatus.NOT_FOUND,
     "conflict": HTTPStatus.CONFLICT,
+    "changed_meanwhile": HTTPStatus.PRECONDITION_FAILED,
     "key_reused": HTTPStatus.UNPROCESSABLE_ENTITY,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
@@ -78,6 +80,8 @@ def domain_problem(error: DomainError) -> Response:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     if error.code == "unauthenticated":
         response.headers["WWW-Authenticate"] = "Bearer"
+    if error.code == "insufficient_scope":
+        response.headers["WWW-Authenticate"] = 'Bearer error="insufficient_scope"'
     return response
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
+from api.access import Caller
 from api.resource import PlatformResource
 from storage.projects import Project
-from storage.users import User
 
 
 class PredictingResource(PlatformResource):
@@ -16,10 +16,10 @@ class PredictingResource(PlatformResource):
         """Never: neither accounts nor projects."""
         return False
 
-    def user_of(self, token: str) -> User | None:
+    def caller_of(self, token: str) -> Caller | None:
         """Whose token it is, or was a moment ago."""
-        key = ("user", hashlib.sha256(token.encode(errors="replace")).digest())
-        return self.recent.get(key, lambda: super(PredictingResource, self).user_of(token))
+        key = ("caller", hashlib.sha256(token.encode(errors="replace")).digest())
+        return self.recent.get(key, lambda: super(PredictingResource, self).caller_of(token))
 
     def published(self, name: str) -> Project:
         """The published project of this name, as it is or was a moment ago.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,48 +13,49 @@ from flask.typing import ResponseReturnValue
 from flask_restful import Resource
 from pydantic import BaseModel
 
+from api.access import Access, Caller
 from api.idempotency import once, sent_key
 from api.parameters import parameters, parse
 from api.platform import Platform, Services
 from api.recent import Recent
 from api.watch import Watch
+from storage.projects import Project
 from storage.users import User
 from utils import DatabaseSilent, Unauthenticated
 
 S = TypeVar("S", bound=BaseModel)
 
 
-class Access(str, Enum):
-    """Who may call a method."""
-
-    PUBLIC = "public"
-    TOKEN = "token"  # noqa: S105  # a word, no secret
-
-
 class PlatformResource(Resource):
     """A resource with the platform's services; a fresh one is made for each request.
 
     Attributes:
-        user: who calls, on methods that need a token.
+        caller: who calls, on methods that need a token, and with which; `user` is the account.
+        access: what the route declares for the method that is called.
         request_key: the same when this call is made again, for what must not be made twice; None without
             an idempotency key.
     """
 
+    caller: Caller
     user: User
+    access: Access
     request_key: str | None = None
 
     def __init__(self, platform: Platform, access: dict[str, Access]):
         self._platform = platform
-        self._access = access
+        self._declared = access
 
     def dispatch_request(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
         """Authenticate as the route declares, then run the method."""
-        access = self._access["GET" if request.method == "HEAD" else request.method]
+        self.access = self._declared["GET" if request.method == "HEAD" else request.method]
         began = time.monotonic()
         try:
-            if access is not Access.TOKEN:
+            if self.access.is_public:
                 return super().dispatch_request(*args, **kwargs)
-            self.user = self._authenticate()
+            self.caller = self._authenticate()
+            self.user = self.caller.user
+            self.caller.check(self.access)
+            self.locate(kwargs)
             key = None if self.reads() else sent_key()
             if key is None:
                 return super().dispatch_request(*args, **kwargs)
@@ -66,6 +66,12 @@ class PlatformResource(Resource):
         finally:
             if self.changes():
                 self._platform.mark_changed()
+
+    def locate(self, path: dict[str, Any]) -> None:
+        """Find what the path names, and see that the caller has the declared role in its project.
+
+        A base class whose paths name things of projects does; what it has found is taken out of `path`.
+        """
 
     def reads(self) -> bool:
         """Whether this call changes nothing; it is then made anew whatever its idempotency key."""
@@ -102,13 +108,16 @@ class PlatformResource(Resource):
         """The parameters as sent."""
         return parameters()
 
-    def parse(self, schema: type[S]) -> S:
+    def parse(self, schema: type[S], strict: bool = False) -> S:
         """The parameters as a schema.
+
+        Args:
+            strict: of a JSON body, a number must not come as text.
 
         Raises:
             InvalidInput: with one entry in `errors` for each bad field.
         """
-        return parse(schema, self.given)
+        return parse(schema, self.given, strict and request.is_json)
 
     def token(self) -> str | None:
         """The token as sent: `api_token` among the parameters, or a bearer token."""
@@ -129,15 +138,21 @@ class PlatformResource(Resource):
         Raises:
             Unauthenticated: a token was sent and is not valid.
         """
-        return self._authenticate() if self.token() or "api_token" in self.given else None
+        return self._authenticate().user if self.token() or "api_token" in self.given else None
 
-    def user_of(self, token: str) -> User | None:
+    def project_named(self, name: str, private: bool = False) -> Project:
+        """The project of this name, if the caller has the declared role in it; see `Projects.named`."""
+        if self.access.role is None:
+            raise TypeError(f"{request.method} {request.path} is about a project and declares no role")
+        return self.services.store.projects.named(name, self.user, self.access.role, private)
+
+    def caller_of(self, token: str) -> Caller | None:
         """Whose token it is; None when it is nobody's."""
         store = self.services.store
-        user_id = store.tokens.user_id(token)
-        user = store.users.get(user_id) if user_id else None
+        found = store.tokens.find(token)
+        user = store.users.get(found.user_id) if found else None
         self._platform.database_answered()
-        return user
+        return Caller(user, found) if user and found else None
 
     def _once(self, key: str, call: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
         def keyed(request_key: str) -> ResponseReturnValue:
@@ -146,12 +161,12 @@ class PlatformResource(Resource):
 
         return once(self.services.store.idempotency, self.user, key, self.given, keyed)
 
-    def _authenticate(self) -> User:
+    def _authenticate(self) -> Caller:
         token = self.token()
         if token is None:
             raise Unauthenticated("no token: send api_token, or the header 'Authorization: Bearer ...'")
-        user = self.user_of(token)
-        if user is None:
+        caller = self.caller_of(token)
+        if caller is None:
             raise Unauthenticated("the token is unknown, revoked or expired: log in again")
-        g.user_id = user.id
-        return user
+        g.user_id = caller.user.id
+        return caller

@@ -6,6 +6,20 @@ from typing import NamedTuple
 
 from flask_restful import Api
 
+from api.access import (
+    ACCOUNT,
+    EDITOR_READS,
+    EDITOR_TRAINS,
+    EDITOR_WRITES,
+    GUEST_READS,
+    INFER,
+    OWNER_WRITES,
+    PUBLIC,
+    READ,
+    VIEWER_READS,
+    WRITE,
+    Access,
+)  # fmt: skip
 from api.classic.class_info import ClassInfo
 from api.classic.data_analysis import DataAnalysis
 from api.classic.data_points import DataPoints
@@ -16,22 +30,25 @@ from api.classic.trainings import Trainings
 from api.classic.users import Users
 from api.health import Health, Readiness
 from api.metrics import Metrics
+from api.openapi.document import described
+from api.openapi.resources import DocsAsset, DocsPage, OpenApiDocument
 from api.platform import Platform
-from api.resource import Access, PlatformResource
+from api.resource import PlatformResource
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
 from api.v1.jobs import JobCancel, JobItem, JobList, JobStop
+from api.v1.located import ProjectResource
 from api.v1.me import EmailConfirmation, Me
 from api.v1.model_usage import ModelUsage
 from api.v1.models import ModelFile, ModelItem, ModelQuantize, ModelServe
 from api.v1.predictions import Predictions
 from api.v1.webhooks import WebhookItem, WebhookList, WebhookSecret, WebhookTest
 
-PUBLIC, TOKEN = Access.PUBLIC, Access.TOKEN
-WEBHOOKS = "/api/v1/projects/<project_id>/webhooks"
+PROJECT = "/api/v1/projects/<project>"
+WEBHOOKS = f"{PROJECT}/webhooks"
 
 
 class Route(NamedTuple):
@@ -43,40 +60,47 @@ class Route(NamedTuple):
 
 
 ROUTES = (
-    Route("/auth", Users, {"GET": PUBLIC, "POST": PUBLIC, "PUT": PUBLIC, "PATCH": TOKEN}),
-    Route("/upload/project", Projects, {"GET": PUBLIC, "POST": TOKEN, "PUT": TOKEN, "PATCH": TOKEN}),
-    Route("/upload/data_point", DataPoints, {"PUT": TOKEN, "POST": TOKEN, "PATCH": TOKEN}),
-    Route("/upload/class_info", ClassInfo, {"PUT": TOKEN, "POST": TOKEN, "PATCH": TOKEN}),
-    Route("/data_analysis", DataAnalysis, {"POST": TOKEN}),
-    Route("/train", Trainings, {"PUT": TOKEN}),
-    Route("/publish", Publications, {"GET": PUBLIC, "PUT": TOKEN}),
-    Route("/inference", Inferences, {"GET": PUBLIC, "POST": TOKEN}),
-    Route("/api/v1/jobs", JobList, {"GET": TOKEN, "POST": TOKEN}),
-    Route("/api/v1/jobs/<job_id>", JobItem, {"GET": TOKEN}),
-    Route("/api/v1/jobs/<job_id>/cancel", JobCancel, {"POST": TOKEN}),
-    Route("/api/v1/jobs/<job_id>/stop", JobStop, {"POST": TOKEN}),
-    Route("/api/v1/jobs/<job_id>/log", JobLog, {"GET": TOKEN}),
-    Route("/api/v1/jobs/<job_id>/metrics", JobMetrics, {"GET": TOKEN}),
-    Route("/api/v1/jobs/<job_id>/artifacts", JobArtifacts, {"GET": TOKEN}),
-    Route("/api/v1/jobs/<job_id>/events", JobEventStream, {"GET": TOKEN}),
-    Route("/api/v1/jobs/<job_id>/record", JobRecord, {"GET": TOKEN}),
-    Route("/api/v1/jobs/<job_id>/record/dataset", JobRecordDataset, {"GET": TOKEN}),
-    Route("/api/v1/jobs/<job_id>/repeat", JobRepeat, {"POST": TOKEN}),
-    Route("/api/v1/devices", DeviceList, {"GET": TOKEN}),
-    Route("/api/v1/models/<model_id>", ModelItem, {"GET": TOKEN}),
-    Route("/api/v1/models/<model_id>/files/<name>", ModelFile, {"GET": TOKEN}),
-    Route("/api/v1/models/<model_id>/usage", ModelUsage, {"GET": TOKEN}),
-    Route("/api/v1/models/<model_id>/quantize", ModelQuantize, {"POST": TOKEN}),
-    Route("/api/v1/models/<model_id>/serve", ModelServe, {"POST": TOKEN}),
-    Route("/api/v1/published/<project>/predict", Predictions, {"POST": TOKEN}),
-    Route(WEBHOOKS, WebhookList, {"GET": TOKEN, "POST": TOKEN}),
-    Route(f"{WEBHOOKS}/<webhook_id>", WebhookItem, {"GET": TOKEN, "PATCH": TOKEN, "DELETE": TOKEN}),
-    Route(f"{WEBHOOKS}/<webhook_id>/test", WebhookTest, {"POST": TOKEN}),
-    Route(f"{WEBHOOKS}/<webhook_id>/rotate-secret", WebhookSecret, {"POST": TOKEN}),
-    Route(f"{WEBHOOKS}/<webhook_id>/deliveries", DeliveryList, {"GET": TOKEN}),
-    Route(f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry", DeliveryRetry, {"POST": TOKEN}),
-    Route("/api/v1/me", Me, {"GET": TOKEN, "PATCH": TOKEN}),
-    Route("/api/v1/me/email/confirm", EmailConfirmation, {"POST": TOKEN}),
+    Route("/auth", Users, {"GET": PUBLIC, "POST": PUBLIC, "PUT": PUBLIC, "PATCH": ACCOUNT}),
+    Route("/upload/project", Projects, {"GET": PUBLIC, "POST": VIEWER_READS, "PUT": WRITE, "PATCH": OWNER_WRITES}),
+    Route("/upload/data_point", DataPoints, {"PUT": EDITOR_WRITES, "POST": EDITOR_WRITES, "PATCH": EDITOR_WRITES}),
+    Route("/upload/class_info", ClassInfo, {"PUT": EDITOR_WRITES, "POST": EDITOR_WRITES, "PATCH": EDITOR_WRITES}),
+    Route("/data_analysis", DataAnalysis, {"POST": VIEWER_READS}),
+    Route("/train", Trainings, {"PUT": EDITOR_TRAINS}),
+    Route("/publish", Publications, {"GET": PUBLIC, "PUT": EDITOR_WRITES}),
+    Route("/inference", Inferences, {"GET": PUBLIC, "POST": INFER}),
+    Route("/api/v1/jobs", JobList, {"GET": VIEWER_READS, "POST": EDITOR_TRAINS}),
+    Route("/api/v1/jobs/<job_id>", JobItem, {"GET": VIEWER_READS}),
+    Route("/api/v1/jobs/<job_id>/cancel", JobCancel, {"POST": EDITOR_TRAINS}),
+    Route("/api/v1/jobs/<job_id>/stop", JobStop, {"POST": EDITOR_TRAINS}),
+    Route("/api/v1/jobs/<job_id>/log", JobLog, {"GET": VIEWER_READS}),
+    Route("/api/v1/jobs/<job_id>/metrics", JobMetrics, {"GET": VIEWER_READS}),
+    Route("/api/v1/jobs/<job_id>/artifacts", JobArtifacts, {"GET": VIEWER_READS}),
+    Route("/api/v1/jobs/<job_id>/events", JobEventStream, {"GET": VIEWER_READS}),
+    Route("/api/v1/jobs/<job_id>/record", JobRecord, {"GET": VIEWER_READS}),
+    Route("/api/v1/jobs/<job_id>/record/dataset", JobRecordDataset, {"GET": VIEWER_READS}),
+    Route("/api/v1/jobs/<job_id>/repeat", JobRepeat, {"POST": EDITOR_TRAINS}),
+    Route("/api/v1/devices", DeviceList, {"GET": READ}),
+    Route("/api/v1/models/<model_id>", ModelItem, {"GET": GUEST_READS}),
+    Route("/api/v1/models/<model_id>/files/<name>", ModelFile, {"GET": VIEWER_READS}),
+    Route("/api/v1/models/<model_id>/usage", ModelUsage, {"GET": VIEWER_READS}),
+    Route("/api/v1/models/<model_id>/quantize", ModelQuantize, {"POST": EDITOR_TRAINS}),
+    Route("/api/v1/models/<model_id>/serve", ModelServe, {"POST": EDITOR_WRITES}),
+    Route("/api/v1/published/<project>/predict", Predictions, {"POST": INFER}),
+    Route(WEBHOOKS, WebhookList, {"GET": EDITOR_READS, "POST": EDITOR_WRITES}),
+    Route(
+        f"{WEBHOOKS}/<webhook_id>",
+        WebhookItem,
+        {"GET": EDITOR_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES},
+    ),
+    Route(f"{WEBHOOKS}/<webhook_id>/test", WebhookTest, {"POST": EDITOR_WRITES}),
+    Route(f"{WEBHOOKS}/<webhook_id>/rotate-secret", WebhookSecret, {"POST": OWNER_WRITES}),
+    Route(f"{WEBHOOKS}/<webhook_id>/deliveries", DeliveryList, {"GET": EDITOR_READS}),
+    Route(f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry", DeliveryRetry, {"POST": EDITOR_WRITES}),
+    Route("/api/v1/me", Me, {"GET": READ, "PATCH": ACCOUNT}),
+    Route("/api/v1/me/email/confirm", EmailConfirmation, {"POST": ACCOUNT}),
+    Route("/api/openapi.json", OpenApiDocument, {"GET": PUBLIC}),
+    Route("/api/docs", DocsPage, {"GET": PUBLIC}),
+    Route("/api/docs/<name>", DocsAsset, {"GET": PUBLIC}),
     Route("/health", Health, {"GET": PUBLIC}),
     Route("/ready", Readiness, {"GET": PUBLIC}),
     Route("/metrics", Metrics, {"GET": PUBLIC}),
@@ -87,12 +111,16 @@ def add_routes(api: Api, platform: Platform) -> None:
     """Add every route of the table.
 
     Raises:
-        TypeError: a route does not say who may call one of its methods, or names one that it does not have.
+        TypeError: a route does not say who may call one of its methods, or names one that it does not have, or
+            declares no role for what is a project's, or not what a method takes and gives.
     """
+    list(described(ROUTES))
     for route in ROUTES:
         declared, methods = set(route.access), set(route.resource.methods or ())
         if declared != methods:
             raise TypeError(f"{route.path}: access must be declared for exactly {methods}, got {declared}")
+        if issubclass(route.resource, ProjectResource) and not all(item.role for item in route.access.values()):
+            raise TypeError(f"{route.path}: a role must be declared for each method, since it is about a project")
         api.add_resource(
             route.resource,
             route.path,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, every, shielded
@@ -34,7 +35,16 @@ class StoredAnnotation:
 
 @dataclass(frozen=True)
 class StoredImage:
-    """An image; `width` and `height` in pixels after the EXIF turn, `size` in bytes."""
+    """An image; `width` and `height` in pixels after the EXIF turn, `size` in bytes.
+
+    Attributes:
+        split: `train`, `val` or `test` when somebody has decided it; empty when each training's seed decides.
+        tags: words of the user, sorted, each once.
+        revision: counts every change of the image, its name, labels, split or tags, from 1.
+        perceptual_hash: 64 bits that change little when the picture changes little, as a signed number; None when it
+            was stored before there was one.
+        thumbnail: of 16 x 16 grey pixels, one byte each; None as the hash.
+    """
 
     id: ObjectId
     project_id: ObjectId
@@ -46,6 +56,13 @@ class StoredImage:
     width: int
     height: int
     annotations: tuple[StoredAnnotation, ...]
+    split: str = ""
+    tags: tuple[str, ...] = ()
+    revision: int = 1
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    perceptual_hash: int | None = None
+    thumbnail: bytes | None = None
 
 
 def _image(row: Document) -> StoredImage:
@@ -56,7 +73,14 @@ def _image(row: Document) -> StoredImage:
         for item in row["annotations"]
     )
     fields = ("project_id", "name", "file_id", "sha256", "size", "format", "width", "height")
-    return StoredImage(id=row["_id"], annotations=annotations, **{name: row[name] for name in fields})
+    later = ("split", "revision", "created_at", "updated_at", "perceptual_hash", "thumbnail")
+    return StoredImage(
+        id=row["_id"],
+        annotations=annotations,
+        tags=tuple(row.get("tags", ())),
+        **{name: row[name] for name in fields},
+        **{name: row[name] for name in later if name in row},
+    )
 
 
 @shielded
@@ -82,7 +106,7 @@ class Images:
         """Make a stored file the image of this name; one that was there is replaced in the same step.
 
         Args:
-            header: `format`, `width` and `height` as read from the file.
+            header: what `datasets.images.read_info` read from the file.
         """
         fields = {
             "file_id": file.id,
@@ -100,7 +124,10 @@ class Images:
         while True:
             try:
                 return self._images.find_one_and_update(
-                    key, {"$set": fields}, upsert=True, return_document=ReturnDocument.BEFORE
+                    key,
+                    {"$set": fields, "$inc": {"revision": 1}, "$setOnInsert": {"created_at": utc_now()}},
+                    upsert=True,
+                    return_document=ReturnDocument.BEFORE,
                 )
             except DuplicateKeyError:  # two first placings at once: the other made it, replace it
                 continue
@@ -119,6 +146,21 @@ class Images:
     def list_all(self, project_id: ObjectId) -> Iterator[StoredImage]:
         """All images of a project, by name."""
         return map(_image, self._images.find({"project_id": project_id}).sort("name", 1))
+
+    def keep_looks(self, looks: dict[tuple[ObjectId, str], tuple[int, bytes]]) -> None:
+        """Add perceptual hash and thumbnail to images that have none; nothing else of them changes.
+
+        Args:
+            looks: by id and SHA-256 of the image, since another file may have taken its place.
+        """
+        changes = [
+            UpdateOne(
+                {"_id": image_id, "sha256": sha256}, {"$set": {"perceptual_hash": number, "thumbnail": thumbnail}}
+            )
+            for (image_id, sha256), (number, thumbnail) in looks.items()
+        ]
+        if changes:
+            self._images.bulk_write(changes, ordered=False)
 
     def contents(self, project_id: ObjectId) -> dict[str, ObjectId]:
         """The file of each content that a project has now, by SHA-256; any of those that are equal."""

@@ -11,6 +11,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, every, shielded
+from storage.roles import Role
 from storage.users import User
 from utils import Conflict, Forbidden, InvalidInput, NotFound, utc_now
 
@@ -25,6 +26,9 @@ class Project:
         class_ids: stable ids of `classes`, in the same order; annotations refer to these, not to positions.
         retired: ids and names of classes that left the list. A name that comes back gets its id back, and with it
             its annotations.
+        members: roles of other users, by user id.
+        group_pattern: a regular expression on names of images; what it finds in them names groups that the split keeps
+            together (`datasets.grouping`). Empty for none.
     """
 
     id: ObjectId
@@ -38,6 +42,14 @@ class Project:
     model_id: ObjectId | None = None
     model_version: int = 0
     is_published: bool = False
+    members: dict[ObjectId, Role] = field(default_factory=dict)
+    group_pattern: str = ""
+
+    def role_of(self, user_id: ObjectId) -> Role | None:
+        """What a user is to the project; None when it is none of their business."""
+        if user_id == self.owner_id:
+            return Role.OWNER
+        return self.members.get(user_id) or (Role.GUEST if self.is_published else None)
 
     @property
     def served_model_id(self) -> ObjectId:
@@ -71,6 +83,8 @@ def _project(row: Document) -> Project:
         model_id=row["model_id"],
         model_version=row["model_version"],
         is_published=row["is_published"],
+        members={member["user_id"]: Role(member["role"]) for member in row.get("members", ())},
+        group_pattern=row.get("group_pattern", ""),
     )
 
 
@@ -117,33 +131,25 @@ class Projects:
             raise Conflict(f"the project name '{name}' is taken: choose another") from None
         return _project(row)
 
-    def owned(self, name: str, user: User, private: bool = False) -> Project:
-        """The project of this name, if the user owns it.
+    def named(self, name: str, user: User, role: Role = Role.OWNER, private: bool = False) -> Project:
+        """The project of this name, if the user has the role in it.
 
         Args:
-            private: somebody else's project is answered as if it did not exist.
+            private: a project that is none of the user's business is answered as if it did not exist.
 
         Raises:
             NotFound: there is no project of this name.
-            Forbidden: it is another user's.
+            Forbidden: the user has no such role in it.
         """
-        return self._decided(self._projects.find_one({"name": name}), name, user, private)
+        return _allowed(self._projects.find_one({"name": name}), name, user, role, private)
 
-    def owned_by_id(self, project_id: ObjectId, user: User) -> Project:
-        """The project of this id, if the user owns it.
-
-        Raises:
-            NotFound: there is none of this id, or it is another user's.
-        """
-        return self._decided(self._projects.find_one({"_id": project_id}), str(project_id), user, private=True)
-
-    def _decided(self, row: Document | None, asked: str, user: User, private: bool) -> Project:
-        """The one place that decides on ownership."""
-        if row and row["owner_id"] == user.id:
-            return _project(row)
-        if row and not private:
-            raise Forbidden(f"the project '{asked}' belongs to another user")
-        raise NotFound(f"there is no project '{asked}'")
+    def find(self, reference: str, user: User, role: Role) -> Project:
+        """The project of this id or name, if the user has the role in it; as `named`, and always private."""
+        row = None
+        if ObjectId.is_valid(reference):
+            row = self._projects.find_one({"_id": ObjectId(reference)})
+        row = row or self._projects.find_one({"name": reference})
+        return _allowed(row, reference, user, role, private=True)
 
     def published(self, name: str) -> Project:
         """The published project of this name.
@@ -274,6 +280,26 @@ class Projects:
         if published_only:
             query["is_published"] = True
         return map(_project, every(self._projects, query))
+
+
+def _allowed(row: Document | None, asked: str, user: User, needed: Role, private: bool) -> Project:
+    """The one place that decides who may do what in a project.
+
+    Whoever is not a member learns only what anybody may know of a published project: 404 when `private`, so that a
+    project's existence shows to nobody else, and 403 otherwise. A member whose role is too low is told so.
+    """
+    project = _project(row) if row else None
+    role = project.role_of(user.id) if project else None
+    if project and role and role.covers(needed):
+        return project
+    if project and role in (Role.VIEWER, Role.EDITOR):
+        raise Forbidden(f"you are {role.value} of the project '{project.name}': only {_AT_LEAST[needed]} may do this")
+    if project and not private:
+        raise Forbidden(f"the project '{asked}' belongs to another user")
+    raise NotFound(f"there is no project '{asked}'")
+
+
+_AT_LEAST = {Role.EDITOR: "an editor or its owner", Role.OWNER: "its owner"}
 
 
 def _class_fields(project: Project, names: tuple[str, ...]) -> Document:

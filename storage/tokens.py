@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 
 from bson import ObjectId
 
@@ -12,6 +14,34 @@ from storage.database import Database, Document, shielded
 from utils import utc_now
 
 _TOKEN_BYTES = 32
+
+
+class Scope(str, Enum):
+    """What a token may be used for: looking, changing data, training, predicting, and the account itself."""
+
+    READ = "read"
+    WRITE = "write"
+    TRAIN = "train"
+    INFER = "infer"
+    ACCOUNT = "account"
+
+
+ALL_SCOPES = frozenset(Scope)
+
+
+@dataclass(frozen=True)
+class Token:
+    """Who holds a token, and for what."""
+
+    id: ObjectId
+    user_id: ObjectId
+    scopes: frozenset[Scope] = ALL_SCOPES
+
+
+def _token(row: Document) -> Token:
+    # Those made before there were scopes are good for everything, as logging in says.
+    scopes = frozenset(map(Scope, row["scopes"])) if "scopes" in row else ALL_SCOPES
+    return Token(row["_id"], row["user_id"], scopes)
 
 
 def _digest(token: str) -> str:
@@ -31,18 +61,24 @@ class Tokens:
         self._tokens.create_index("user_id")
         self._tokens.create_index("expires_at", expireAfterSeconds=0)
 
-    def create(self, user_id: ObjectId) -> str:
+    def create(self, user_id: ObjectId, scopes: frozenset[Scope] = ALL_SCOPES) -> str:
         """A new token of the user, 43 URL-safe characters of 256 random bits."""
         token, now = secrets.token_urlsafe(_TOKEN_BYTES), utc_now()
         self._tokens.insert_one(
-            {"digest": _digest(token), "user_id": user_id, "created_at": now, "expires_at": now + self._lifetime}
+            {
+                "digest": _digest(token),
+                "user_id": user_id,
+                "scopes": sorted(scopes),
+                "created_at": now,
+                "expires_at": now + self._lifetime,
+            }
         )
         return token
 
-    def user_id(self, token: str) -> ObjectId | None:
-        """Whose token it is; None when it is unknown, revoked or expired."""
-        row = self._tokens.find_one({"digest": _digest(token), "expires_at": {"$gt": utc_now()}}, {"user_id": 1})
-        return row["user_id"] if row else None
+    def find(self, token: str) -> Token | None:
+        """The token as it is stored; None when it is unknown, revoked or expired."""
+        row = self._tokens.find_one({"digest": _digest(token), "expires_at": {"$gt": utc_now()}})
+        return _token(row) if row else None
 
     def revoke(self, token: str) -> None:
         """Make the token unusable; an unknown one is no error."""

@@ -21,18 +21,18 @@ class ClassInfo(PlatformResource):
         """Replace the list; annotations stay with their class by name."""
         new = self.parse(NewClasses)
         projects = self.services.store.projects
-        projects.set_classes(projects.owned(new.project_name, self.user), new.class_info)
+        projects.set_classes(self.project_named(new.project_name), new.class_info)
         return {"Status": "Classes Added."}
 
     def post(self) -> dict[str, Any]:
         """Replace the list when one is sent, else read it."""
         if "class_info" in self.given:
             return self.put()
-        project = self.services.store.projects.owned(self.parse(ProjectQuery).project_name, self.user)
+        project = self.project_named(self.parse(ProjectQuery).project_name)
         return {"class_list": list(project.classes)}
 
     def patch(self) -> dict[str, Any]:
         """Empty the list; annotations wait for their class to come back."""
         projects = self.services.store.projects
-        projects.set_classes(projects.owned(self.parse(ProjectQuery).project_name, self.user), ())
+        projects.set_classes(self.project_named(self.parse(ProjectQuery).project_name), ())
         return {"Status": "Successful deletion"}

@@ -9,7 +9,7 @@ from api.resource import PlatformResource
 from datasets.capture import read, snapshot_of
 from datasets.registry import LABEL_FORMATS
 from datasets.statistics import describe
-from training.registry import TRAINERS
+from training.readiness import missing
 
 
 class DataAnalysis(PlatformResource):
@@ -22,7 +22,7 @@ class DataAnalysis(PlatformResource):
     def post(self) -> dict[str, Any]:
         """Every data point with its labels, statistics, and what is missing before training may start."""
         store = self.services.store
-        project, images = read(store, store.projects.owned(self.parse(ProjectQuery).project_name, self.user))
+        project, images = read(store, self.project_named(self.parse(ProjectQuery).project_name))
         write = LABEL_FORMATS[project.type].write
         snapshot = snapshot_of(project, images)
         return {
@@ -32,5 +32,5 @@ class DataAnalysis(PlatformResource):
             "classes": list(project.classes),
             "data_points": [{"name": image.name, "labels": write(image.annotations, project)} for image in images],
             **describe(snapshot),
-            "missing_for_training": TRAINERS[project.type].check(snapshot),
+            "missing_for_training": [lack.message for lack in missing(snapshot)],
         }

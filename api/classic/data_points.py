@@ -25,7 +25,7 @@ class DataPoints(PlatformResource):
         """Place an image; one of the same name is replaced."""
         new = self.parse(NewDataPoint)
         store = self.services.store
-        project = store.projects.owned(new.project_name, self.user)
+        project = self.project_named(new.project_name)
         info = read_info(new.image_data, self.services.settings.max_image_pixels)
         annotations = LABEL_FORMATS[project.type].parse(new.label_data, project)
         file = store.image_files.put(io.BytesIO(new.image_data), new.data_point_name)
@@ -38,7 +38,7 @@ class DataPoints(PlatformResource):
             return self.put()
         query = self.parse(DataPointQuery)
         store = self.services.store
-        project = store.projects.owned(query.project_name, self.user)
+        project = self.project_named(query.project_name)
         image = store.images.get(project.id, query.data_point_name)
         project = store.projects.refresh(project)  # the image may be newer, and name a class that was just added
         return {
@@ -56,6 +56,6 @@ class DataPoints(PlatformResource):
     def patch(self) -> dict[str, Any]:
         """Delete an image."""
         query = self.parse(DataPointQuery)
-        project = self.services.store.projects.owned(query.project_name, self.user)
+        project = self.project_named(query.project_name)
         self.services.store.images.delete(project.id, query.data_point_name)
         return {"Status": "Successful deletion"}

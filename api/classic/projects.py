@@ -36,7 +36,7 @@ class Projects(PlatformResource):
     def post(self) -> dict[str, Any]:
         """Read one."""
         store = self.services.store
-        project = store.projects.owned(self.parse(ProjectQuery).project_name, self.user, private=True)
+        project = self.project_named(self.parse(ProjectQuery).project_name, private=True)
         job = store.jobs.latest([project.id]).get(project.id)
         return owned_project(project, job, store.images.ids(project.id))
 
@@ -50,5 +50,5 @@ class Projects(PlatformResource):
     def patch(self) -> dict[str, Any]:
         """Delete one with everything in it; its training is cancelled first."""
         store = self.services.store
-        store.delete_project(store.projects.owned(self.parse(ProjectQuery).project_name, self.user).id)
+        store.delete_project(self.project_named(self.parse(ProjectQuery).project_name).id)
         return {"Status": "Successful deletion"}

@@ -26,5 +26,5 @@ class Publications(PlatformResource):
         """Publish or withdraw; doing it twice is no error."""
         wish = self.parse(Publication)
         projects = self.services.store.projects
-        projects.publish(projects.owned(wish.project_name, self.user), wish.is_published)
+        projects.publish(self.project_named(wish.project_name), wish.is_published)
         return {"Status": f"Operation successful, is_published set to {wish.is_published}"}

@@ -15,7 +15,7 @@ class Trainings(PlatformResource):
     def put(self) -> dict[str, Any]:
         """Queue a training; the project object tells how it goes."""
         wish = self.parse(Training)
-        project = self.services.store.projects.owned(wish.project_name, self.user)
+        project = self.project_named(wish.project_name)
         params = wish.model_dump(exclude={"project_name", "device"}, exclude_none=True)
         job = submit(self.services.store, self.services.queue, project, params, wish.device, self.request_key)
         return {"RequestResult": "Training has began for this project.", "job_id": str(job.id)}

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.operation import Page, operation
 from api.pagination import whole
 from api.resource import PlatformResource
+from api.v1.job_answers import DeviceShown
 from api.v1.representation import devices
-from api.v1.schemas import Request
 
 
 class DeviceList(PlatformResource):
     """Devices of the workers that are there now."""
 
+    @operation(gives=Page[DeviceShown])
     def get(self) -> dict[str, Any]:
         """Each kind with how many there are and how many are free."""
-        self.parse(Request)
         return whole(devices(self.services.store.workers.live()))

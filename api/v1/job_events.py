@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 from flask import Response, request
 
+from api.operation import Content, operation
 from api.output import json_text
-from api.parameters import parse
-from api.v1.jobs import OwnJob
+from api.v1.located import JobResource
 from api.v1.representation import model_url, queue_place
 from api.v1.schemas import EventsQuery
 from storage.job import Job, JobState
@@ -26,13 +27,19 @@ _RECONNECT_MS = 2000
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-class JobEventStream(OwnJob):
+class JobEventStream(JobResource):
     """The events of a training."""
 
-    def get(self, job_id: str) -> Response:
+    @cached_property
+    def given(self) -> dict[str, Any]:
+        """A browser that comes back tells the last event in a header."""
+        last = request.headers.get("Last-Event-ID")
+        return {**super().given, "last_event_id": last} if last else super().given
+
+    @operation(takes=EventsQuery, gives=Content("text/event-stream"), errors=(204, 429, 503))
+    def get(self, query: EventsQuery) -> Response:
         """Follow it, from the start or from behind the last event that is known."""
-        query = parse(EventsQuery, self._with_header())
-        job = self.owned(job_id)
+        job = self.job
         if job.state.ended and query.last_event_id >= job.last_event:
             return Response(status=204)  # which tells browsers to stop coming back
         release = self.services.streams.admit(self.user.id)
@@ -41,10 +48,6 @@ class JobEventStream(OwnJob):
         response = Response(texts, mimetype="text/event-stream", headers=_HEADERS)
         response.call_on_close(release)  # a stream that nobody began to read does not end
         return response
-
-    def _with_header(self) -> dict[str, Any]:
-        last = request.headers.get("Last-Event-ID")
-        return {**self.given, "last_event_id": last} if last else self.given
 
 
 class Follower:

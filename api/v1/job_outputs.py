@@ -7,20 +7,24 @@ from typing import Any
 
 from flask import Response
 
+from api.operation import Content, Page, operation
 from api.pagination import whole
-from api.v1.jobs import OwnJob
+from api.v1.job_answers import EpochMetrics
+from api.v1.located import JobResource
+from api.v1.model_answers import FileShown
 from api.v1.representation import model_files
-from api.v1.schemas import LogQuery, Request
+from api.v1.schemas import LogQuery
 from storage.job_runs import LOG_TAIL_LINES
 from utils import NotFound
 
 
-class JobLog(OwnJob):
+class JobLog(JobResource):
     """The log of a training, as text."""
 
-    def get(self, job_id: str) -> Response:
+    @operation(takes=LogQuery, gives=Content("text/plain"))
+    def get(self, query: LogQuery) -> Response:
         """The whole log, or its last lines."""
-        tail, job, events = self.parse(LogQuery).tail, self.owned(job_id), self.services.store.job_events
+        tail, job, events = query.tail, self.job, self.services.store.job_events
         if tail is None:
             return Response(map(_text, events.log(job.id)), mimetype="text/plain")
         # The job has its last lines even when the log has grown too long to be kept whole.
@@ -28,24 +32,23 @@ class JobLog(OwnJob):
         return Response(_text(lines), mimetype="text/plain")
 
 
-class JobMetrics(OwnJob):
+class JobMetrics(JobResource):
     """What was measured at the end of every epoch."""
 
-    def get(self, job_id: str) -> dict[str, Any]:
+    @operation(gives=Page[EpochMetrics])
+    def get(self) -> dict[str, Any]:
         """One entry an epoch."""
-        self.parse(Request)
-        return whole(list(self.owned(job_id).history))
+        return whole(list(self.job.history))
 
 
-class JobArtifacts(OwnJob):
+class JobArtifacts(JobResource):
     """The files that came of a training."""
 
-    def get(self, job_id: str) -> dict[str, Any]:
+    @operation(gives=Page[FileShown])
+    def get(self) -> dict[str, Any]:
         """Files of its model; none before it succeeded."""
-        self.parse(Request)
-        job = self.owned(job_id)
         try:
-            return whole(model_files(self.services.store.models.get(job.result)))
+            return whole(model_files(self.services.store.models.get(self.job.result)))
         except NotFound:
             return whole([])
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from flask import Response
 
-from api.v1.jobs import OwnJob
+from api.operation import Content, operation
+from api.v1.job_answers import JobRecordShown, WholeJob
+from api.v1.jobs import ShowsJob
+from api.v1.located import JobResource
 from api.v1.representation import job_url, precision_of
-from api.v1.schemas import Request
 from storage.job import Job
 from storage.models import Model
 from training.difference import difference_of, model_of
@@ -23,13 +25,13 @@ _CARD = (
 )  # fmt: skip
 
 
-class JobRecord(OwnJob):
+class JobRecord(JobResource):
     """The record of a training."""
 
-    def get(self, job_id: str) -> dict[str, Any]:
+    @operation(gives=JobRecordShown)
+    def get(self) -> dict[str, Any]:
         """Data, seed, params, code, libraries and device; null for what is not known yet."""
-        self.parse(Request)
-        job, store = self.owned(job_id), self.services.store
+        job, store = self.job, self.services.store
         model = model_of(store, job)
         return {
             "job_id": str(job.id),
@@ -45,28 +47,28 @@ class JobRecord(OwnJob):
         }
 
 
-class JobRecordDataset(OwnJob):
+class JobRecordDataset(JobResource):
     """The data of a training."""
 
-    def get(self, job_id: str) -> Response:
+    @operation(gives=Content("application/json"), headers={"ETag": "SHA-256 of the record"})
+    def get(self) -> Response:
         """Classes, and every image with its hash, labels and part of the split."""
-        self.parse(Request)
-        job = self.owned(job_id)
+        job = self.job
         if job.dataset is None:
-            raise NotFound(f"the data of the job '{job_id}' are not recorded: it has not got so far")
+            raise NotFound(f"the data of the job '{job.id}' are not recorded: it has not got so far")
         content = self.services.store.artifacts.stream(job.dataset.file_id)
         return Response(_plain(content), mimetype="application/json", headers={"ETag": f'"{job.dataset.sha256}"'})
 
 
-class JobRepeat(OwnJob):
+class JobRepeat(ShowsJob):
     """The same training once more."""
 
-    def post(self, job_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    @operation(gives=WholeJob, status=202, errors=(409, 429), headers={"Location": "the job"})
+    def post(self) -> tuple[dict[str, Any], dict[str, str]]:
         """Queue it; its record tells the difference when it has ended."""
-        self.parse(Request)
         store = self.services.store
-        job = repeat(store, self.services.queue, self.owned(job_id), self.request_key)
-        return self.shown(job), 202, {"Location": job_url(job)}
+        job = repeat(store, self.services.queue, self.job, self.request_key)
+        return self.shown(job), {"Location": job_url(job)}
 
 
 def _dataset(job: Job) -> dict[str, Any] | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.operation import operation
 from api.resource import PlatformResource
+from api.v1.notification_answers import AccountShown
 from api.v1.notification_representation import account_shown
 from api.v1.notification_schemas import Confirmation, MeChange
-from api.v1.schemas import Request
 from notifications.teller import ask_for_confirmation
 from utils import Conflict, InvalidInput
 
@@ -28,14 +29,15 @@ class Account(PlatformResource):
 class Me(Account):
     """The account of who calls."""
 
+    @operation(gives=AccountShown)
     def get(self) -> dict[str, Any]:
         """Name, mail address, and what to write about."""
-        self.parse(Request)
         return self.shown()
 
-    def patch(self) -> dict[str, Any]:
+    @operation(takes=MeChange, gives=AccountShown, errors=(409, 429))
+    def patch(self, change: MeChange) -> dict[str, Any]:
         """Change the address, which a mail with a code then asks to confirm, or the events; null removes it."""
-        change, store = self.parse(MeChange), self.services.store
+        store = self.services.store
         if change.email is not None:
             self._ask(change.email)
         elif "email" in change.model_fields_set:
@@ -58,9 +60,10 @@ class Me(Account):
 class EmailConfirmation(Account):
     """The proof that an address is the caller's."""
 
-    def post(self) -> dict[str, Any]:
+    @operation(takes=Confirmation, gives=AccountShown, errors=(429,))
+    def post(self, given: Confirmation) -> dict[str, Any]:
         """Confirm with the code that the mail brought."""
-        code, store = self.parse(Confirmation).code, self.services.store
+        code, store = given.code, self.services.store
         store.hourly.charge(f"mail code of {self.user.id}", _MOST_CODES, "codes in an hour")
         if not store.mailboxes.confirm(self.user.id, code):
             message = "code: not the one of the last mail, or older than an hour: PATCH /api/v1/me sends another"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.operation import operation
 from api.pagination import whole
-from api.v1.models import ModelResource
+from api.v1.located import ModelResource
+from api.v1.model_answers import UsageShown
 from api.v1.schemas import UsageQuery
 from storage.usage import Calls
 
@@ -13,10 +15,10 @@ from storage.usage import Calls
 class ModelUsage(ModelResource):
     """Calls of one model."""
 
-    def get(self, model_id: str) -> dict[str, Any]:
+    @operation(takes=UsageQuery, gives=UsageShown)
+    def get(self, wish: UsageQuery) -> dict[str, Any]:
         """Each day with calls, newest first, and all of them together; for the owner."""
-        wish = self.parse(UsageQuery)
-        days = self.services.store.usage.by_day(self.visible(model_id, owner_only=True).id, wish.days)
+        days = self.services.store.usage.by_day(self.model.id, wish.days)
         total = Calls()
         for calls in days.values():
             total.add(calls)

@@ -7,31 +7,19 @@ from typing import Any
 
 from flask import Response
 
-from api.resource import PlatformResource
+from api.operation import Content, operation
+from api.v1.job_answers import WholeJob
+from api.v1.located import ModelResource
+from api.v1.model_answers import ModelShown
 from api.v1.representation import job_url, model_files, precision_of, whole_job
-from api.v1.schemas import NewQuantization, Request
-from storage.database import object_id
+from api.v1.schemas import NewQuantization
 from storage.models import Model
 from training.quantization.submission import check_counts, quantize
 from utils import NotFound
 
 
-class ModelResource(PlatformResource):
-    """The base of all that belongs to one model version."""
-
-    def visible(self, model_id: str, owner_only: bool = False) -> Model:
-        """The model, if the user may know of it: the owner, and anybody with a token while it serves in public.
-
-        Raises:
-            NotFound: there is none of this id, or it is another user's.
-        """
-        model = self.services.store.models.get(object_id(model_id, "model"))
-        project = self.services.store.projects.get(model.project_id)
-        if project is not None:
-            published = project.is_published and project.model_id == model.id
-            if project.owner_id == self.user.id or (published and not owner_only):
-                return model
-        raise NotFound(f"there is no model '{model_id}'")
+class ShowsModel(ModelResource):
+    """The base of what answers with a model."""
 
     def shown(self, model: Model) -> dict[str, Any]:
         """The model with its card and files."""
@@ -45,46 +33,47 @@ class ModelResource(PlatformResource):
         }
 
 
-class ModelItem(ModelResource):
+class ModelItem(ShowsModel):
     """One model version."""
 
-    def get(self, model_id: str) -> dict[str, Any]:
+    @operation(gives=ModelShown)
+    def get(self) -> dict[str, Any]:
         """The card and the files; for the owner, and for anybody with a token while it is published."""
-        return self.shown(self.visible(model_id))
+        return self.shown(self.model)
 
 
 class ModelQuantize(ModelResource):
     """A smaller and faster version of a model."""
 
-    def post(self, model_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    @operation(takes=NewQuantization, gives=WholeJob, status=202, errors=(409, 429), headers={"Location": "the job"})
+    def post(self, wish: NewQuantization) -> tuple[dict[str, Any], dict[str, str]]:
         """Queue a job that makes it, in int8; for the owner."""
-        wish, store = self.parse(NewQuantization), self.services.store
-        model = self.visible(model_id, owner_only=True)
-        job = quantize(store, self.services.queue, model, wish.force, self.request_key)
-        project = store.projects.get(job.project_id)
-        shown = whole_job(job, project.name if project else None, store.job_queue.place_of(job.id))
-        return {**shown, "difference": None}, 202, {"Location": job_url(job)}
+        store = self.services.store
+        job = quantize(store, self.services.queue, self.model, wish.force, self.request_key)
+        shown = whole_job(job, self.project.name, store.job_queue.place_of(job.id))
+        return {**shown, "difference": None}, {"Location": job_url(job)}
 
 
-class ModelServe(ModelResource):
+class ModelServe(ShowsModel):
     """Which version answers for a project."""
 
-    def post(self, model_id: str) -> dict[str, Any]:
+    @operation(gives=ModelShown, errors=(409,))
+    def post(self) -> dict[str, Any]:
         """Let this one answer from now on, until a training succeeds; for the owner."""
-        self.parse(Request)
-        model, store = self.visible(model_id, owner_only=True), self.services.store
+        model, store = self.model, self.services.store
         check_counts(store, model)
         if not store.projects.serve_version(model.project_id, model.id, model.version):
-            raise NotFound(f"there is no model '{model_id}'")
+            raise NotFound(f"there is no model '{model.id}'")
         return self.shown(model)
 
 
 class ModelFile(ModelResource):
     """One file of a model: `model.onnx`, native weights, pictures."""
 
-    def get(self, model_id: str, name: str) -> Response:
+    @operation(gives=Content("application/octet-stream"), headers={"ETag": "SHA-256 of the file"})
+    def get(self, name: str) -> Response:
         """Download it; for the owner."""
-        file = self.visible(model_id, owner_only=True).files.get(name)
+        file = self.model.files.get(name)
         if file is None:
             raise NotFound(f"the model has no file '{name}'")
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -7,9 +7,11 @@ from typing import Any
 
 from flask import Response, request
 
+from api.operation import operation
 from api.output import json_text
 from api.parameters import parameters
 from api.predicting import PredictingResource
+from api.v1.model_answers import PredictionsShown
 from api.v1.representation import answer_of
 from api.v1.schemas import Prediction
 from inference.answers import Answer
@@ -33,9 +35,16 @@ class Predictions(PredictingResource):
         """Always: nothing is kept."""
         return True
 
-    def post(self, project: str) -> Response:
+    @operation(
+        takes=Prediction,
+        gives=PredictionsShown,
+        errors=(404, 429),
+        body=("image/*", "application/octet-stream"),
+        files=("images",),
+        headers={"Server-Timing": "milliseconds by stage"},
+    )
+    def post(self, wish: Prediction, project: str) -> Response:
         """Predict one image or several; nothing is kept."""
-        wish = self.parse(Prediction)
         images = _images(wish)
         if wish.annotated and len(images) > 1:
             raise InvalidInput(f"annotated: one image a request, got {len(images)}")

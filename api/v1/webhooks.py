@@ -1,51 +1,49 @@
-"""`/api/v1/projects/<project_id>/webhooks`: whom to tell of a project's trainings."""
+"""`/api/v1/projects/<project>/webhooks`: whom to tell of a project's trainings."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from api.operation import Page, operation
 from api.pagination import whole
-from api.resource import PlatformResource
+from api.v1.located import ProjectResource
+from api.v1.notification_answers import (
+    Deleted,
+    DeliveryShown,
+    NewWebhookShown,
+    RotatedWebhookShown,
+    WebhookShown,
+)
 from api.v1.notification_representation import delivery_shown, webhook_shown
 from api.v1.notification_schemas import NewWebhook, WebhookChange
-from api.v1.schemas import Request
 from notifications.receivers import Receivers
 from notifications.signatures import new_secret
 from notifications.teller import send_test
 from storage.database import object_id
-from storage.projects import Project
 from storage.webhooks import Webhook
 from utils import Conflict
 
 _MOST_TESTS = 30
 
 
-class OwnWebhooks(PlatformResource):
+class ProjectWebhooks(ProjectResource):
     """The base of all that belongs to a project's webhooks."""
 
-    def owned(self, project_id: str) -> Project:
-        """The project, if the user owns it.
+    def webhook(self, webhook_id: str) -> Webhook:
+        """The webhook of this id.
 
         Raises:
-            NotFound: there is none of this id, or it is another user's.
+            NotFound: the project has none.
         """
-        return self.services.store.projects.owned_by_id(object_id(project_id, "project"), self.user)
+        return self.services.store.webhooks.get(self.project.id, object_id(webhook_id, "webhook"))
 
-    def owned_webhook(self, project_id: str, webhook_id: str) -> Webhook:
-        """The webhook, if the user owns its project.
-
-        Raises:
-            NotFound: there is no such project or webhook, or it is another user's.
-        """
-        return self.services.store.webhooks.get(self.owned(project_id).id, object_id(webhook_id, "webhook"))
-
-    def switched_on(self, project_id: str, webhook_id: str) -> Webhook:
-        """As `owned_webhook`, for what is to be sent at once.
+    def switched_on(self, webhook_id: str) -> Webhook:
+        """As `webhook`, for what is to be sent at once.
 
         Raises:
             Conflict: nothing is sent to it.
         """
-        webhook = self.owned_webhook(project_id, webhook_id)
+        webhook = self.webhook(webhook_id)
         if not webhook.active:
             raise Conflict("the webhook is switched off: set `active` to true first")
         return webhook
@@ -59,38 +57,38 @@ class OwnWebhooks(PlatformResource):
         Receivers(self.services.settings.webhook_private).check(url)
 
 
-class WebhookList(OwnWebhooks):
+class WebhookList(ProjectWebhooks):
     """The webhooks of a project."""
 
-    def get(self, project_id: str) -> dict[str, Any]:
+    @operation(gives=Page[WebhookShown])
+    def get(self) -> dict[str, Any]:
         """List them, oldest first, without their secrets."""
-        self.parse(Request)
-        return whole(
-            [webhook_shown(webhook) for webhook in self.services.store.webhooks.list_of(self.owned(project_id).id)]
-        )
+        return whole([webhook_shown(webhook) for webhook in self.services.store.webhooks.list_of(self.project.id)])
 
-    def post(self, project_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    @operation(takes=NewWebhook, gives=NewWebhookShown, status=201, errors=(409,), headers={"Location": "the webhook"})
+    def post(self, new: NewWebhook) -> tuple[dict[str, Any], dict[str, str]]:
         """Make one; the secret is shown in this answer only."""
-        new, project = self.parse(NewWebhook), self.owned(project_id)
+        project = self.project
         self.check_url(new.url)
         events = tuple(event.value for event in new.events)
         webhook = self.services.store.webhooks.create(project, new.url, events, new_secret())
         location = f"/api/v1/projects/{project.id}/webhooks/{webhook.id}"
-        return {**webhook_shown(webhook), "secret": webhook.secret}, 201, {"Location": location}
+        return {**webhook_shown(webhook), "secret": webhook.secret}, {"Location": location}
 
 
-class WebhookItem(OwnWebhooks):
+class WebhookItem(ProjectWebhooks):
     """One webhook."""
 
-    def get(self, project_id: str, webhook_id: str) -> dict[str, Any]:
+    @operation(gives=WebhookShown)
+    def get(self, webhook_id: str) -> dict[str, Any]:
         """Without its secret."""
-        self.parse(Request)
-        return webhook_shown(self.owned_webhook(project_id, webhook_id))
+        return webhook_shown(self.webhook(webhook_id))
 
-    def patch(self, project_id: str, webhook_id: str) -> dict[str, Any]:
+    @operation(takes=WebhookChange, gives=WebhookShown, errors=(409,))
+    def patch(self, change: WebhookChange, webhook_id: str) -> dict[str, Any]:
         """Change it; what waits is then tried at once."""
-        change, store = self.parse(WebhookChange), self.services.store
-        webhook = self.owned_webhook(project_id, webhook_id)
+        store = self.services.store
+        webhook = self.webhook(webhook_id)
         fields = change.model_dump(mode="json", exclude_unset=True, exclude={"api_token"})
         if change.url is not None:
             self.check_url(change.url)
@@ -98,33 +96,33 @@ class WebhookItem(OwnWebhooks):
         store.deliveries.due_now(webhook.id)
         return webhook_shown(changed)
 
-    def delete(self, project_id: str, webhook_id: str) -> dict[str, Any]:
+    @operation(gives=Deleted)
+    def delete(self, webhook_id: str) -> dict[str, Any]:
         """Delete it with its deliveries; nothing is sent any more."""
-        self.parse(Request)
-        webhook, store = self.owned_webhook(project_id, webhook_id), self.services.store
+        webhook, store = self.webhook(webhook_id), self.services.store
         store.webhooks.delete(webhook.id)
         store.deliveries.delete_lanes([webhook.id])
         return {"Status": "Successful deletion"}
 
 
-class WebhookTest(OwnWebhooks):
+class WebhookTest(ProjectWebhooks):
     """A message to try a webhook with."""
 
-    def post(self, project_id: str, webhook_id: str) -> tuple[dict[str, Any], int]:
+    @operation(gives=DeliveryShown, status=202, errors=(409, 429))
+    def post(self, webhook_id: str) -> dict[str, Any]:
         """Queue one of type `webhook.test`, whatever events the webhook wants."""
-        self.parse(Request)
-        webhook, store = self.switched_on(project_id, webhook_id), self.services.store
+        webhook, store = self.switched_on(webhook_id), self.services.store
         store.hourly.charge(f"webhook test {webhook.id}", _MOST_TESTS, "tests in an hour")
-        return delivery_shown(send_test(store, webhook, self.owned(project_id))), 202
+        return delivery_shown(send_test(store, webhook, self.project))
 
 
-class WebhookSecret(OwnWebhooks):
+class WebhookSecret(ProjectWebhooks):
     """The secret of a webhook."""
 
-    def post(self, project_id: str, webhook_id: str) -> dict[str, Any]:
+    @operation(gives=RotatedWebhookShown)
+    def post(self, webhook_id: str) -> dict[str, Any]:
         """Make a new one, shown in this answer only; for a day the one before signs too."""
-        self.parse(Request)
-        webhook = self.services.store.webhooks.rotate(self.owned_webhook(project_id, webhook_id), new_secret())
+        webhook = self.services.store.webhooks.rotate(self.webhook(webhook_id), new_secret())
         until = webhook.previous_until
         return {
             **webhook_shown(webhook),

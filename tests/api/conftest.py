@@ -42,7 +42,7 @@ def pets(caller: Caller, store: Store) -> Pets:
     assert caller.place("pets", "other.png", "dog", picture(seed=2)).status_code == 200
     user = store.users.find("ada")
     assert user
-    project = store.projects.owned("pets", user)
+    project = store.projects.named("pets", user)
     job = store.jobs.create(project, {"epochs": 1}, 1)
     webhook = store.webhooks.create(project, "https://93.184.215.14/", ("job.failed",), new_secret())
     delivery_id = store.deliveries.add(webhook.id, user.id, "job.failed", "{}", project.id, job.id, 1)

@@ -11,7 +11,7 @@ from tests.conftest import PASSWORD, encoded, picture
 KEYS = {"type", "title", "status", "detail", "errors", "Error"}
 IMAGE = encoded(picture())
 SOME_ID = "0123456789abcdef01234567"
-WEBHOOKS = "/api/v1/projects/<project_id>/webhooks"
+WEBHOOKS = "/api/v1/projects/<project>/webhooks"
 
 # One valid request of the owner for each method of each route; `{name}` in a path is filled in by the test.
 REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
@@ -69,6 +69,9 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/me"): {},
     ("PATCH", "/api/v1/me"): {"email_events": ["job.failed"]},
     ("POST", "/api/v1/me/email/confirm"): {"code": "0123456789abcdef"},
+    ("GET", "/api/openapi.json"): {},
+    ("GET", "/api/docs"): {},
+    ("GET", "/api/docs/<name>"): {},
     ("GET", "/health"): {},
     ("GET", "/ready"): {},
 }  # fmt: skip

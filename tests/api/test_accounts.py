@@ -42,7 +42,7 @@ def _fill(caller: Caller, store: Store, name: str) -> None:
         assert caller.place(name, f"{seed % 2}", "cat", picture(seed=seed)).status_code == 200
     user = store.users.find(caller.username)
     assert user
-    project = store.projects.owned(name, user)
+    project = store.projects.named(name, user)
     job = store.jobs.create(project, {}, 1)
     trained(store, project, job)
     store.jobs.cancel(job.id)
@@ -65,8 +65,8 @@ def test_deleting_an_account_deletes_all_it_owns_and_nothing_else(caller: Caller
     _fill(caller, store, "mine too")
     ada = store.users.find("ada")
     assert ada
-    store.inferences.create(store.projects.owned("hers", grace).id, ada.id, [])
-    store.inferences.create(store.projects.owned("mine", ada).id, grace.id, [])
+    store.inferences.create(store.projects.named("hers", grace).id, ada.id, [])
+    store.inferences.create(store.projects.named("mine", ada).id, grace.id, [])
     assert caller.call("PATCH", "/auth", username="ada", password=PASSWORD).status_code == 200
     assert _counts(store) == {**hers, "users": 1, "tokens": 1}
     for name, kept in ids.items():

@@ -32,7 +32,7 @@ from utils import Conflict, InvalidInput, Unavailable
 
 WRITES = [
     (method, route.path) for route in ROUTES for method, access in route.access.items()
-    if access.value == "token" and method != "GET"
+    if not access.is_public and method != "GET"
 ]  # fmt: skip
 # These ask for an ended training, so they have their tests in tests/training, test_recording.py and quantization.
 OF_AN_ENDED_TRAINING = {

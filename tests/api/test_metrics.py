@@ -84,7 +84,7 @@ def test_requests_and_jobs_are_counted(client: FlaskClient, caller: Caller, stor
     caller.project("pets", classes="cat|dog")
     user = store.users.find("ada")
     assert user
-    store.jobs.create(store.projects.owned("pets", user), {}, 1)
+    store.jobs.create(store.projects.named("pets", user), {}, 1)
     response = client.get("/metrics")
     assert response.mimetype == "text/plain"
     assert requests_to("/health", response.text) == before + 3

@@ -27,7 +27,7 @@ def data(caller: Caller, store: Store) -> Snapshot:
         caller.place("pets", f"i{number}", "cat" if number % 2 else "dog", picture(seed=min(number, 4)))
     user = store.users.find("ada")
     assert user
-    return capture(store, store.projects.owned("pets", user))
+    return capture(store, store.projects.named("pets", user))
 
 
 def _files(root: Path) -> set[str]:

@@ -89,4 +89,4 @@ def publish_brightness_model(store: Store, username: str, name: str) -> None:
     assert owner
     project = store.projects.create(owner, name, "classification")
     store_brightness_model(store, project)
-    store.projects.publish(store.projects.owned(name, owner), True)
+    store.projects.publish(store.projects.named(name, owner), True)

@@ -133,7 +133,7 @@ def test_one_odd_job_keeps_no_other_from_being_told(
     odd = a_failed_job(store, a_project(store, "odd"))
     a_webhook(store, project, URL)
     store.database["jobs"].update_one({"_id": odd.id}, {"$set": {"states.0.at": "yesterday"}})
-    a_webhook(store, store.projects.owned("odd", store.users.find("ada")), URL)
+    a_webhook(store, store.projects.named("odd", store.users.find("ada")), URL)
     a_failed_job(store, project)
     teller.tell_all()
     assert len(told(store, webhook)) == 3

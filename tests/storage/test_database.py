@@ -51,7 +51,7 @@ def test_every_collection_says_that_the_database_does_not_answer(lost: Store):
     some, user = ObjectId(), User(ObjectId(), "ada")
     calls: list[Any] = [
         lambda: lost.prepare(), lambda: lost.users.find("ada"), lambda: log_in(lost),
-        lambda: lost.users.create("ada", b"password"), lambda: lost.tokens.user_id("x"),
+        lambda: lost.users.create("ada", b"password"), lambda: lost.tokens.find("x"),
         lambda: lost.throttles.charge("x", 1), lambda: lost.projects.create(user, "a", "detection"),
         lambda: lost.projects.list_owned(user), lambda: lost.images.get(some, "a"),
         lambda: list(lost.images.list_all(some)), lambda: lost.jobs.get(some), lambda: lost.models.get(some),

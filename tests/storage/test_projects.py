@@ -50,13 +50,13 @@ def test_a_change_on_an_old_reading_is_decided_again(store: Store, project: Proj
 
 def test_ownership_is_decided_in_one_place(store: Store, user: User, project: Project):
     grace = store.users.create("grace", b"long enough")
-    assert store.projects.owned("pets", user).id == project.id
+    assert store.projects.named("pets", user).id == project.id
     with pytest.raises(Forbidden):
-        store.projects.owned("pets", grace)
+        store.projects.named("pets", grace)
     with pytest.raises(NotFound):
-        store.projects.owned("pets", grace, private=True)
+        store.projects.named("pets", grace, private=True)
     with pytest.raises(NotFound):
-        store.projects.owned("dogs", user)
+        store.projects.named("dogs", user)
 
 
 def test_only_a_newer_model_takes_over(store: Store, project: Project):

@@ -34,7 +34,7 @@ def project(caller: Caller, store: Store) -> Project:
         caller.place("pets", f"{seed}.png", "cat" if seed % 2 else "dog", picture(seed=seed))
     user = store.users.find("ada")
     assert user
-    return store.projects.owned("pets", user)
+    return store.projects.named("pets", user)
 
 
 @pytest.fixture

@@ -212,7 +212,8 @@ def test_streams_are_bounded_per_user_and_in_all_and_give_their_place_back(
     assert int(refused.headers["Retry-After"]) > 0
     grace = store.users.find("grace")
     assert grace
-    store.database["jobs"].update_one({"_id": pets.job.id}, {"$set": {"owner_id": grace.id}})
+    member = {"user_id": grace.id, "role": "viewer"}
+    store.database["projects"].update_one({"_id": pets.project.id}, {"$set": {"members": [member]}})
     opened.append(stream(other, pets, seconds=55))
     refused = stream(other, pets, seconds=55)
     assert_problem(refused, 503, "as many streams")

@@ -31,7 +31,7 @@ def model(caller: Caller, store: Store) -> Model:
     caller.project("light", classes="bright|dark")
     user = store.users.find("ada")
     assert user
-    project = store.projects.owned("light", user)
+    project = store.projects.named("light", user)
     made = store_brightness_model(store, project)
     store.projects.publish(project, True)
     return made

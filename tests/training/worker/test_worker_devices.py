@@ -71,7 +71,7 @@ def test_one_worker_trains_on_two_devices_at_once_and_a_gpu_that_is_gone_fails_i
     params = {"epochs": 1000, "image_size": 32}
     app = celery_app(settings, sends=True)
     wishes = {shades: DeviceChoice.CPU, another: DeviceChoice.GPU}
-    jobs = [submit(store, app, store.projects.owned(name, user), params, wish) for name, wish in wishes.items()]
+    jobs = [submit(store, app, store.projects.named(name, user), params, wish) for name, wish in wishes.items()]
     crew.start()
     try:
         failed = wait_for(store, jobs[1].id, "failed")
