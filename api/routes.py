@@ -36,6 +36,7 @@ from api.platform import Platform
 from api.resource import PlatformResource
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
+from api.v1.exports import DatasetExport
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
@@ -86,6 +87,7 @@ ROUTES = (
     Route("/api/v1/models/<model_id>/quantize", ModelQuantize, {"POST": EDITOR_TRAINS}),
     Route("/api/v1/models/<model_id>/serve", ModelServe, {"POST": EDITOR_WRITES}),
     Route("/api/v1/published/<project>/predict", Predictions, {"POST": INFER}),
+    Route(f"{PROJECT}/exports/<export_format>", DatasetExport, {"GET": VIEWER_READS}),
     Route(WEBHOOKS, WebhookList, {"GET": EDITOR_READS, "POST": EDITOR_WRITES}),
     Route(
         f"{WEBHOOKS}/<webhook_id>",

@@ -11,6 +11,9 @@ from utils import InvalidInput
 class ClassificationLabels:
     """A class index or name; nothing is an image that is still to be labelled."""
 
+    kind = "image"
+    empty_is_background = False
+
     def parse(self, text: str, project: Project) -> tuple[StoredAnnotation, ...]:
         """See `LabelFormat.parse`."""
         count = len(split_lines(text))

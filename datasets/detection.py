@@ -17,6 +17,9 @@ _WANTED = "wanted: class x_center y_center width height"
 class DetectionLabels:
     """One box a line; no line is an image that shows no object."""
 
+    kind = "box"
+    empty_is_background = True
+
     def parse(self, text: str, project: Project) -> tuple[StoredAnnotation, ...]:
         """See `LabelFormat.parse`."""
         return parse_lines(text, lambda line: _parse_line(line, project))

@@ -17,7 +17,15 @@ _INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 
 
 class LabelFormat(Protocol):
-    """How the labels of one project type are written."""
+    """How the labels of one project type are written.
+
+    Attributes:
+        kind: what a label is about: a `box` in an image, or the `image` as a whole.
+        empty_is_background: no label says that an image shows no object; otherwise it says nothing.
+    """
+
+    kind: str
+    empty_is_background: bool
 
     def parse(self, text: str, project: Project) -> tuple[StoredAnnotation, ...]:
         """Read `label_data`: one line an object, joined by `|` or newlines.

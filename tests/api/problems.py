@@ -57,6 +57,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/models/<model_id>/usage"): {"days": 7},
     ("POST", "/api/v1/models/<model_id>/quantize"): {"force": True},
     ("POST", "/api/v1/models/<model_id>/serve"): {},
+    ("GET", "/api/v1/projects/<project>/exports/<export_format>"): {},
     ("GET", f"{WEBHOOKS}"): {},
     ("POST", f"{WEBHOOKS}"): {"url": "https://93.184.215.14/hook", "events": ["job.failed"]},
     ("GET", f"{WEBHOOKS}/<webhook_id>"): {},
@@ -81,7 +82,7 @@ def fill(
     path: str, job_id: object = SOME_ID, model_id: object = SOME_ID, name: str = "model.onnx", **more: object
 ) -> str:
     """A route's path with its parameters filled in."""
-    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", **more}
+    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "export_format": "csv", **more}
     for parameter, value in parts.items():
         path = path.replace(f"<{parameter}>", str(value))
     return path
