@@ -42,8 +42,9 @@ def export(project: Project, images: Iterable[StoredImage], files: Files, format
         images: of the project, or of a version of it. Those whose file is not stored any more are left out.
         files: where their contents are.
     """
+    names = dict(zip(project.class_ids, project.classes, strict=True))
     # As they are now: a format may go through them several times.
-    written = [_written(image, project) for image in _stored(images, files)]
+    written = [_written(image, project, names) for image in _stored(images, files)]
     dataset = WrittenDataset(project.classes, lambda: written)
 
     def fetch(entries: Iterable[Entry]) -> Iterator[bytes | None]:
@@ -76,7 +77,7 @@ def _with_file(batch: list[StoredImage], files: Files) -> Iterator[StoredImage]:
     return (image for image in batch if lengths.get(image.file_id) == image.size)
 
 
-def _written(image: StoredImage, project: Project) -> WrittenImage:
+def _written(image: StoredImage, project: Project, names: dict[int, str]) -> WrittenImage:
     return WrittenImage(
         name=image.name,
         file_id=str(image.file_id),
@@ -84,16 +85,15 @@ def _written(image: StoredImage, project: Project) -> WrittenImage:
         format=image.format,
         width=image.width,
         height=image.height,
-        labels=_labels(image, project),
+        labels=_labels(image, project, names),
         split=image.split,
         tags=image.tags,
         size=image.size,
     )
 
 
-def _labels(image: StoredImage, project: Project) -> tuple[Label, ...] | None:
+def _labels(image: StoredImage, project: Project, names: dict[int, str]) -> tuple[Label, ...] | None:
     """Labels of classes that the project has; None when nobody has labelled the image, or only with others."""
-    kept = [annotation for annotation in image.annotations if annotation.class_id in project.class_ids]
     if not image.annotations:
         return () if LABEL_FORMATS[project.type].empty_is_background else None
-    return tuple(Label(project.class_name(annotation.class_id), annotation.box) for annotation in kept) or None
+    return tuple(Label(names[a.class_id], a.box) for a in image.annotations if a.class_id in names) or None
