@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from contextlib import suppress
 from typing import Any
 
 from flask import Response
@@ -10,10 +11,11 @@ from flask import Response
 from api.resource import PlatformResource
 from api.v1.representation import job_url, model_files, precision_of, whole_job
 from api.v1.schemas import NewQuantization, Request
+from inference.probe import problem_with
 from storage.database import object_id
 from storage.models import Model
 from training.quantization.submission import check_counts, quantize
-from utils import NotFound
+from utils import Conflict, NotFound, Unavailable
 
 
 class ModelResource(PlatformResource):
@@ -74,9 +76,22 @@ class ModelServe(ModelResource):
         self.parse(Request)
         model, store = self.visible(model_id, owner_only=True), self.services.store
         check_counts(store, model)
+        self._warm(model)
         if not store.projects.serve_version(model.project_id, model.id, model.version):
             raise NotFound(f"there is no model '{model_id}'")
         return self.shown(model)
+
+    def _warm(self, model: Model) -> None:
+        """Have the engine load the model, so that its first caller does not wait for that.
+
+        Raises:
+            Conflict: it cannot predict; the one that answers now goes on.
+        """
+        # A busy engine is no reason against the change: it loads the model when it is asked for.
+        with suppress(Unavailable):
+            problem = problem_with(self.services.engine, model.id)
+            if problem:
+                raise Conflict(f"model version {model.version} cannot answer for the project: {problem}")
 
 
 class ModelFile(ModelResource):
