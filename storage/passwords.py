@@ -26,8 +26,8 @@ from utils import Settings, Unavailable
 MOST_BYTES = 72
 _MOST_PLACES = 32
 # Measured on two cores with a lone caller of a detector, of whose runs two threads wait for each other: beside threads
-# that hash without a pause at niceness 12 (models run at 5) p95 was 2.3 times as long, since whatever runs keeps its
-# core for a few milliseconds. A thread of the policy for idle machines makes way at once: 1.2 times. But beside cores
+# that hash without a pause at niceness 12 (models run at 5) p95 was 2.3 times as long, presumably since whatever runs
+# keeps its core for a few milliseconds; beside threads of the policy for idle machines, 1.2 times. But beside cores
 # that are never idle a login then took 2 to 8 seconds, and at niceness 12 one or two.
 _NICENESS = 12
 _PATIENCE_SECONDS, _AT_ROUNDS = 3.0, 12
