@@ -11,8 +11,9 @@ from bson import ObjectId
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from storage.database import Database, Document, every, shielded
+from storage.database import Database, Document, batches, every, shielded
 from storage.files import Files, HeldFile, StoredFile
+from storage.kept_files import KeptFiles, without_kept
 from utils import NotFound, utc_now
 
 
@@ -87,9 +88,10 @@ def _image(row: Document) -> StoredImage:
 class Images:
     """Images by name in their project."""
 
-    def __init__(self, database: Database[Document], files: Files):
+    def __init__(self, database: Database[Document], files: Files, kept: KeptFiles):
         self._images = database["images"]
         self._files = files
+        self._kept = kept
 
     def create_indexes(self) -> None:
         self._images.create_index([("project_id", 1), ("name", 1)], unique=True)
@@ -118,7 +120,7 @@ class Images:
         }
         before = self._upsert({"project_id": project_id, "name": name}, fields)
         if before:
-            self._files.delete(before["file_id"])
+            self._release(before["file_id"])
 
     def _upsert(self, key: Document, fields: Document) -> Document | None:
         while True:
@@ -146,6 +148,16 @@ class Images:
     def by_id(self, image_id: ObjectId) -> StoredImage | None:
         """The image of this id, or None."""
         row = self._images.find_one({"_id": image_id})
+        return _image(row) if row else None
+
+    def named(self, project_id: ObjectId, reference: str) -> StoredImage:
+        """The image of this id or name; raises as `get`."""
+        by_id = self.of_id(project_id, ObjectId(reference)) if ObjectId.is_valid(reference) else None
+        return by_id or self.get(project_id, reference)
+
+    def of_id(self, project_id: ObjectId, image_id: ObjectId) -> StoredImage | None:
+        """The image of this id, or None when the project has none."""
+        row = self._images.find_one({"_id": image_id, "project_id": project_id})
         return _image(row) if row else None
 
     def list_all(self, project_id: ObjectId) -> Iterator[StoredImage]:
@@ -185,13 +197,29 @@ class Images:
         row = self._images.find_one_and_delete({"project_id": project_id, "name": name})
         if row is None:
             raise NotFound(f"there is no data point '{name}' in this project")
-        self._files.delete(row["file_id"])
+        self._release(row["file_id"])
 
     def delete_all(self, project_id: ObjectId) -> None:
         """Delete every image of a project, then their files."""
         file_ids = [row["file_id"] for row in self._images.find({"project_id": project_id}, {"file_id": 1})]
         self._images.delete_many({"project_id": project_id})
-        self._files.delete(*file_ids)
+        self._release(*file_ids)
+
+    def release(self, file_ids: list[ObjectId]) -> None:
+        """Delete those files that neither an image refers to nor a version keeps."""
+        for batch in batches(file_ids):
+            # Images are looked at first: what none refers to now, no version comes to keep.
+            self._release(*(set(batch) - self.referenced(batch)))
+
+    def _release(self, *file_ids: ObjectId) -> None:
+        """Delete files that no image refers to any more, but for those that a version keeps."""
+        for free in without_kept(self._kept, file_ids):
+            self._files.delete(*free)
+
+    def states(self, project_id: ObjectId) -> dict[ObjectId, tuple[int, ObjectId]]:
+        """Revision and file of every image of a project, by id."""
+        rows = self._images.find({"project_id": project_id}, {"revision": 1, "file_id": 1}).sort("_id", 1)
+        return {row["_id"]: (row.get("revision", 1), row["file_id"]) for row in rows}
 
     def project_ids(self) -> list[ObjectId]:
         """Ids of all projects that have images, whether or not they still exist."""

@@ -63,6 +63,7 @@ def _owners(store: Store, _: datetime) -> Ids:
 def _projects_with_contents(store: Store, _: datetime) -> Ids:
     holders = (
         store.images, store.jobs, store.models, store.inferences, store.usage, store.webhooks, store.deliveries,
+        store.versions, store.kept_files,
     )  # fmt: skip
     return {project_id for holder in holders for project_id in holder.project_ids()}
 
@@ -127,8 +128,17 @@ LEFTOVERS: tuple[Leftover, ...] = (
         "account {}: it is deleted, and projects, tokens, memberships, addresses or results of it are left",
     ),
     Leftover(
+        "half_projects",
+        "Every project that is made of a capsule is whole, or was added to within an hour.",
+        lambda store, before: store.restoring.begun(before),
+        # One that is mentioned was added to long ago; nobody goes on with it.
+        lambda store, ids: store.projects.existing(ids),
+        _for_each(Store.delete_project),
+        "project {}: it was to be made of a capsule, and is not whole",
+    ),
+    Leftover(
         "contents",
-        "Every image, job, model, webhook and result belongs to a project that exists.",
+        "Every image, version, job, model, webhook and result belongs to a project that exists.",
         _projects_with_contents,
         _without(lambda store, ids: store.projects.existing(ids)),
         _for_each(Store.delete_contents),
@@ -185,6 +195,14 @@ LEFTOVERS: tuple[Leftover, ...] = (
         _without(lambda store, ids: set(store.models.existing(ids))),
         lambda store, ids: store.usage.delete_models(ids),
         "calls of model {}: it is deleted",
+    ),
+    Leftover(
+        "kept_lists",
+        "Every list of kept files older than an hour belongs to a version of a dataset.",
+        lambda store, before: store.kept_files.version_ids(before),
+        _without(lambda store, ids: store.versions.existing(ids)),
+        lambda store, ids: store.release_versions(ids),
+        "files kept for version {}: it was never made, or is deleted",
     ),
     _files("image files", image_files),
     _files("artifacts", artifacts),

@@ -12,6 +12,7 @@ from bson import ObjectId
 from storage.database import Document
 from storage.images import StoredAnnotation
 from storage.roles import Role
+from storage.served import NO_PUBLICATION, Publication, publication_of
 from storage.users import User
 from utils import Forbidden, NotFound, utc_now
 
@@ -55,6 +56,7 @@ class Project:
     model_version: int = 0
     is_published: bool = False
     members: dict[ObjectId, Role] = field(default_factory=dict)
+    publication: Publication = NO_PUBLICATION
     merged: dict[int, int] = field(default_factory=dict)
     deleted: frozenset[int] = frozenset()
     description: str = ""
@@ -154,6 +156,7 @@ def project_of(row: Document) -> Project:
         model_version=row["model_version"],
         is_published=row["is_published"],
         members={member["user_id"]: Role(member["role"]) for member in row.get("members", ())},
+        publication=publication_of(row.get("publication")),
         **{name: row[name] for name in later if name in row},
     )
 

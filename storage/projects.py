@@ -14,6 +14,12 @@ from storage.order import NEWEST_FIRST, Order, Place, ordered
 from storage.project import Project, allowed, changed, new_project, project_of
 from storage.project_filter import EVERY, ProjectFilter
 from storage.roles import Role
+from storage.served import (
+    WITHOUT_HISTORY,
+    answers_now,
+    publishes,
+    withdraws,
+)
 from storage.users import User
 from utils import ChangedMeanwhile, Conflict, NotFound
 
@@ -70,14 +76,14 @@ class Projects:
             NotFound: there is no project of this name.
             Forbidden: the user has no such role in it.
         """
-        return allowed(self._projects.find_one({"name": name}), name, user, role, private)
+        return allowed(self._projects.find_one({"name": name}, WITHOUT_HISTORY), name, user, role, private)
 
     def find(self, reference: str, user: User, role: Role) -> Project:
         """The project of this id or name, if the user has the role in it; as `named`, and always private."""
         row = None
         if ObjectId.is_valid(reference):
-            row = self._projects.find_one({"_id": ObjectId(reference)})
-        row = row or self._projects.find_one({"name": reference})
+            row = self._projects.find_one({"_id": ObjectId(reference)}, WITHOUT_HISTORY)
+        row = row or self._projects.find_one({"name": reference}, WITHOUT_HISTORY)
         return allowed(row, reference, user, role, private=True)
 
     def published(self, name: str) -> Project:
@@ -86,14 +92,14 @@ class Projects:
         Raises:
             NotFound: no such project, or not published; not told apart.
         """
-        row = self._projects.find_one({"name": name, "is_published": True})
+        row = self._projects.find_one({"name": name, "is_published": True}, WITHOUT_HISTORY)
         if row is None:
             raise NotFound(f"there is no published project '{name}'")
         return project_of(row)
 
     def get(self, project_id: ObjectId) -> Project | None:
         """The project of this id, or None."""
-        row = self._projects.find_one({"_id": project_id})
+        row = self._projects.find_one({"_id": project_id}, WITHOUT_HISTORY)
         return project_of(row) if row else None
 
     def refresh(self, project: Project) -> Project:
@@ -112,7 +118,7 @@ class Projects:
         query: Document = {"owner_id": owner.id}
         if published_only:
             query["is_published"] = True
-        return [project_of(row) for row in self._projects.find(query).sort("_id", 1)]
+        return [project_of(row) for row in self._projects.find(query, WITHOUT_HISTORY).sort("_id", 1)]
 
     def list_of(
         self,
@@ -211,44 +217,42 @@ class Projects:
         query: Document = {"_id": project.id}
         if published:
             query["model_id"] = {"$ne": None}
-        if self._projects.update_one(query, {"$set": {"is_published": published}}).matched_count:
+        if self._projects.update_one(query, [publishes()] if published else withdraws()).matched_count:
             return
         self.refresh(project)
         raise Conflict(f"the project '{project.name}' has no trained model yet: train it, then publish it")
 
     def serve(self, project_id: ObjectId, model_id: ObjectId, version: int) -> bool:
-        """Let a model answer for the project, unless a newer one does; false when nothing was changed."""
-        return bool(
-            self._projects.update_one(
-                {"_id": project_id, "model_version": {"$lt": version}},
-                {"$set": {"model_id": model_id, "model_version": version}},
-            ).modified_count
-        )
+        """Let a model answer for the project, unless a newer one does or the publication pins one.
+
+        False when nothing was changed.
+        """
+        query = {"_id": project_id, "model_version": {"$lt": version}, "publication.version": None}
+        return bool(self._projects.update_one(query, [answers_now(model_id, version)]).modified_count)
 
     def serve_first(self, project_id: ObjectId, model_id: ObjectId, version: int) -> bool:
         """Let a model answer for a project for which none does; false when nothing was changed."""
-        return bool(
-            self._projects.update_one(
-                {"_id": project_id, "model_id": None}, {"$set": {"model_id": model_id, "model_version": version}}
-            ).modified_count
-        )
-
-    def serve_version(self, project_id: ObjectId, model_id: ObjectId, version: int) -> bool:
-        """Let any model of the project answer for it, newer or older; false when the project is gone."""
-        change = {"$set": {"model_id": model_id, "model_version": version}}
-        return bool(self._projects.update_one({"_id": project_id}, change).matched_count)
+        query = {"_id": project_id, "model_id": None}
+        return bool(self._projects.update_one(query, [answers_now(model_id, version)]).modified_count)
 
     def serve_instead(self, project: Project, model_id: ObjectId | None, version: int, published: bool) -> bool:
-        """Put right what answers for a project whose model is lost or does not work.
+        """Put right what answers for a project whose model is lost or does not work; no pin holds any more.
 
         False when another model answers by now, which is left alone.
 
         Args:
             model_id: may be older than the present one; None when there is nothing to serve.
         """
-        change = {"model_id": model_id, "model_version": version, "is_published": published}
         query = {"_id": project.id, "model_id": project.model_id}
-        return bool(self._projects.update_one(query, {"$set": change}).matched_count)
+        stages: list[Document] = [{"$set": {"is_published": published}}, {"$unset": "publication.version"}]
+        if model_id != project.model_id:
+            stages.append(answers_now(model_id, version))
+        return bool(self._projects.update_one(query, stages).matched_count)
+
+    def names_of(self, user: User) -> dict[ObjectId, str]:
+        """Names of all projects that the user owns or is a member of, by id."""
+        query = {"$or": [{"owner_id": user.id}, {"members.user_id": user.id}]}
+        return {row["_id"]: row["name"] for row in self._projects.find(query, {"name": 1})}
 
     def delete(self, project_id: ObjectId) -> None:
         """Delete the project itself; from here on nothing in it counts."""

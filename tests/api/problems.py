@@ -58,6 +58,27 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/models/<model_id>/usage"): {"days": 7},
     ("POST", "/api/v1/models/<model_id>/quantize"): {"force": True},
     ("POST", "/api/v1/models/<model_id>/serve"): {},
+    ("DELETE", "/api/v1/models/<model_id>"): {},
+    ("GET", "/api/v1/models/<model_id>/card"): {},
+    ("GET", "/api/v1/catalogue"): {"q": "pets", "type": "classification", "class": "cat", "sort": "-calls"},
+    ("GET", "/api/v1/catalogue/<project>"): {},
+    ("GET", "/api/v1/catalogue/<project>/example"): {},
+    ("GET", f"{PROJECT}/capsule"): {},
+    ("GET", f"{PROJECT}/jobs"): {"limit": 5, "state": "queued"},
+    ("POST", f"{PROJECT}/jobs"): {"params": {"epochs": 2}},
+    ("GET", f"{PROJECT}/versions"): {"limit": 5},
+    ("POST", f"{PROJECT}/versions"): {"name": "before the move", "description": "with all labels checked"},
+    ("GET", f"{PROJECT}/versions/<number>"): {},
+    ("PATCH", f"{PROJECT}/versions/<number>"): {"name": "first"},
+    ("DELETE", f"{PROJECT}/versions/<number>"): {},
+    ("GET", f"{PROJECT}/versions/<number>/compare/<other>"): {},
+    ("GET", f"{PROJECT}/models"): {"limit": 5},
+    ("GET", f"{PROJECT}/models/compare"): {"a": 1, "b": 1},
+    ("POST", f"{PROJECT}/promote"): {"version": 1},
+    ("POST", f"{PROJECT}/rollback"): {},
+    ("GET", f"{PROJECT}/publication"): {},
+    ("PUT", f"{PROJECT}/publication"): {"description": "of pets", "licence": "MIT", "example_image": "one.png"},
+    ("DELETE", f"{PROJECT}/publication"): {},
     ("GET", f"{WEBHOOKS}"): {},
     ("POST", f"{WEBHOOKS}"): {"url": "https://93.184.215.14/hook", "events": ["job.failed"]},
     ("GET", f"{WEBHOOKS}/<webhook_id>"): {},
@@ -108,6 +129,8 @@ def fill(
     """A route's path with its parameters filled in."""
     others = {"username": "grace", "class_id": 0, "token_id": SOME_ID}
     parts = {**others, "job_id": job_id, "model_id": model_id, "name": name, "project": "pets", **more}
+    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "number": 1, "other": "current"}
+    parts |= more
     for parameter, value in parts.items():
         path = path.replace(f"<{parameter}>", str(value))
     return path

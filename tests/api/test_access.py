@@ -42,6 +42,12 @@ ALLOWED = {
     ("POST", f"{PROJECT}/transfer"): 409,
     ("DELETE", f"{PROJECT}/members/<username>"): 404,
     ("DELETE", f"{V1}/tokens/<token_id>"): 404,
+    ("DELETE", f"{V1}/models/<model_id>"): 409,
+    ("GET", f"{V1}/catalogue/<project>"): 404,
+    ("GET", f"{V1}/catalogue/<project>/example"): 404,
+    ("POST", f"{PROJECT}/jobs"): 409,
+    ("POST", f"{PROJECT}/promote"): 409,
+    ("POST", f"{PROJECT}/rollback"): 409,
 }
 # Whoever is a member may leave; who is none cannot be taken out.
 LEAVING = ("DELETE", f"{PROJECT}/members/<username>")
