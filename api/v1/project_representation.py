@@ -15,6 +15,8 @@ from api.v1.project_answers import (
     ProjectShown,
     RetiredClassShown,
 )
+from api.v1.publication_schemas import PublicationShown
+from api.v1.publications import publication_shown
 from api.v1.representation import job_in_list
 from storage.class_annotations import ClassCount
 from storage.project import Member, Project
@@ -66,6 +68,7 @@ def project_shown(store: Store, project: Project, user: User) -> ProjectShown:
             for id, name in zip(project.class_ids, project.classes, strict=True)
         ],
         is_published=project.is_published,
+        publication=PublicationShown(**publication_shown(store, project)) if project.is_published else None,
         model=_model(project),
     )
     return shown if role is Role.GUEST else shown.model_copy(update=_for_members(store, project))
