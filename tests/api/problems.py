@@ -156,12 +156,10 @@ def fill(
     path: str, job_id: object = SOME_ID, model_id: object = SOME_ID, name: str = "model.onnx", **more: object
 ) -> str:
     """A route's path with its parameters filled in."""
-    others = {"username": "grace", "class_id": 0, "token_id": SOME_ID}
-    parts = {**others, "job_id": job_id, "model_id": model_id, "name": name, "project": "pets", **more}
-    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "number": 1, "other": "current"}
-    parts |= more
-    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "image": "one.png", **more}
-    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "export_format": "csv", **more}
+    parts = {
+        "job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "number": 1, "other": "current",
+        "image": "one.png", "export_format": "csv", "username": "grace", "class_id": 0, "token_id": SOME_ID, **more,
+    }  # fmt: skip
     for parameter, value in parts.items():
         path = path.replace(f"<{parameter}>", str(value))
     return path
