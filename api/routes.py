@@ -35,7 +35,7 @@ from api.openapi.document import described
 from api.openapi.resources import DocsAsset, DocsPage, OpenApiDocument
 from api.platform import Platform
 from api.resource import PlatformResource
-from api.v1.capsules import ProjectCapsule
+from api.v1.capsules import CapsuleList, ProjectCapsule
 from api.v1.catalogue import Catalogue, CatalogueItem, CatalogueThumbnail
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
@@ -103,6 +103,7 @@ ROUTES = (
         {"GET": VIEWER_READS, "PUT": EDITOR_WRITES, "DELETE": EDITOR_WRITES},
     ),
     Route(f"{PROJECT}/capsule", ProjectCapsule, {"GET": OWNER_READS}),
+    Route("/api/v1/capsules", CapsuleList, {"POST": WRITE}),
     Route("/api/v1/catalogue", Catalogue, {"GET": READ}),
     Route("/api/v1/catalogue/<project>", CatalogueItem, {"GET": READ}),
     Route("/api/v1/catalogue/<project>/example", CatalogueThumbnail, {"GET": READ}),

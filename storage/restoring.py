@@ -68,6 +68,11 @@ class Restoring:
         """All is there."""
         self._projects.update_one({"_id": project.id}, {"$set": fields, "$unset": {"restoring_at": 1}})
 
+    def counts(self, project_id: ObjectId) -> dict[str, int]:
+        """How much a project holds: `images`, `versions`, `jobs` and `models`."""
+        counts = {name: rows.count_documents({"project_id": project_id}) for name, rows in self._rows.items()}
+        return {name.removeprefix("dataset_"): count for name, count in counts.items()}
+
     def begun(self, before: datetime) -> Iterator[ObjectId]:
         """Projects to which nothing was added since a moment, and that never came to their end."""
         return (row["_id"] for row in every(self._projects, {"restoring_at": {"$lt": before}}, {"_id": 1}))
