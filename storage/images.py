@@ -145,6 +145,11 @@ class Images:
             raise NotFound(f"there is no data point '{name}' in this project")
         return _image(row)
 
+    def by_id(self, image_id: ObjectId) -> StoredImage | None:
+        """The image of this id, or None."""
+        row = self._images.find_one({"_id": image_id})
+        return _image(row) if row else None
+
     def named(self, project_id: ObjectId, reference: str) -> StoredImage:
         """The image of this id or name; raises as `get`."""
         by_id = self.of_id(project_id, ObjectId(reference)) if ObjectId.is_valid(reference) else None

@@ -56,7 +56,7 @@ def _without(existing: Callable[[Store, list[ObjectId]], Ids]) -> Callable[[Stor
 
 
 def _owners(store: Store, _: datetime) -> Ids:
-    holders = (store.tokens, store.inferences, store.mailboxes, store.idempotency)
+    holders = (store.tokens, store.inferences, store.mailboxes, store.idempotency, store.members)
     return {*store.projects.owner_ids(), *(user_id for holder in holders for user_id in holder.user_ids())}
 
 
@@ -87,7 +87,7 @@ def _delete_model(store: Store, model_id: ObjectId) -> None:
     store.models.delete(model_id)
 
 
-def _delete_each(delete: Callable[[Store, ObjectId], None]) -> Callable[[Store, Ids], None]:
+def _for_each(delete: Callable[[Store, ObjectId], None]) -> Callable[[Store, Ids], None]:
     def remove(store: Store, ids: Ids) -> None:
         for one in ids:
             delete(store, one)
@@ -121,11 +121,11 @@ def _chunks(name: str, bucket: Bucket) -> Leftover:
 LEFTOVERS: tuple[Leftover, ...] = (
     Leftover(
         "accounts",
-        "Every project, token, address and result belongs to an account that exists.",
+        "Every project, token, membership, address and result belongs to an account that exists.",
         _owners,
         _without(lambda store, ids: store.users.existing(ids)),
-        _delete_each(Store.delete_user),
-        "account {}: it is deleted, and projects, tokens, addresses or results of it are left",
+        _for_each(Store.delete_user),
+        "account {}: it is deleted, and projects, tokens, memberships, addresses or results of it are left",
     ),
     Leftover(
         "half_projects",
@@ -133,7 +133,7 @@ LEFTOVERS: tuple[Leftover, ...] = (
         lambda store, before: store.restoring.begun(before),
         # One that is mentioned was added to long ago; nobody goes on with it.
         lambda store, ids: store.projects.existing(ids),
-        _delete_each(Store.delete_project),
+        _for_each(Store.delete_project),
         "project {}: it was to be made of a capsule, and is not whole",
     ),
     Leftover(
@@ -141,8 +141,17 @@ LEFTOVERS: tuple[Leftover, ...] = (
         "Every image, version, job, model, webhook and result belongs to a project that exists.",
         _projects_with_contents,
         _without(lambda store, ids: store.projects.existing(ids)),
-        _delete_each(Store.delete_contents),
+        _for_each(Store.delete_contents),
         "project {}: it is deleted, and images, jobs, models, webhooks or results of it are left",
+    ),
+    Leftover(
+        "gone_classes",
+        "No annotation names a class that was merged into another, or deleted with its annotations.",
+        # An image that was being labelled at that moment may have come behind all others.
+        lambda store, _: store.projects.with_gone_classes(),
+        lambda store, ids: store.classes.lagging(ids),
+        _for_each(lambda store, project_id: store.classes.follow(project_id)),
+        "annotations in project {}: their class was merged into another, or deleted",
     ),
     Leftover(
         "events",
@@ -167,7 +176,7 @@ LEFTOVERS: tuple[Leftover, ...] = (
         "No job has two models.",
         lambda store, before: store.models.ids_before(before),
         _second_models,
-        _delete_each(_delete_model),
+        _for_each(_delete_model),
         "model {}: its job has succeeded with another one",
     ),
     Leftover(
@@ -175,7 +184,7 @@ LEFTOVERS: tuple[Leftover, ...] = (
         "Every model older than an hour is the result of a job that has succeeded.",
         lambda store, before: store.models.ids_before(before),
         _first_models,
-        _delete_each(_delete_model),
+        _for_each(_delete_model),
         "model {}: no job that has succeeded names it",
     ),
     Leftover(

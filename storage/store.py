@@ -7,8 +7,11 @@ from pymongo import timeout
 from pymongo.errors import PyMongoError
 
 from settings import Settings
+from storage.accounts import Accounts
 from storage.catalogue import Catalogue
 from storage.changes import Changes
+from storage.class_annotations import ClassAnnotations
+from storage.classes import Classes
 from storage.database import Database, Document, connect, shielded
 from storage.deliveries import Deliveries
 from storage.files import Files
@@ -24,6 +27,7 @@ from storage.jobs import Jobs
 from storage.kept_files import KeptFiles
 from storage.lanes import Lanes
 from storage.mailboxes import Mailboxes
+from storage.members import Members
 from storage.models import Models
 from storage.outbox import Outbox
 from storage.passwords import Passwords
@@ -54,7 +58,11 @@ class Store:
         self.tokens = Tokens(self.database, settings.token_days)
         self.throttles = Throttles(self.database, settings.login_window_seconds)
         self.hourly = Throttles(self.database, 3600)
+        self.accounts = Accounts(settings, self.users, self.tokens, self.passwords, self.throttles, self.hourly)
         self.projects = Projects(self.database)
+        self.members = Members(self.database, self.projects)
+        self.class_annotations = ClassAnnotations(self.database)
+        self.classes = Classes(self.projects, self.class_annotations)
         self.kept_files = KeptFiles(self.database)
         self.images = Images(self.database, self.image_files, self.kept_files)
         self.versions = Versions(self.database, self.artifacts)
@@ -83,10 +91,10 @@ class Store:
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
-            self.users, self.tokens, self.throttles, self.projects, self.images, self.jobs, self.job_records,
-            self.job_events, self.models, self.inferences, self.workers, self.idempotency, self.outbox, self.webhooks,
-            self.webhook_lanes, self.mail_lanes, self.deliveries, self.usage, self.image_files, self.artifacts,
-            self.kept_files, self.versions, self.catalogue,
+            self.users, self.tokens, self.throttles, self.projects, self.images, self.class_annotations, self.jobs,
+            self.job_records, self.job_events, self.models, self.inferences, self.workers, self.idempotency,
+            self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes, self.deliveries, self.usage,
+            self.image_files, self.artifacts, self.kept_files, self.versions, self.catalogue,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -147,11 +155,12 @@ class Store:
         self.images.release(self.kept_files.forget(version_ids))
 
     def delete_user(self, user_id: ObjectId) -> None:
-        """Delete an account with all its projects, tokens and results."""
+        """Delete an account with all its projects, tokens, memberships and results."""
         self.users.delete(user_id)
         self.tokens.revoke_all(user_id)
         for project_id in self.projects.ids_of(user_id):
             self.delete_project(project_id)
+        self.members.remove_everywhere(user_id)
         self.inferences.delete_user(user_id)
         self.idempotency.delete_user(user_id)
         self.mailboxes.delete([user_id])

@@ -89,7 +89,31 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", f"{WEBHOOKS}/<webhook_id>/rotate-secret"): {},
     ("GET", f"{WEBHOOKS}/<webhook_id>/deliveries"): {"limit": 5, "state": "waiting"},
     ("POST", f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry"): {},
+    ("GET", "/api/v1/projects"): {"limit": 5, "type": "classification", "sort": "-name"},
+    ("POST", "/api/v1/projects"): {"name": "more pets", "type": "detection", "classes": ["cat"]},
+    ("GET", PROJECT): {},
+    ("PATCH", PROJECT): {"description": "Cats and dogs."},
+    ("DELETE", PROJECT): {},
+    ("POST", f"{PROJECT}/transfer"): {"username": "grace"},
+    ("GET", f"{PROJECT}/members"): {},
+    ("PUT", f"{PROJECT}/members/<username>"): {"role": "editor"},
+    ("DELETE", f"{PROJECT}/members/<username>"): {},
+    ("GET", f"{PROJECT}/classes"): {},
+    ("POST", f"{PROJECT}/classes"): {"name": "fox", "index": 1},
+    ("PUT", f"{PROJECT}/classes/order"): {"class_ids": [1, 0]},
+    ("PATCH", f"{PROJECT}/classes/<class_id>"): {"name": "tom"},
+    ("DELETE", f"{PROJECT}/classes/<class_id>"): {"annotations": "delete"},
+    ("POST", f"{PROJECT}/classes/<class_id>/merge"): {"into": 1},
+    ("POST", "/api/v1/signup"): {"username": "linus", "password": PASSWORD},
+    ("POST", "/api/v1/login"): {"username": "ada", "password": PASSWORD, "scopes": ["read"], "expires_in_days": 1},
+    ("DELETE", "/api/v1/login"): {},
+    ("GET", "/api/v1/tokens"): {"limit": 5},
+    ("POST", "/api/v1/tokens"): {"name": "script", "scopes": ["read", "infer"], "expires_in_days": 7},
+    ("DELETE", "/api/v1/tokens/<token_id>"): {},
     ("GET", "/api/v1/me"): {},
+    ("DELETE", "/api/v1/me"): {"password": PASSWORD},
+    ("GET", "/api/v1/me/export"): {},
+    ("POST", "/api/v1/me/password"): {"old_password": PASSWORD, "new_password": "longer than before"},
     ("PATCH", "/api/v1/me"): {"email_events": ["job.failed"]},
     ("POST", "/api/v1/me/email/confirm"): {"code": "0123456789abcdef"},
     ("GET", "/api/openapi.json"): {},
@@ -104,6 +128,8 @@ def fill(
     path: str, job_id: object = SOME_ID, model_id: object = SOME_ID, name: str = "model.onnx", **more: object
 ) -> str:
     """A route's path with its parameters filled in."""
+    others = {"username": "grace", "class_id": 0, "token_id": SOME_ID}
+    parts = {**others, "job_id": job_id, "model_id": model_id, "name": name, "project": "pets", **more}
     parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "number": 1, "other": "current"}
     parts |= more
     for parameter, value in parts.items():
