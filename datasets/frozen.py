@@ -125,4 +125,6 @@ def with_classes(project: Project, document: dict[str, Any]) -> Project:
         classes=tuple(item["name"] for item in document["classes"]),
         class_ids=tuple(item["id"] for item in document["classes"]),
         retired={item["id"]: item["name"] for item in document["retired"]},
+        merged={},
+        deleted=frozenset(),
     )

@@ -49,6 +49,8 @@ class Restoring:
             "model_id": None,
             "model_version": 0,
             "is_published": False,
+            "members": [],
+            "revision": 1,
             "restoring_at": utc_now(),
             **fields,
         }

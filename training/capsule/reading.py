@@ -62,7 +62,7 @@ class _Reader:
             "created_at": document.created_at,
             "dataset_versions": document.versions_made,
             "classes": [row.model_dump() for row in contents.dataset.classes],
-            "retired": [row.model_dump() for row in contents.dataset.retired],
+            "retired": [row.model_dump() for row in contents.dataset.retired] + _gone(contents),
             "group_pattern": contents.dataset.group_pattern,
         }
         self.project = store.restoring.begin(owner, name, document.type, fields)
@@ -239,6 +239,13 @@ class _Reader:
                 "example_id": self._image_ids.get(said.example_image or ""),
             },
         }
+
+
+def _gone(contents: Contents) -> list[dict[str, Any]]:
+    """Classes that only versions know of, so that their ids never come to mean others."""
+    now = {row.id for row in (*contents.dataset.classes, *contents.dataset.retired)}
+    known = {row.id: row.name for part in contents.versions for row in (*part.classes, *part.retired)}
+    return [{"id": class_id, "name": name, "into": None} for class_id, name in known.items() if class_id not in now]
 
 
 def _check_network(content: bytes, version: int) -> None:
