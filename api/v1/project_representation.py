@@ -66,9 +66,20 @@ def project_shown(store: Store, project: Project, user: User) -> ProjectShown:
             for id, name in zip(project.class_ids, project.classes, strict=True)
         ],
         is_published=project.is_published,
+        publication=_publication(project) if project.is_published else None,
         model=_model(project),
     )
     return shown if role is Role.GUEST else shown.model_copy(update=_for_members(store, project))
+
+
+def _publication(project: Project) -> dict[str, object]:
+    said = project.publication
+    return {
+        "description": said.description,
+        "licence": said.licence,
+        "version": said.version,
+        "published_at": said.published_at.isoformat() if said.published_at else None,
+    }
 
 
 def _for_members(store: Store, project: Project) -> dict[str, object]:

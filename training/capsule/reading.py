@@ -244,8 +244,8 @@ class _Reader:
 def _gone(contents: Contents) -> list[dict[str, Any]]:
     """Classes that only versions know of, so that their ids never come to mean others."""
     now = {row.id for row in (*contents.dataset.classes, *contents.dataset.retired)}
-    known = {row.id: row.name for part in contents.versions for row in (*part.classes, *part.retired)}
-    return [{"id": class_id, "name": name, "into": None} for class_id, name in known.items() if class_id not in now]
+    known = {row.id for part in contents.versions for row in (*part.classes, *part.retired)}
+    return [{"id": class_id, "into": None} for class_id in sorted(known - now)]
 
 
 def _check_network(content: bytes, version: int) -> None:
