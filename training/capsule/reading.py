@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 from bson import ObjectId
+from bson.errors import InvalidDocument
 
 from datasets.frozen import FrozenDataset, with_classes
 from datasets.images import read_info
@@ -44,9 +45,11 @@ def read_capsule(store: Store, source: Source, owner: User, name: str | None, ma
     reader = _Reader(store, contents, owner, chosen, max_pixels)
     try:
         return reader.read()
-    except BaseException:
+    except BaseException as error:
         store.delete_project(reader.project.id)
         reader.discard()
+        if isinstance(error, (OverflowError, InvalidDocument)):
+            raise InvalidInput(f"the capsule holds what cannot be stored: {error}") from None
         raise
 
 
