@@ -197,7 +197,7 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, bytes]], dict[str, bytes]], str]] =
     "a file name that climbs": (document("models/1.json", lambda d: d["files"][0].update(name="../x")), "name"),
     "no network": (lambda entries: {**entries, "models/1/model.onnx": b"\x08\x99 no network"}, "model version 1"),
     "a model from nowhere": (document("jobs/1.json", lambda d: d.update(model=55)), "not in it"),
-    "a number past all bounds": (document("jobs/1.json", lambda d: d["params"].update(seed=10**40)), "cannot be stored"),
+    "a number too large": (document("jobs/1.json", lambda d: d["params"].update(seed=10**40)), "cannot be stored"),
     "a version not counted": (document("project.json", lambda d: d.update(versions_made=1)), "fewer versions"),
 }  # fmt: skip
 
