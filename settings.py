@@ -160,6 +160,9 @@ class Settings:
     dataset_cache_bytes: int = _setting(
         "DIYML_DATASET_CACHE_BYTES", 20 * 1024 * MEBIBYTE, "Disk a worker's dataset cache may take.", "bytes"
     )
+    thumbnail_cache_bytes: int = _setting(
+        "DIYML_THUMBNAIL_CACHE_BYTES", 512 * MEBIBYTE, "Disk a web server's thumbnails of images may take.", "bytes"
+    )
     metrics_token: str = _setting(
         "DIYML_METRICS_TOKEN", "", "Bearer token for /metrics; empty: only this machine may read it.", secret=True
     )

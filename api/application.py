@@ -19,7 +19,10 @@ from api.routes import ROUTES, add_routes
 from api.v1.rate_limits import LIMIT, POLICY
 from settings import Settings
 
-EXPOSED = ["Retry-After", "Location", "ETag", "Server-Timing", REQUEST_ID, REPLAYED, POLICY, LIMIT]
+EXPOSED = [
+    "Retry-After", "Location", "ETag", "Server-Timing", "Content-Disposition", "Content-Range", REQUEST_ID, REPLAYED,
+    POLICY, LIMIT,
+]  # fmt: skip
 
 
 def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Settings]) -> Flask:

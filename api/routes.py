@@ -38,10 +38,15 @@ from api.platform import Platform
 from api.resource import PlatformResource
 from api.v1.account_export import AccountExport
 from api.v1.capsules import CapsuleList, ProjectCapsule
+from api.v1.analysis import Analysis
+from api.v1.capsules import ProjectCapsule
 from api.v1.catalogue import Catalogue, CatalogueItem, CatalogueThumbnail
 from api.v1.classes import ClassItem, ClassList, ClassMergeItem, ClassOrderItem
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
+from api.v1.image_bulk import ImageBulk
+from api.v1.image_items import ImageAnnotations, ImageFile, ImageItem, ImageThumbnail
+from api.v1.images import ImageList
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
@@ -62,6 +67,7 @@ from api.v1.webhooks import WebhookItem, WebhookList, WebhookSecret, WebhookTest
 
 PROJECT = "/api/v1/projects/<project>"
 WEBHOOKS = f"{PROJECT}/webhooks"
+IMAGES = f"{PROJECT}/images"
 
 
 class Route(NamedTuple):
@@ -81,6 +87,13 @@ ROUTES = (
     Route("/train", Trainings, {"PUT": EDITOR_TRAINS}),
     Route("/publish", Publications, {"GET": PUBLIC, "PUT": EDITOR_WRITES}),
     Route("/inference", Inferences, {"GET": PUBLIC, "POST": INFER}),
+    Route(IMAGES, ImageList, {"GET": VIEWER_READS, "POST": EDITOR_WRITES}),
+    Route(f"{IMAGES}/bulk", ImageBulk, {"POST": EDITOR_WRITES}),
+    Route(f"{IMAGES}/<image>", ImageItem, {"GET": VIEWER_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES}),
+    Route(f"{IMAGES}/<image>/annotations", ImageAnnotations, {"PUT": EDITOR_WRITES}),
+    Route(f"{IMAGES}/<image>/file", ImageFile, {"GET": VIEWER_READS}),
+    Route(f"{IMAGES}/<image>/thumbnail", ImageThumbnail, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/analysis", Analysis, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs", JobList, {"GET": VIEWER_READS, "POST": EDITOR_TRAINS}),
     Route("/api/v1/jobs/<job_id>", JobItem, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/cancel", JobCancel, {"POST": EDITOR_TRAINS}),

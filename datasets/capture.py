@@ -8,7 +8,7 @@ from dataclasses import replace
 from datasets.grouping import compiled, groups_of
 from datasets.perceptual import Look
 from datasets.snapshot import Annotation, Snapshot, SnapshotImage
-from storage.images import StoredImage
+from storage.image import StoredImage
 from storage.projects import Project
 from storage.store import Store
 

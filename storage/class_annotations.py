@@ -9,6 +9,7 @@ from bson import ObjectId
 from pymongo import timeout
 
 from storage.database import Database, Document, MongoCollection, batches, shielded
+from storage.image_facets import change
 from storage.project import Project
 from utils import utc_now
 
@@ -90,7 +91,7 @@ class ClassAnnotations:
         for ids in batches(_ids(self._images, naming)):
             rows = self._images.find({"_id": {"$in": ids}}, {"annotations.class_id": 1})
             changed += sum(item["class_id"] in class_ids for row in rows for item in row["annotations"])
-            self._images.update_many({"_id": {"$in": ids}, **naming}, [stage, _follows()])
+            self._images.update_many({"_id": {"$in": ids}, **naming}, change(utc_now(), stage))
         return changed
 
 
@@ -111,7 +112,3 @@ def _moved(class_id: int, into: int) -> Document:
 def _dropped(class_ids: Collection[int]) -> Document:
     stays = {"$not": [{"$in": ["$$this.class_id", list(class_ids)]}]}
     return {"$set": {"annotations": {"$filter": {"input": "$annotations", "cond": stays}}}}
-
-
-def _follows() -> Document:
-    return {"$set": {"revision": {"$add": [{"$ifNull": ["$revision", 0]}, 1]}, "updated_at": utc_now()}}

@@ -278,6 +278,10 @@ class Projects:
         """Those of the models that answer for a project."""
         return {row["model_id"] for row in self._projects.find({"model_id": {"$in": model_ids}}, {"model_id": 1})}
 
+    def types(self) -> Iterator[tuple[ObjectId, str]]:
+        """Id and type of every project."""
+        return ((row["_id"], row["type"]) for row in every(self._projects, {}, {"type": 1}))
+
     def served(self, published_only: bool = False) -> Iterator[Project]:
         """Every project that has a model."""
         query: Document = {"model_id": {"$ne": None}}

@@ -16,6 +16,8 @@ from storage.database import Database, Document, connect, shielded
 from storage.deliveries import Deliveries
 from storage.files import Files
 from storage.idempotency import Idempotency
+from storage.image_changes import ImageChanges
+from storage.image_queries import ImageQueries
 from storage.images import Images
 from storage.inferences import Inferences
 from storage.job_audit import JobAudit
@@ -66,6 +68,8 @@ class Store:
         self.kept_files = KeptFiles(self.database)
         self.images = Images(self.database, self.image_files, self.kept_files)
         self.versions = Versions(self.database, self.artifacts)
+        self.image_queries = ImageQueries(self.database)
+        self.image_changes = ImageChanges(self.database)
         self.jobs = Jobs(self.database, self.artifacts, settings.queued_jobs_per_user)
         self.job_runs = JobRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
         self.job_records = JobRecords(self.database, self.artifacts)
@@ -91,10 +95,11 @@ class Store:
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
-            self.users, self.tokens, self.throttles, self.projects, self.images, self.class_annotations, self.jobs,
-            self.job_records, self.job_events, self.models, self.inferences, self.workers, self.idempotency,
-            self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes, self.deliveries, self.usage,
-            self.image_files, self.artifacts, self.kept_files, self.versions, self.catalogue,
+            self.users, self.tokens, self.throttles, self.projects, self.images, self.image_queries,
+            self.class_annotations, self.jobs, self.job_records, self.job_events, self.models, self.inferences,
+            self.workers, self.idempotency, self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes,
+            self.deliveries, self.usage, self.image_files, self.artifacts, self.kept_files, self.versions,
+            self.catalogue,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from werkzeug.test import TestResponse
@@ -13,6 +14,8 @@ IMAGE = encoded(picture())
 SOME_ID = "0123456789abcdef01234567"
 PROJECT = "/api/v1/projects/<project>"
 WEBHOOKS = f"{PROJECT}/webhooks"
+IMAGES = "/api/v1/projects/<project>/images"
+WEBHOOKS = "/api/v1/projects/<project>/webhooks"
 
 # One valid request of the owner for each method of each route; `{name}` in a path is filled in by the test.
 REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
@@ -40,6 +43,16 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/metrics"): {},
     ("POST", "/inference"): {"project_name": "pets", "image_data": IMAGE},
     ("POST", "/api/v1/published/<project>/predict"): {"image": IMAGE},
+    ("GET", IMAGES): {"limit": 5, "class": "cat", "sort": "-created_at"},
+    ("POST", IMAGES): {"split": "train", "annotations": '{"new.png": "dog"}'},
+    ("POST", f"{IMAGES}/bulk"): {"select": {"filter": {"class": "cat"}}, "action": "tag", "value": "good"},
+    ("GET", f"{IMAGES}/<image>"): {},
+    ("PATCH", f"{IMAGES}/<image>"): {"split": "val", "tags": ["good"]},
+    ("DELETE", f"{IMAGES}/<image>"): {},
+    ("PUT", f"{IMAGES}/<image>/annotations"): {"annotations": [{"class": "dog"}]},
+    ("GET", f"{IMAGES}/<image>/file"): {},
+    ("GET", f"{IMAGES}/<image>/thumbnail"): {"size": 64},
+    ("GET", "/api/v1/projects/<project>/analysis"): {},
     ("GET", "/api/v1/jobs"): {"limit": 5, "state": "queued"},
     ("POST", "/api/v1/jobs"): {"project_name": "pets"},
     ("GET", "/api/v1/jobs/<job_id>"): {},
@@ -124,6 +137,21 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
 }  # fmt: skip
 
 
+# The file, with its name, that goes with a request as a form.
+FILES = {("POST", IMAGES): ("images", "new.png", picture(seed=3))}
+
+
+def sent(method: str, path: str) -> dict[str, Any]:
+    """The request as Flask's client takes it."""
+    values = REQUESTS[method, path]
+    if method == "GET":
+        return {"query_string": values}
+    if (method, path) not in FILES:
+        return {"json": values}
+    field, name, content = FILES[method, path]
+    return {"data": {**values, field: (io.BytesIO(content), name)}, "content_type": "multipart/form-data"}
+
+
 def fill(
     path: str, job_id: object = SOME_ID, model_id: object = SOME_ID, name: str = "model.onnx", **more: object
 ) -> str:
@@ -132,6 +160,7 @@ def fill(
     parts = {**others, "job_id": job_id, "model_id": model_id, "name": name, "project": "pets", **more}
     parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "number": 1, "other": "current"}
     parts |= more
+    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "image": "one.png", **more}
     for parameter, value in parts.items():
         path = path.replace(f"<{parameter}>", str(value))
     return path

@@ -19,7 +19,7 @@ from storage.roles import Role
 from storage.store import Store
 from storage.tokens import ALL_SCOPES
 from tests.api.conftest import Pets
-from tests.api.problems import PROJECT, REQUESTS, assert_problem, fill
+from tests.api.problems import PROJECT, REQUESTS, assert_problem, fill, sent
 from tests.conftest import Caller
 from utils import utc_now
 
@@ -62,8 +62,7 @@ PERSONAL = {("PATCH", "/auth"): 403}
 
 def _send(client: FlaskClient, pets: Pets, method: str, path: str, token: str | None):
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    body = {"query_string": REQUESTS[method, path]} if method == "GET" else {"json": REQUESTS[method, path]}
-    return client.open(fill(path, **pets.ids), method=method, headers=headers, **body)
+    return client.open(fill(path, **pets.ids), method=method, headers=headers, **sent(method, path))
 
 
 def _allowed(method: str, path: str) -> int:
