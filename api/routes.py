@@ -37,9 +37,8 @@ from api.openapi.resources import DocsAsset, DocsPage, OpenApiDocument
 from api.platform import Platform
 from api.resource import PlatformResource
 from api.v1.account_export import AccountExport
-from api.v1.capsules import CapsuleList, ProjectCapsule
 from api.v1.analysis import Analysis
-from api.v1.capsules import ProjectCapsule
+from api.v1.capsules import CapsuleList, ProjectCapsule
 from api.v1.catalogue import Catalogue, CatalogueItem, CatalogueThumbnail
 from api.v1.classes import ClassItem, ClassList, ClassMergeItem, ClassOrderItem
 from api.v1.deliveries import DeliveryList, DeliveryRetry

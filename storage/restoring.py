@@ -13,6 +13,7 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, every, shielded
+from storage.image_facets import FACETS
 from storage.projects import Project, project_of
 from storage.users import User
 from utils import Conflict, utc_now
@@ -64,6 +65,9 @@ class Restoring:
         """Add documents of a kind: `images`, `dataset_versions`, `jobs` or `models`."""
         if rows:
             self._rows[collection].insert_many([{"project_id": project_id, **row} for row in rows])
+        if collection == "images":
+            underived = {"project_id": project_id, "facets": {"$exists": False}}
+            self._rows[collection].update_many(underived, [{"$set": {"facets": FACETS}}])
         self._projects.update_one({"_id": project_id}, {"$set": {"restoring_at": utc_now()}})
 
     def end(self, project: Project, fields: Document) -> None:

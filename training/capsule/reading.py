@@ -71,6 +71,7 @@ class _Reader:
         self.project = store.restoring.begin(owner, name, document.type, fields)
         self._files: dict[str, StoredFile] = {}
         self._taken: set[str] = set()
+        self._looks: dict[str, dict[str, Any]] = {}
         self._image_files: list[ObjectId] = []
         self._artifacts: list[ObjectId] = []
         self._image_ids: dict[str, ObjectId] = {}
@@ -114,6 +115,7 @@ class _Reader:
             raise InvalidInput(f"the image '{row.name}' in the capsule is none: {error.detail}") from None
         if (info.format, info.width, info.height) != (row.format, row.width, row.height):
             raise InvalidInput(f"the image '{row.name}' in the capsule is not as it is described")
+        self._looks[row.sha256] = {"perceptual_hash": info.perceptual_hash, "thumbnail": info.thumbnail}
         return self._put_image(content, row.name)
 
     def _images(self, rows: list[ImageRow]) -> None:
@@ -133,6 +135,7 @@ class _Reader:
             "_id": image_id,
             "file_id": file.id,
             **row.model_dump(exclude={"labels"}),
+            **self._looks[row.sha256],
             "annotations": [label.model_dump() for label in row.labels],
             "revision": 1,
             "created_at": now,
@@ -153,7 +156,7 @@ class _Reader:
 
     def _stored_image(self, row: ImageRow) -> StoredImage:
         file = self._files[row.sha256]
-        fields = ("name", "sha256", "size", "format", "width", "height", "split")
+        fields = ("name", "sha256", "size", "format", "width", "height", "split", "background")
         return StoredImage(
             id=self._image_ids.get(row.name) or ObjectId(),
             project_id=self.project.id,
