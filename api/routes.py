@@ -38,7 +38,7 @@ from api.platform import Platform
 from api.resource import PlatformResource
 from api.v1.account_export import AccountExport
 from api.v1.analysis import Analysis
-from api.v1.capsules import ProjectCapsule
+from api.v1.capsules import CapsuleList, ProjectCapsule
 from api.v1.catalogue import Catalogue, CatalogueItem, CatalogueThumbnail
 from api.v1.classes import ClassItem, ClassList, ClassMergeItem, ClassOrderItem
 from api.v1.deliveries import DeliveryList, DeliveryRetry
@@ -123,6 +123,7 @@ ROUTES = (
         {"GET": VIEWER_READS, "PUT": EDITOR_WRITES, "DELETE": EDITOR_WRITES},
     ),
     Route(f"{PROJECT}/capsule", ProjectCapsule, {"GET": OWNER_READS}),
+    Route("/api/v1/capsules", CapsuleList, {"POST": WRITE}),
     Route("/api/v1/catalogue", Catalogue, {"GET": READ}),
     Route("/api/v1/catalogue/<project>", CatalogueItem, {"GET": READ}),
     Route("/api/v1/catalogue/<project>/example", CatalogueThumbnail, {"GET": READ}),

@@ -77,6 +77,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/catalogue/<project>"): {},
     ("GET", "/api/v1/catalogue/<project>/example"): {},
     ("GET", f"{PROJECT}/capsule"): {},
+    ("POST", "/api/v1/capsules"): {},
     ("GET", f"{PROJECT}/jobs"): {"limit": 5, "state": "queued"},
     ("POST", f"{PROJECT}/jobs"): {"params": {"epochs": 2}},
     ("GET", f"{PROJECT}/versions"): {"limit": 5},

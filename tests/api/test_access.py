@@ -45,6 +45,7 @@ ALLOWED = {
     ("DELETE", f"{V1}/models/<model_id>"): 409,
     ("GET", f"{V1}/catalogue/<project>"): 404,
     ("GET", f"{V1}/catalogue/<project>/example"): 404,
+    ("POST", f"{V1}/capsules"): 415,
     ("POST", f"{PROJECT}/jobs"): 409,
     ("POST", f"{PROJECT}/promote"): 409,
     ("POST", f"{PROJECT}/rollback"): 409,
