@@ -36,15 +36,19 @@ from api.platform import Platform
 from api.resource import PlatformResource
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
+from api.v1.duplicates import DuplicateList
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
+from api.v1.job_validation import JobValidation
 from api.v1.jobs import JobCancel, JobItem, JobList, JobStop
+from api.v1.label_reviews import LabelReview
 from api.v1.located import ProjectResource
 from api.v1.me import EmailConfirmation, Me
 from api.v1.model_usage import ModelUsage
 from api.v1.models import ModelFile, ModelItem, ModelQuantize, ModelServe
 from api.v1.predictions import Predictions
+from api.v1.readiness import ProjectReadiness
 from api.v1.webhooks import WebhookItem, WebhookList, WebhookSecret, WebhookTest
 
 PROJECT = "/api/v1/projects/<project>"
@@ -75,6 +79,7 @@ ROUTES = (
     Route("/api/v1/jobs/<job_id>/log", JobLog, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/metrics", JobMetrics, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/artifacts", JobArtifacts, {"GET": VIEWER_READS}),
+    Route("/api/v1/jobs/<job_id>/validation", JobValidation, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/events", JobEventStream, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/record", JobRecord, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/record/dataset", JobRecordDataset, {"GET": VIEWER_READS}),
@@ -86,6 +91,9 @@ ROUTES = (
     Route("/api/v1/models/<model_id>/quantize", ModelQuantize, {"POST": EDITOR_TRAINS}),
     Route("/api/v1/models/<model_id>/serve", ModelServe, {"POST": EDITOR_WRITES}),
     Route("/api/v1/published/<project>/predict", Predictions, {"POST": INFER}),
+    Route(f"{PROJECT}/duplicates", DuplicateList, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/readiness", ProjectReadiness, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/label-review", LabelReview, {"GET": VIEWER_READS}),
     Route(WEBHOOKS, WebhookList, {"GET": EDITOR_READS, "POST": EDITOR_WRITES}),
     Route(
         f"{WEBHOOKS}/<webhook_id>",

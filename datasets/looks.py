@@ -21,6 +21,11 @@ _AT_A_TIME = 256
 _MOST_THREADS = 8
 
 
+def read_stored(store: Store) -> Callable[[SnapshotImage], bytes]:
+    """What reads files of images out of the store."""
+    return lambda image: store.image_files.read(ObjectId(image.file_id))
+
+
 def with_looks(
     store: Store, snapshot: Snapshot, read: Callable[[SnapshotImage], bytes], most: int = MOST_IMAGES
 ) -> Snapshot:
