@@ -145,6 +145,7 @@ class ClassificationRun:
                 "digest": dataset.digest,
                 "train_images": len(dataset.train),
                 "val_images": len(dataset.val),
+                "test_images": len(dataset.test),
                 "seed": params.seed,
                 "train_split": params.train_split,
             },

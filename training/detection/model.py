@@ -203,6 +203,7 @@ def _card(
             "digest": dataset.digest,
             "train": len(dataset.train),
             "val": len(dataset.val),
+            "test": len(dataset.test),
             "seed": params.seed,
             "train_split": params.train_split,
         },

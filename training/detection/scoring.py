@@ -95,7 +95,7 @@ def _found(validator: Any, prediction: dict[str, Any], index: int, batch: dict[s
     x1, y1, x2, y2 = (corners / [width, height, width, height]).T
     boxes = np.stack([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1], 1)
     return [
-        Found(int(class_index), float(confidence), tuple(map(float, box)))
+        Found(int(class_index), float(confidence), (float(box[0]), float(box[1]), float(box[2]), float(box[3])))
         for class_index, confidence, box in zip(chosen["cls"], chosen["conf"], boxes, strict=True)
     ]
 

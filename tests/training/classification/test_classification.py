@@ -67,7 +67,7 @@ def dataset(tmp_path_factory) -> Dataset:
     made = shapes(tmp_path_factory.mktemp("shapes"), a_class=15)
     # Names and ids as the worker gives them; what is tested with is of the same kind.
     named = tuple(replace(sample, name=sample.path.stem, sha256=sample.path.stem * 9) for sample in made.val)
-    return replace(made, val=named[3:], test=named[:3], class_ids=(4, 7, 9))
+    return replace(made, val=tuple(v for n, v in enumerate(named) if n % 5), test=named[::5], class_ids=(4, 7, 9))
 
 
 @pytest.fixture(scope="module")
@@ -209,9 +209,10 @@ def test_the_export_is_one_valid_file_for_any_batch_size(trained):
 def test_the_card_tells_where_a_model_comes_from(trained, dataset):
     card = trained[0].card
     assert card.metrics_on == "validation images"
-    assert card.dataset == {"digest": "d" * 64, "train_images": 30, "val_images": 15, "seed": 0, "train_split": 0.8}
-    assert card.metrics["classes"]["bar"]["images"] == 5
-    assert np.sum(card.metrics["confusion"]) == 15
+    counts = {"train_images": 30, "val_images": 12, "test_images": 3}
+    assert card.dataset == {"digest": "d" * 64, **counts, "seed": 0, "train_split": 0.8}
+    assert card.metrics["classes"]["bar"]["images"] == 4
+    assert np.sum(card.metrics["confusion"]) == 12
     assert card.export_difference == 0
     assert card.metrics["export_probability_difference"] < 1e-4
     assert not card.pretrained
@@ -260,7 +261,7 @@ def test_no_batch_is_a_single_image_and_no_training_too_short(images, batch, epo
 def test_hostile_class_names_reach_card_and_pictures_unharmed(tmp_path):
     model, _ = fit(shapes(tmp_path, 3, HOSTILE), tmp_path / "job", epochs=1)
     assert tuple(model.card.classes) == HOSTILE
-    assert [path.name for path in model.artifacts] == ["curves.png", "confusion.png", "validation.png"]
+    assert [path.name for path in model.artifacts] == ["curves.png", "confusion.png", "validation.png", FILE]
     for path in model.artifacts:
         with Image.open(path) as picture:
             picture.load()
