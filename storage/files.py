@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +14,15 @@ from bson import ObjectId
 from gridfs import GridFSBucket
 from gridfs.errors import NoFile
 from pymongo import WriteConcern
+from pymongo.errors import PyMongoError
 
 from storage.database import Database, Document, shielded
-from utils import NotFound
+from utils import NotFound, utc_now
 
 CHUNK_BYTES = 1024 * 1024
+# Their content is read on the way, so that there must not be too many for one step.
+_DELETED_TOGETHER = 100
+_MOST_FILES_A_QUERY = 500
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,11 @@ class Files:
     """
 
     def __init__(self, database: Database[Document], bucket: str):
-        self._bucket = GridFSBucket(
-            database, bucket_name=bucket, chunk_size_bytes=CHUNK_BYTES, write_concern=WriteConcern(w=1)
-        )
-        self._files = database[f"{bucket}.files"]
-        self._chunks = database[f"{bucket}.chunks"]
+        self._bucket = GridFSBucket(database, bucket_name=bucket)
+        self._files, self._chunks = database[f"{bucket}.files"], database[f"{bucket}.chunks"]
+        unjournaled = WriteConcern(w=1)
+        self._file_writes = self._files.with_options(write_concern=unjournaled)
+        self._chunk_writes = self._chunks.with_options(write_concern=unjournaled)
 
     def create_indexes(self) -> None:
         # GridFS makes them too, but only with the first file; a copy of a database may have come without.
@@ -67,14 +71,33 @@ class Files:
         self._files.create_index([("filename", 1), ("uploadDate", 1)])
 
     def put(self, source: BinaryIO, name: str) -> StoredFile:
-        """Store a stream in chunks; hash and size are taken on the way. What is cut short is left to the sweeper."""
+        """Store a stream in chunks; hash and size are taken on the way. What is cut short is left to the sweeper.
+
+        The documents are as the specification of GridFS has them, and take one round trip each. Its driver would ask
+        first whether the bucket has its indexes, which `create_indexes` has made.
+        """
+        file_id = ObjectId()
+        try:
+            digest, size = self._put_chunks(file_id, source)
+        except PyMongoError:
+            raise
+        except BaseException:  # of the source
+            self.delete(file_id)
+            raise
+        file = {"filename": name, "length": size, "chunkSize": CHUNK_BYTES, "uploadDate": utc_now()}
+        self._file_writes.insert_one({"_id": file_id, **file})
+        return StoredFile(file_id, digest, size)
+
+    def _put_chunks(self, file_id: ObjectId, source: BinaryIO) -> tuple[str, int]:
         digest, size = hashlib.sha256(), 0
-        with self._bucket.open_upload_stream(name) as target:
-            while chunk := source.read(CHUNK_BYTES):
-                digest.update(chunk)
-                size += len(chunk)
-                target.write(chunk)
-        return StoredFile(target._id, digest.hexdigest(), size)
+        for number in itertools.count():
+            chunk = source.read(CHUNK_BYTES)
+            if not chunk:
+                break
+            self._chunk_writes.insert_one({"files_id": file_id, "n": number, "data": chunk})
+            digest.update(chunk)
+            size += len(chunk)
+        return digest.hexdigest(), size
 
     def read(self, file_id: ObjectId) -> bytes:
         """The whole content.
@@ -96,6 +119,50 @@ class Files:
             raise NotFound(f"file {file_id} is not stored any more") from None
         return iter(source.readchunk, b"")
 
+    def stream_range(self, file_id: ObjectId, start: int, stop: int) -> Iterator[bytes]:
+        """Bytes `start` to `stop`, without the latter, in pieces; nothing that lies before or behind is read.
+
+        Raises:
+            NotFound: no such file (any more).
+        """
+        file = self._files.find_one({"_id": file_id}, {"chunkSize": 1})
+        if file is None:
+            raise NotFound(f"file {file_id} is not stored any more")
+        size = file["chunkSize"]
+        numbers = {"$gte": start // size, "$lte": (stop - 1) // size}
+        expected = start
+        for chunk in self._chunks.find({"files_id": file_id, "n": numbers}).sort("n", 1):
+            begin = chunk["n"] * size
+            piece = chunk["data"][max(0, start - begin) : stop - begin]
+            if max(start, begin) != expected or not piece:
+                break
+            expected += len(piece)
+            yield piece
+        if expected < stop:
+            raise NotFound(f"file {file_id} is not stored any more")
+
+    def read_many(
+        self, files: Iterable[tuple[ObjectId, int]], most_bytes: int
+    ) -> Iterator[tuple[ObjectId, bytes | None]]:
+        """Contents of many files in their order, None for one that is not stored any more, or not as a whole.
+
+        A small file costs a query each when it is read alone; here one query brings as many as fit into `most_bytes`.
+
+        Args:
+            files: ids with lengths in bytes.
+            most_bytes: of the contents held at a time; a longer file is held alone.
+        """
+        for batch in _batches(files, most_bytes):
+            found: dict[ObjectId, list[bytes]] = {}
+            rows = self._chunks.find(
+                {"files_id": {"$in": [file_id for file_id, _ in batch]}}, {"files_id": 1, "data": 1}
+            )
+            for row in rows.sort([("files_id", 1), ("n", 1)]):
+                found.setdefault(row["files_id"], []).append(row["data"])
+            for file_id, size in batch:
+                content = b"".join(found.get(file_id, ()))
+                yield file_id, content if len(content) == size else None
+
     def save(self, file_id: ObjectId, path: Path) -> str:
         """Write the content to `path` and give its SHA-256.
 
@@ -111,8 +178,10 @@ class Files:
 
     def delete(self, *file_ids: ObjectId) -> None:
         """Delete files; those that are gone already are no error."""
-        self._files.delete_many({"_id": {"$in": list(file_ids)}})
-        self._chunks.delete_many({"files_id": {"$in": list(file_ids)}})
+        for start in range(0, len(file_ids), _DELETED_TOGETHER):
+            together = list(file_ids[start : start + _DELETED_TOGETHER])
+            self._file_writes.delete_many({"_id": {"$in": together}})
+            self._chunk_writes.delete_many({"files_id": {"$in": together}})
 
     def ids_before(self, moment: datetime) -> Iterator[ObjectId]:
         """Ids of files stored before `moment`."""
@@ -143,3 +212,16 @@ class Files:
         short = [row["_id"] for row in files if chunks.get(row["_id"], 0) < -(-row["length"] // row["chunkSize"])]
         # A file that is being deleted loses its document first.
         return set(self.lengths(short))
+
+
+def _batches(files: Iterable[tuple[ObjectId, int]], most_bytes: int) -> Iterator[list[tuple[ObjectId, int]]]:
+    batch: list[tuple[ObjectId, int]] = []
+    held = 0
+    for file_id, size in files:
+        if batch and (held + size > most_bytes or len(batch) == _MOST_FILES_A_QUERY):
+            yield batch
+            batch, held = [], 0
+        batch.append((file_id, size))
+        held += size
+    if batch:
+        yield batch
