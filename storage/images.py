@@ -21,6 +21,7 @@ from storage.image import (
     image_of,
 )
 from storage.image_facets import change, literal
+from storage.kept_files import KeptFiles, without_kept
 from utils import Conflict, NotFound, utc_now
 
 
@@ -40,9 +41,10 @@ class Placed:
 class Images:
     """Images by name in their project."""
 
-    def __init__(self, database: Database[Document], files: Files):
+    def __init__(self, database: Database[Document], files: Files, kept: KeptFiles):
         self._images = database["images"]
         self._files = files
+        self._kept = kept
 
     def create_indexes(self) -> None:
         self._images.create_index([("project_id", 1), ("name", 1)], unique=True)
@@ -100,16 +102,26 @@ class Images:
             raise NotFound(f"there is no data point '{name}' in this project")
         return image_of(row)
 
-    def find(self, project_id: ObjectId, reference: str) -> StoredImage:
+    def by_id(self, image_id: ObjectId) -> StoredImage | None:
+        """The image of this id, or None."""
+        row = self._images.find_one({"_id": image_id})
+        return image_of(row) if row else None
+
+    def of_id(self, project_id: ObjectId, image_id: ObjectId) -> StoredImage | None:
+        """The image of this id, or None when the project has none."""
+        row = self._images.find_one({"_id": image_id, "project_id": project_id})
+        return image_of(row) if row else None
+
+    def named(self, project_id: ObjectId, reference: str) -> StoredImage:
         """The image of this id or name.
 
         Raises:
             NotFound: there is none.
         """
-        row = None
-        if ObjectId.is_valid(reference):
-            row = self._images.find_one({"_id": ObjectId(reference), "project_id": project_id})
-        row = row or self._images.find_one({"project_id": project_id, "name": reference})
+        by_id = self.of_id(project_id, ObjectId(reference)) if ObjectId.is_valid(reference) else None
+        if by_id:
+            return by_id
+        row = self._images.find_one({"project_id": project_id, "name": reference})
         if row is None:
             raise NotFound(f"there is no image '{reference[:100]}' in this project")
         return image_of(row)
@@ -210,9 +222,21 @@ class Images:
             for batch in batches(self.ids(project_id)):
                 self.delete_many(project_id, batch)
 
+    def release(self, file_ids: list[ObjectId]) -> None:
+        """Delete those files that neither an image refers to nor a version keeps."""
+        for batch in batches(file_ids):
+            # Images are looked at first: what none refers to now, no version comes to keep.
+            self._release(list(set(batch) - self.referenced(batch)))
+
     def _release(self, file_ids: list[ObjectId]) -> None:
-        """The one place where content of images goes, after the documents that named it."""
-        self._files.delete(*file_ids)
+        """The one place where files go that no image refers to any more, but for those that a version keeps."""
+        for free in without_kept(self._kept, file_ids):
+            self._files.delete(*free)
+
+    def states(self, project_id: ObjectId) -> dict[ObjectId, tuple[int, ObjectId]]:
+        """Revision and file of every image of a project, by id."""
+        rows = self._images.find({"project_id": project_id}, {"revision": 1, "file_id": 1}).sort("_id", 1)
+        return {row["_id"]: (row.get("revision", 1), row["file_id"]) for row in rows}
 
     def project_ids(self) -> list[ObjectId]:
         """Ids of all projects that have images, whether or not they still exist."""

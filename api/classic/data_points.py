@@ -44,7 +44,7 @@ class DataPoints(PlatformResource):
             "_id": str(image.id),
             "pid": str(project.id),
             "name": image.name,
-            "labels": LABEL_FORMATS[project.type].write(image.annotations, project),
+            "labels": LABEL_FORMATS[project.type].write(project.annotations_now(image.annotations), project),
             "width": image.width,
             "height": image.height,
             "format": image.format,

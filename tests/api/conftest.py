@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 from bson import ObjectId
 
+from datasets.versions import freeze
 from notifications.signatures import new_secret
 from storage.job import Job
 from storage.models import Model
@@ -19,7 +20,7 @@ CARD = {"project_type": "classification", "classes": ["cat", "dog"]}
 
 @dataclass(frozen=True)
 class Pets:
-    """A project with two classes, an image of each, a queued job, a model that it serves, and a webhook."""
+    """A project with two classes, an image of each, a version, a queued job, a model that it serves, and a webhook."""
 
     project: Project
     job: Job
@@ -43,6 +44,7 @@ def pets(caller: Caller, store: Store) -> Pets:
     user = store.users.find("ada")
     assert user
     project = store.projects.named("pets", user)
+    freeze(store, project, user)
     job = store.jobs.create(project, {"epochs": 1}, 1)
     webhook = store.webhooks.create(project, "https://93.184.215.14/", ("job.failed",), new_secret())
     delivery_id = store.deliveries.add(webhook.id, user.id, "job.failed", "{}", project.id, job.id, 1)
