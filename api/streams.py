@@ -36,7 +36,7 @@ class Streams:
                 )
             if self._open.total() >= self._most:
                 raise Unavailable(
-                    "as many streams are open as the server allows: try again in a moment, or ask for the job itself",
+                    "as many streams are open as the server allows: try again in a moment",
                     retry_after_seconds=_RETRY_AFTER_SECONDS,
                 )
             self._open[user] += 1

@@ -12,7 +12,6 @@ from api.pagination import page, position
 from api.resource import PlatformResource
 from api.v1.catalogue_schemas import CatalogueCard, CatalogueEntry, CatalogueQuery
 from api.v1.representation import card_url
-from datasets.thumbnails import thumbnail
 from inference.examples import Example, example_of
 from storage.catalogue import Entry
 from storage.order import Order
@@ -77,8 +76,7 @@ class CatalogueThumbnail(PlatformResource):
         image = store.images.of_id(found.id, example_id) if example_id else None
         if image is None:
             raise NotFound(f"the published project '{found.name}' shows no example")
-        content = store.image_files.read(image.file_id)
-        picture = thumbnail(content, self.services.settings.max_image_pixels, _SIDE_PX)
+        picture = self.services.thumbnails.of(image, _SIDE_PX)
         return Response(picture, mimetype="image/jpeg", headers={"ETag": f'"{image.sha256}"'})
 
 

@@ -12,10 +12,10 @@ from tests.conftest import PASSWORD, encoded, picture
 KEYS = {"type", "title", "status", "detail", "errors", "Error"}
 IMAGE = encoded(picture())
 SOME_ID = "0123456789abcdef01234567"
-IMAGES = "/api/v1/projects/<project>/images"
-WEBHOOKS = "/api/v1/projects/<project>/webhooks"
 PROJECT = "/api/v1/projects/<project>"
 WEBHOOKS = f"{PROJECT}/webhooks"
+IMAGES = "/api/v1/projects/<project>/images"
+WEBHOOKS = "/api/v1/projects/<project>/webhooks"
 
 # One valid request of the owner for each method of each route; `{name}` in a path is filled in by the test.
 REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
@@ -92,6 +92,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", f"{PROJECT}/publication"): {},
     ("PUT", f"{PROJECT}/publication"): {"description": "of pets", "licence": "MIT", "example_image": "one.png"},
     ("DELETE", f"{PROJECT}/publication"): {},
+    ("GET", "/api/v1/projects/<project>/exports/<export_format>"): {},
     ("GET", f"{WEBHOOKS}"): {},
     ("POST", f"{WEBHOOKS}"): {"url": "https://93.184.215.14/hook", "events": ["job.failed"]},
     ("GET", f"{WEBHOOKS}/<webhook_id>"): {},
@@ -155,11 +156,12 @@ def fill(
     path: str, job_id: object = SOME_ID, model_id: object = SOME_ID, name: str = "model.onnx", **more: object
 ) -> str:
     """A route's path with its parameters filled in."""
-    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "image": "one.png", **more}
     others = {"username": "grace", "class_id": 0, "token_id": SOME_ID}
     parts = {**others, "job_id": job_id, "model_id": model_id, "name": name, "project": "pets", **more}
     parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "number": 1, "other": "current"}
     parts |= more
+    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "image": "one.png", **more}
+    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "export_format": "csv", **more}
     for parameter, value in parts.items():
         path = path.replace(f"<{parameter}>", str(value))
     return path
