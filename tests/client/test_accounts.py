@@ -107,7 +107,7 @@ def test_what_is_refused_names_each_field(user: Client, project: Project):
     with pytest.raises(InvalidRequest) as caught:
         user.projects.create("a/b", "painting")
     assert {error["field"] for error in caught.value.errors} == {"name", "type"}
-    with pytest.raises(Conflict, match="Choose another name"):
+    with pytest.raises(Conflict, match="stands in the way"):
         user.projects.create(project.name, "detection")
 
 
