@@ -34,6 +34,7 @@ ALLOWED = {
     ("POST", f"{V1}/jobs"): 409,
     ("POST", f"{V1}/jobs/<job_id>/stop"): 409,
     ("GET", f"{V1}/jobs/<job_id>/record/dataset"): 404,
+    ("GET", f"{V1}/jobs/<job_id>/validation"): 404,
     ("POST", f"{V1}/jobs/<job_id>/repeat"): 409,
     ("POST", f"{V1}/models/<model_id>/quantize"): 409,
     ("POST", f"{V1}/models/<model_id>/serve"): 409,

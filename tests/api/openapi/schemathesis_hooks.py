@@ -65,6 +65,7 @@ class World:
         webhook = self.call("POST", f"{self.base}/webhooks", url="https://93.184.215.14/hook")
         job = self.call("POST", "/api/v1/jobs", project_name=project, params={"epochs": 1})
         self.ids |= {"webhook_id": webhook["id"], "job_id": job["job_id"], "image": "0.png"}
+        self.ids |= {"class_id": "0", "username": account["username"]}
 
 
 def _picture(seed: int) -> str:
