@@ -81,13 +81,16 @@ class _Sink:
         self._parts: list[bytes] = []
         self._held = 0
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes, /) -> int:
         self._parts.append(bytes(data))
         self._held += len(data)
         self.sent += len(data)
         return len(data)
 
     def flush(self) -> None:
+        """As files have it."""
+
+    def close(self) -> None:
         """As files have it."""
 
     def take(self, at_least: int) -> Iterator[bytes]:

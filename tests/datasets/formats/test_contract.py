@@ -206,7 +206,7 @@ def test_an_edited_label_counts_more_than_the_manifest():
         assert old in source.files[path]
         source.files[path] = source.files[path].replace(old, new).replace(b"<ymax>18<", b"<ymax>21<")
         _, found, findings = read(format_name, source)
-        (label,) = next(iter(found.values())).labels
+        (label,) = next(iter(found.values())).labels or ()
         assert label.box == pytest.approx((0.5, 0.5, 0.4, 0.4))
         assert findings == []
 
