@@ -12,7 +12,7 @@ from datetime import datetime
 from bson import ObjectId
 
 from storage.database import batches
-from storage.references import Bucket, artifacts, image_files, referenced
+from storage.references import Bucket, artifacts, image_files, referenced, uploads
 from storage.store import Store
 
 Ids = set[ObjectId]
@@ -63,6 +63,7 @@ def _owners(store: Store, _: datetime) -> Ids:
 def _projects_with_contents(store: Store, _: datetime) -> Ids:
     holders = (
         store.images, store.jobs, store.models, store.inferences, store.usage, store.webhooks, store.deliveries,
+        store.imports,
     )  # fmt: skip
     return {project_id for holder in holders for project_id in holder.project_ids()}
 
@@ -128,11 +129,11 @@ LEFTOVERS: tuple[Leftover, ...] = (
     ),
     Leftover(
         "contents",
-        "Every image, job, model, webhook and result belongs to a project that exists.",
+        "Every image, import, job, model, webhook and result belongs to a project that exists.",
         _projects_with_contents,
         _without(lambda store, ids: store.projects.existing(ids)),
         _delete_each(Store.delete_contents),
-        "project {}: it is deleted, and images, jobs, models, webhooks or results of it are left",
+        "project {}: it is deleted, and images, imports, jobs, models, webhooks or results of it are left",
     ),
     Leftover(
         "events",
@@ -179,6 +180,8 @@ LEFTOVERS: tuple[Leftover, ...] = (
     ),
     _files("image files", image_files),
     _files("artifacts", artifacts),
+    _files("pieces of uploads", uploads),
     _chunks("image files", image_files),
     _chunks("artifacts", artifacts),
+    _chunks("pieces of uploads", uploads),
 )
