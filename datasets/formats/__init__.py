@@ -1,0 +1,1 @@
+"""Datasets as other tools write and read them: one module a format, registered under its name."""
