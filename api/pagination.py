@@ -1,53 +1,95 @@
-"""All lists have one shape: `{"items": [...], "next": cursor}`; `next` is null on the last page."""
+"""All lists have one shape: `{"items": [...], "next": cursor}`; `next` is null on the last page.
+
+A cursor is the place of the last row shown, with the order in which the list was: rows that come and go meanwhile
+neither repeat nor hide others.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
+import math
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
 from storage.database import object_id
+from storage.order import NEWEST_FIRST, Order, Place
 from utils import InvalidInput, NotFound
 
 T = TypeVar("T")
+_MOMENT = "at"
+_LARGEST_INTEGER = 2**63
 
 
 def page(
-    rows: list[T], limit: int, show: Callable[[T], dict[str, Any]], key: Callable[[T], tuple[datetime, object]]
+    rows: list[T],
+    limit: int,
+    show: Callable[[T], Any],
+    place: Callable[[T], Place],
+    order: Order = NEWEST_FIRST,
 ) -> dict[str, Any]:
     """One page.
 
     Args:
         rows: in order, and one more than `limit` when there are more; what is too much only tells that.
-        key: moment and id by which the list is sorted; the next page goes on behind those of the last row shown.
+        show: what a row looks like.
+        place: where a row stands in the order; the next page goes on behind the last row shown.
     """
     shown = rows[:limit]
-    return {"items": [show(row) for row in shown], "next": _cursor(*key(shown[-1])) if len(rows) > limit else None}
+    following = _cursor(order, place(shown[-1])) if len(rows) > limit else None
+    return {"items": [show(row) for row in shown], "next": following}
 
 
-def whole(items: list[dict[str, Any]]) -> dict[str, Any]:
+def whole(items: list[Any]) -> dict[str, Any]:
     """A list that is short enough for one page."""
     return {"items": items, "next": None}
 
 
-def position(cursor: str | None) -> tuple[datetime, Any] | None:
-    """Where a page begins: behind this moment and id; None at the start.
+def position(cursor: str | None, order: Order = NEWEST_FIRST) -> Place | None:
+    """The place behind which a page begins; None at the start.
 
     Raises:
-        InvalidInput: the cursor is none that a page gave.
+        InvalidInput: the cursor is none that a page of a list in this order gave.
     """
     if cursor is None:
         return None
     try:
-        moment, id_text = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return datetime.fromisoformat(moment), object_id(id_text, "id")
+        name, value, id_text = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        place = Place(_value(value), object_id(id_text, "id"))
     except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError, NotFound):
-        message = "cursor: not one of ours: send `next` of the page before, or no cursor for the first page"
-        raise InvalidInput(message, [{"field": "cursor", "message": message}]) from None
+        raise _refused("not one of ours: send `next` of the page before, or no cursor for the first page") from None
+    if name != order.name:
+        raise _refused(f"of another order than '{order.name}': leave it out to start anew, or sort as before")
+    return place
 
 
-def _cursor(moment: datetime, id: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps([moment.isoformat(), str(id)]).encode()).decode()
+def _refused(why: str) -> InvalidInput:
+    message = f"cursor: {why}"
+    return InvalidInput(message, [{"field": "cursor", "message": message}])
+
+
+def _cursor(order: Order, place: Place) -> str:
+    value = {_MOMENT: place.value.isoformat()} if isinstance(place.value, datetime) else place.value
+    return base64.urlsafe_b64encode(json.dumps([order.name, value, str(place.id)]).encode()).decode()
+
+
+def _value(written: Any) -> Any:
+    """What a list may be sorted by: a moment, a text, a number, or nothing.
+
+    Raises:
+        ValueError: it is something else, or something that the database cannot hold.
+        TypeError: likewise.
+    """
+    if isinstance(written, dict):
+        (moment,) = written.values()
+        return datetime.fromisoformat(moment)
+    if isinstance(written, str):
+        written.encode()
+    elif isinstance(written, (int, float)):
+        if not (math.isfinite(written) and abs(written) < _LARGEST_INTEGER):
+            raise ValueError(written)
+    elif written is not None:
+        raise TypeError(written)
+    return written

@@ -7,7 +7,6 @@ import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any, TypeVar
 
 from bson import ObjectId
@@ -87,25 +86,6 @@ def every(
         after = {"_id": {"$gt": page[-1]["_id"]}}
 
 
-def newest_first(
-    collection: MongoCollection[Document],
-    query: Document,
-    limit: int,
-    before: tuple[datetime, ObjectId] | None = None,
-    projection: Document | None = None,
-) -> Iterator[Document]:
-    """A page of the documents that match, by `created_at`.
-
-    Args:
-        before: `created_at` and id of the one after which to go on.
-    """
-    if before:
-        created_at, id = before
-        older = [{"created_at": {"$lt": created_at}}, {"created_at": created_at, "_id": {"$lt": id}}]
-        query = {**query, "$or": older}
-    return iter(collection.find(query, projection).sort([("created_at", -1), ("_id", -1)]).limit(limit))
-
-
 def shielded(cls: T) -> T:
     """Class decorator: a database that does not answer leaves public methods as `Unavailable`, never as pymongo's."""
     for name, member in list(vars(cls).items()):
@@ -150,5 +130,5 @@ def _translated() -> Iterator[None]:
 
 
 __all__ = [
-    "Database", "Document", "MongoCollection", "batches", "connect", "every", "newest_first", "object_id", "shielded"
+    "Database", "Document", "MongoCollection", "batches", "connect", "every", "object_id", "shielded"
 ]  # fmt: skip

@@ -17,8 +17,9 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from storage.database import Database, Document, newest_first, shielded
+from storage.database import Database, Document, shielded
 from storage.lanes import Lane
+from storage.order import Place, ordered
 from utils import Conflict, NotFound, utc_now
 
 KEPT = timedelta(days=30)
@@ -129,16 +130,16 @@ class Deliveries:
         self,
         lane_id: ObjectId,
         limit: int,
-        before: tuple[datetime, ObjectId] | None = None,
+        after: Place | None = None,
         state: DeliveryState | None = None,
     ) -> list[Delivery]:
         """A lane's deliveries, newest first.
 
         Args:
-            before: `created_at` and id of the one after which to go on.
+            after: the place behind which to go on.
         """
         query: Document = {"lane_id": lane_id, **({"state": state.value} if state else {})}
-        return [_delivery(row) for row in newest_first(self._deliveries, query, limit, before)]
+        return [_delivery(row) for row in ordered(self._deliveries, query, limit, after=after)]
 
     def take(self, lane: Lane) -> Delivery | None:
         """The next that is due, counted as tried; None when nothing is.

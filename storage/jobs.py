@@ -11,18 +11,18 @@ no stale attempt gets a number.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from storage.attempts import delete_checkpoint
-from storage.database import Database, Document, every, newest_first, shielded
+from storage.database import Database, Document, every, shielded
 from storage.device import DeviceChoice, DeviceKind
 from storage.files import Files, HeldFile, StoredFile
 from storage.job import WITHOUT_BULK, Job, JobState, job_of, queued_job, told
 from storage.job_queue import free_slot, next_turns, turn_field
+from storage.order import Place, ordered
 from storage.projects import Project
 from utils import Conflict, NotFound
 
@@ -141,21 +141,21 @@ class Jobs:
         self,
         owner_id: ObjectId,
         limit: int,
-        before: tuple[datetime, ObjectId] | None = None,
+        after: Place | None = None,
         state: JobState | None = None,
         project_id: ObjectId | None = None,
     ) -> list[Job]:
         """A user's jobs, newest first, without logs and history.
 
         Args:
-            before: `created_at` and id of the job after which to go on.
+            after: the place behind which to go on.
         """
         query: Document = {"owner_id": owner_id}
         if state:
             query["state"] = state.value
         if project_id:
             query["project_id"] = project_id
-        return [job_of(row) for row in newest_first(self._jobs, query, limit, before, WITHOUT_BULK)]
+        return [job_of(row) for row in ordered(self._jobs, query, limit, after=after, projection=WITHOUT_BULK)]
 
     def latest(self, project_ids: list[ObjectId]) -> dict[ObjectId, Job]:
         """The newest job of each project that has one, without logs and history."""

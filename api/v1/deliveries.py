@@ -12,6 +12,7 @@ from api.v1.notification_schemas import DeliveriesQuery
 from api.v1.webhooks import ProjectWebhooks
 from notifications.teller import send_again
 from storage.database import object_id
+from storage.order import Place
 
 
 class DeliveryList(ProjectWebhooks):
@@ -24,7 +25,7 @@ class DeliveryList(ProjectWebhooks):
         rows = self.services.store.deliveries.list_of(
             webhook.id, query.limit + 1, position(query.cursor), state=query.state
         )
-        return page(rows, query.limit, show=delivery_shown, key=lambda row: (row.created_at, row.id))
+        return page(rows, query.limit, show=delivery_shown, place=lambda row: Place(row.created_at, row.id))
 
 
 class DeliveryRetry(ProjectWebhooks):

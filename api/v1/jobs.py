@@ -12,6 +12,7 @@ from api.v1.located import JobResource
 from api.v1.representation import job_in_list, job_url, whole_job
 from api.v1.schemas import JobsQuery, NewJob
 from storage.job import Job, JobState
+from storage.order import Place
 from training.difference import difference_of
 from training.submission import submit
 
@@ -34,7 +35,7 @@ class JobList(PlatformResource):
             jobs,
             query.limit,
             show=lambda job: job_in_list(job, names.get(job.project_id)),
-            key=lambda job: (job.created_at, job.id),
+            place=lambda job: Place(job.created_at, job.id),
         )
 
     @operation(takes=NewJob, gives=WholeJob, status=202, errors=(404, 409, 429), headers={"Location": "the job"})
