@@ -80,7 +80,11 @@ class Settings:
         "DIYML_MAX_IMPORT_FILES", 200_000, "Files that an imported archive may hold.", "files", least=1
     )
     import_upload_hours: float = _setting(
-        "DIYML_IMPORT_UPLOAD_HOURS", 24.0, "An upload for which no bytes come for this long is given up.", "h", least=0.01
+        "DIYML_IMPORT_UPLOAD_HOURS",
+        24.0,
+        "An upload for which no bytes come for this long is given up.",
+        "h",
+        least=0.01,
     )
     importers: int = _setting(
         "DIYML_IMPORTERS", 2, "Imports that one machine works on at a time.", "imports", least=1, most=16

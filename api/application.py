@@ -16,9 +16,10 @@ from api.predicting import PredictingResource
 from api.request_id import REQUEST_ID
 from api.request_log import log_requests
 from api.routes import ROUTES, add_routes
+from api.v1 import tus
 from settings import Settings
 
-EXPOSED = ["Retry-After", "Location", "ETag", "Server-Timing", REQUEST_ID, REPLAYED]
+EXPOSED = ["Retry-After", "Location", "ETag", "Server-Timing", REQUEST_ID, REPLAYED, *tus.EXPOSED]
 
 
 def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Settings]) -> Flask:

@@ -37,6 +37,7 @@ class Services:
     engine: Engine
     queue: Celery
     streams: Streams
+    uploads: Streams
 
 
 class Platform:
@@ -139,7 +140,8 @@ class Platform:
             store.close()
             raise
         engine = self._engine(store, settings)
-        return Services(settings, store, engine, celery_app(settings, sends=True), Streams(settings.web_threads))
+        streams, uploads = Streams(settings.web_threads), Streams(settings.web_threads, "upload", "")
+        return Services(settings, store, engine, celery_app(settings, sends=True), streams, uploads)
 
     def _engine(self, store: Store, settings: Settings) -> Engine:
         if self.engine_folder:

@@ -34,6 +34,7 @@ from api.platform import Platform
 from api.resource import PlatformResource
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
+from api.v1.imports import ImportCancel, ImportData, ImportItem, ImportReport, ImportRetry, ProjectImports
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
@@ -47,6 +48,7 @@ from api.v1.webhooks import WebhookItem, WebhookList, WebhookSecret, WebhookTest
 
 PROJECT = "/api/v1/projects/<project>"
 WEBHOOKS = f"{PROJECT}/webhooks"
+IMPORT = "/api/v1/imports/<import_id>"
 
 
 class Route(NamedTuple):
@@ -94,6 +96,12 @@ ROUTES = (
     Route(f"{WEBHOOKS}/<webhook_id>/rotate-secret", WebhookSecret, {"POST": OWNER_WRITES}),
     Route(f"{WEBHOOKS}/<webhook_id>/deliveries", DeliveryList, {"GET": EDITOR_READS}),
     Route(f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry", DeliveryRetry, {"POST": EDITOR_WRITES}),
+    Route(f"{PROJECT}/imports", ProjectImports, {"GET": VIEWER_READS, "POST": EDITOR_WRITES, "OPTIONS": PUBLIC}),
+    Route(IMPORT, ImportItem, {"GET": VIEWER_READS, "DELETE": EDITOR_WRITES}),
+    Route(f"{IMPORT}/data", ImportData, {"HEAD": EDITOR_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES}),
+    Route(f"{IMPORT}/report", ImportReport, {"GET": VIEWER_READS}),
+    Route(f"{IMPORT}/cancel", ImportCancel, {"POST": EDITOR_WRITES}),
+    Route(f"{IMPORT}/retry", ImportRetry, {"POST": EDITOR_WRITES}),
     Route("/api/v1/me", Me, {"GET": READ, "PATCH": ACCOUNT}),
     Route("/api/v1/me/email/confirm", EmailConfirmation, {"POST": ACCOUNT}),
     Route("/health", Health, {"GET": PUBLIC}),
@@ -113,7 +121,9 @@ def add_routes(api: Api, platform: Platform) -> None:
         declared, methods = set(route.access), set(route.resource.methods or ())
         if declared != methods:
             raise TypeError(f"{route.path}: access must be declared for exactly {methods}, got {declared}")
-        if issubclass(route.resource, ProjectResource) and not all(item.role for item in route.access.values()):
+        if issubclass(route.resource, ProjectResource) and not all(
+            item.role or item.is_public for item in route.access.values()
+        ):
             raise TypeError(f"{route.path}: a role must be declared for each method, since it is about a project")
         api.add_resource(
             route.resource,

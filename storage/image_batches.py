@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,9 +83,10 @@ class ImageBatches:
             for row in self._images.find(query, fields)
         }
 
-    def contents(self, project_id: ObjectId, sha256s: Iterable[str]) -> set[str]:
-        """Those of the contents that images of a project have."""
-        query = {"project_id": project_id, "sha256": {"$in": list(sha256s)}}
+    def contents(self, project_id: ObjectId, sha256s: Iterable[str], run: str) -> set[str]:
+        """Those of the contents that images of a project have, other than those that a run of an import placed."""
+        others = {"$not": re.compile(f"^{re.escape(run)}:")}
+        query = {"project_id": project_id, "sha256": {"$in": list(sha256s)}, "placed_by": others}
         return {row["sha256"] for row in self._images.find(query, {"_id": 0, "sha256": 1})}
 
     def existing(self, ids: Iterable[ObjectId]) -> set[ObjectId]:
@@ -107,7 +109,9 @@ class ImageBatches:
             except BulkWriteError as error:
                 if any(failed["code"] != _NAME_TAKEN for failed in error.details["writeErrors"]):
                     raise
-            steps = {row["_id"]: row.get("placed_by") for row in self._images.find({"_id": {"$in": ids}}, {"placed_by": 1})}
+            steps = {
+                row["_id"]: row.get("placed_by") for row in self._images.find({"_id": {"$in": ids}}, {"placed_by": 1})
+            }
         counts = [steps.get(id) == item.placed_by for id, item in zip(ids, placements, strict=True)]
         self._release(placements, files, counts)
         return counts

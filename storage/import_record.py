@@ -54,6 +54,7 @@ class Import:
         expires_at: when an upload that gets no further bytes is given up.
         pieces_until: until when the bytes of an ended import are kept for another try.
         format: of the archive, once it is known.
+        run: counts from 1 how often somebody has asked for it; another try of an import that has ended is a new one.
         attempt: counts from 1; 0 while it was never started.
         validated: everything was looked at and found good, and what is left is to write; of `all_or_nothing` only.
         done: images of the archive, in its order, that are dealt with, and counted in `counts`.
@@ -75,6 +76,7 @@ class Import:
     finished_at: datetime | None = None
     pieces_until: datetime | None = None
     format: str | None = None
+    run: int = 1
     attempt: int = 0
     worker: str | None = None
     validated: bool = False

@@ -100,7 +100,12 @@ class ImportRuns:
         return list(row["found"]) if row else []
 
     def end(
-        self, record: Import, state: ImportState, error: str | None, report: StoredFile | None, fields: Mapping[str, Any]
+        self,
+        record: Import,
+        state: ImportState,
+        error: str | None,
+        report: StoredFile | None,
+        fields: Mapping[str, Any],
     ) -> bool:
         """End it; false when this attempt no longer owns it, and then its report is deleted.
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from storage.database import Database, Document, batches, every, newest_first, shielded
+from storage.database import Database, Document, batches, every, shielded
 from storage.files import Files, HeldFile, StoredFile
 from storage.import_record import WITHOUT_LISTS, Import, ImportState, Piece, ended, import_of
+from storage.order import Place, ordered
 from utils import Conflict, NotFound, TooManyRequests, plural, utc_now
 
 MOST_OPEN = 20
@@ -77,7 +78,7 @@ class Imports:
         now = utc_now()
         row: Document = {
             **_NEW, "project_id": project_id, "owner_id": owner_id, "size": size, "offset": 0, "filename": filename,
-            "options": options, "state": ImportState.UPLOADING.value, "active": True, "pieces": [],
+            "options": options, "run": 1, "state": ImportState.UPLOADING.value, "active": True, "pieces": [],
             "created_at": now, "updated_at": now, "expires_at": now + self._upload_time,
         }  # fmt: skip
         if request_key:
@@ -166,11 +167,13 @@ class Imports:
         row = self._imports.find_one({"_id": import_id}, {"pieces": 1})
         return [Piece(**piece) for piece in row["pieces"]] if row else []
 
-    def list_of(
-        self, project_id: ObjectId, limit: int, before: tuple[datetime, ObjectId] | None = None
-    ) -> list[Import]:
-        """Imports of a project, newest first; see `newest_first`."""
-        rows = newest_first(self._imports, {"project_id": project_id}, limit, before, WITHOUT_LISTS)
+    def list_of(self, project_id: ObjectId, limit: int, after: Place | None = None) -> list[Import]:
+        """Imports of a project, newest first.
+
+        Args:
+            after: the place behind which to go on.
+        """
+        rows = ordered(self._imports, {"project_id": project_id}, limit, after=after, projection=WITHOUT_LISTS)
         return [import_of(row) for row in rows]
 
     def cancel(self, import_id: ObjectId) -> None:
@@ -196,7 +199,9 @@ class Imports:
         while True:
             slot = {"active": True, "slot": self._free_slot(owner_id), "updated_at": now}
             try:
-                row = self._imports.find_one_and_update(query, {"$set": {**fresh, **slot}, "$unset": gone})
+                row = self._imports.find_one_and_update(
+                    query, {"$set": {**fresh, **slot}, "$inc": {"run": 1}, "$unset": gone}
+                )
                 break
             except DuplicateKeyError:
                 continue

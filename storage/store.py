@@ -80,10 +80,10 @@ class Store:
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
-            self.users, self.tokens, self.throttles, self.projects, self.images, self.image_batches, self.jobs, self.job_records,
-            self.job_events, self.models, self.inferences, self.workers, self.idempotency, self.outbox, self.webhooks,
-            self.webhook_lanes, self.mail_lanes, self.deliveries, self.usage, self.image_files, self.artifacts,
-            self.uploads, self.imports,
+            self.users, self.tokens, self.throttles, self.projects, self.images, self.image_batches, self.jobs,
+            self.job_records, self.job_events, self.models, self.inferences, self.workers, self.idempotency,
+            self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes, self.deliveries, self.usage,
+            self.image_files, self.artifacts, self.uploads, self.imports,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.

@@ -50,10 +50,12 @@ class TarSource:
         names, count = Names(report), 0
         with tarfile.open(fileobj=cast(IO[bytes], _Bounded(self._file)), mode="r:") as archive:
             while member := archive.next():
-                archive.members = []  # or it would keep them all
+                archive.members = []  # type: ignore[attr-defined]  # or it would keep them all
                 count += 1
                 if count > limits.most_members:
-                    raise InvalidInput(f"the archive holds more than the {limits.most_members:,} entries allowed: split it")
+                    raise InvalidInput(
+                        f"the archive holds more than the {limits.most_members:,} entries allowed: split it"
+                    )
                 if member.isdir():
                     continue
                 if member.offset_data + member.size > length:
