@@ -6,12 +6,12 @@ import base64
 import binascii
 import hashlib
 from datetime import datetime
-from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Any
 
 from flask import Response, after_this_request, json, request
 from werkzeug.exceptions import HTTPException, PreconditionFailed
+from werkzeug.http import http_date
 
 from api.errors import problem
 from storage.import_record import Import
@@ -87,7 +87,7 @@ def state(record: Import) -> dict[str, str]:
 
 def expiry(moment: datetime | None) -> dict[str, str]:
     """When an unfinished upload is given up."""
-    return {EXPIRES: format_datetime(moment, usegmt=True)} if moment else {}
+    return {EXPIRES: http_date(moment)} if moment else {}
 
 
 def number(header: str) -> int:
