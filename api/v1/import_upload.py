@@ -10,7 +10,7 @@ from typing import Any
 from flask import request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from api.v1.tus import Checksum
+from api.v1.tus import Checksum, ChecksumMismatch
 from storage.import_record import Import, Piece
 from storage.imports import Imports
 
@@ -51,7 +51,7 @@ def receive(imports: Imports, record: Import, offset: int, checksum: Checksum) -
 def _append_checked(imports: Imports, record: Import, pieces: list[Piece], checksum: Checksum) -> Import:
     try:
         checksum.check()
-    except HTTPException:
+    except ChecksumMismatch:
         imports.drop(pieces)
         raise
     return imports.append(record, pieces)

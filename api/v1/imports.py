@@ -151,6 +151,10 @@ class ImportData(ImportResource):
         tus.speak()
         return super().dispatch_request(*args, **kwargs)
 
+    def brings_bytes(self) -> bool:
+        """Whatever is sent here is one."""
+        return request.method == "PATCH"
+
     def reads(self) -> bool:
         """The offset says whether bytes that come again are known already, so no other key is needed for that."""
         return request.method != "DELETE"
@@ -165,7 +169,10 @@ class ImportData(ImportResource):
         """Append bytes at the offset; with the last one the import is queued."""
         if request.mimetype != tus.BODY:
             raise UnsupportedMediaType(f"the body must be {tus.BODY}, got '{request.mimetype or 'no content type'}'")
-        record = self.receive(self.record, tus.number(tus.OFFSET))
+        try:
+            record = self.receive(self.record, tus.number(tus.OFFSET))
+        except tus.ChecksumMismatch:
+            return tus.checksum_mismatch()
         return Response(status=204, headers={tus.OFFSET: str(record.offset), **tus.expiry(record.expires_at)})
 
     @operation(status=204)

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Response, after_this_request, json, request
-from werkzeug.exceptions import HTTPException, PreconditionFailed
+from werkzeug.exceptions import PreconditionFailed
 from werkzeug.http import http_date
 
 from api.errors import problem
@@ -31,18 +31,19 @@ _MISMATCH = 460
 _MOST_METADATA_CHARACTERS = 100_000
 
 
-class ChecksumMismatch(HTTPException):
-    """The bytes that came are others than were sent; none of them is kept."""
+class ChecksumMismatch(Exception):
+    """The bytes that came are others than were sent."""
 
-    code = _MISMATCH
-    description = "the checksum of the bytes that came is another one: none of them is kept, send them again"
 
-    def get_response(self, *_: Any, **__: Any) -> Response:
-        """A problem as all others, with a status that HTTP itself does not know."""
-        response = problem(HTTPStatus.BAD_REQUEST, self.description or "")
-        response.data = json.dumps({**json.loads(response.data), "title": "Checksum Mismatch", "status": _MISMATCH})
-        response.status = f"{_MISMATCH} Checksum Mismatch"
-        return response
+def checksum_mismatch() -> Response:
+    """The refusal of such bytes: a problem as all others, with a status that only tus knows."""
+    response = problem(
+        HTTPStatus.BAD_REQUEST,
+        "the checksum of the bytes that came is another one: none of them is kept, send them again",
+    )
+    response.data = json.dumps({**json.loads(response.data), "title": "Checksum Mismatch", "status": _MISMATCH})
+    response.status = f"{_MISMATCH} Checksum Mismatch"
+    return response
 
 
 def is_spoken() -> bool:

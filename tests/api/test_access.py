@@ -17,7 +17,7 @@ from api.routes import ROUTES, Route, add_routes
 from settings import Settings
 from storage.store import Store
 from tests.api.conftest import Pets
-from tests.api.problems import REQUESTS, WEBHOOKS, assert_problem, fill
+from tests.api.problems import IMPORT, IMPORTS, REQUESTS, WEBHOOKS, assert_problem, fill
 from tests.conftest import Caller
 from utils import utc_now
 
@@ -59,6 +59,7 @@ ANOTHERS = {
     ("POST", "/api/v1/models/<model_id>/quantize"): 404,
     ("POST", "/api/v1/models/<model_id>/serve"): 404,
     **{(method, path): 404 for method, path in REQUESTS if path.startswith(WEBHOOKS)},
+    **{(method, path): 404 for method, path in REQUESTS if path.startswith((IMPORTS, IMPORT)) and method != "OPTIONS"},
     ("GET", "/api/v1/me"): 200,
     ("PATCH", "/api/v1/me"): 200,
     ("POST", "/api/v1/me/email/confirm"): 400,
@@ -127,6 +128,12 @@ def test_with_the_owners_token_it_is_not_refused(
         ("POST", "/api/v1/models/<model_id>/serve"): 409,
         ("POST", WEBHOOKS): 201,
         ("POST", "/api/v1/me/email/confirm"): 400,
+        ("POST", IMPORTS): 201,
+        ("DELETE", IMPORT): 204,
+        ("PATCH", f"{IMPORT}/data"): 415,
+        ("DELETE", f"{IMPORT}/data"): 204,
+        ("GET", f"{IMPORT}/report"): 409,
+        ("POST", f"{IMPORT}/retry"): 409,
     }
     expected |= {(method, f"{WEBHOOKS}/<webhook_id>{rest}"): 202 for method, rest in QUEUED}
     assert status == expected.get((method, path), 200)
@@ -134,7 +141,7 @@ def test_with_the_owners_token_it_is_not_refused(
 
 @pytest.mark.parametrize(("method", "path"), [(m, p) for m, p, access in METHODS if access.is_public])
 def test_a_public_method_needs_no_token(client: FlaskClient, pets: Pets, method: str, path: str):
-    without_a_worker = {"/inference": 404, "/ready": 503}
+    without_a_worker = {"/inference": 404, "/ready": 503, IMPORTS: 204}
     assert _send(client, pets, method, path, None).status_code == without_a_worker.get(path, 200)
 
 

@@ -131,7 +131,9 @@ def test_a_member_with_a_wrong_checksum_fails_alone(cells: ImportCalls, store: S
     ],
     ids=["no archive", "zip cut short", "tar.gz cut short", "no dataset", "rar"],
 )
-def test_an_archive_that_cannot_be_read_fails_and_says_why(cells: ImportCalls, store: Store, content: bytes, reason: str):
+def test_an_archive_that_cannot_be_read_fails_and_says_why(
+    cells: ImportCalls, store: Store, content: bytes, reason: str
+):
     record = cells.run(content)
     assert record["state"] == "failed"
     assert reason in record["error"]
