@@ -100,4 +100,5 @@ Name = Annotated[
 ]
 NewPassword = Annotated[bytes, BeforeValidator(_password)]
 ImageBytes = Annotated[bytes, BeforeValidator(_image_bytes)]
+# Behind `Field` with the bounds: in front of it, bounds would meet the null of an optional number.
 Number = BeforeValidator(_no_boolean)

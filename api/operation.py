@@ -51,7 +51,8 @@ class Operation:
     """One method of one resource.
 
     Attributes:
-        takes: schema of the parameters: of the query on GET, else of the body.
+        takes: schema of the parameters: of the query on GET and DELETE, else of the body.
+        query: schema of what else comes in the query, beside a body.
         gives: schema of the answer, or its content type; None for an empty one.
         status: of success.
         errors: statuses of refusals that are its own; those that every call of its kind may get are added by the
@@ -68,6 +69,7 @@ class Operation:
     body: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
+    query: type[BaseModel] | None = None
 
 
 def operation(
@@ -78,18 +80,19 @@ def operation(
     body: tuple[str, ...] = (),
     files: tuple[str, ...] = (),
     headers: dict[str, str] | None = None,
+    query: type[BaseModel] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a method of a resource; see `Operation`.
 
     The method gets the validated parameters first, unless it takes none; then what is left of the path. It gives an
     instance of `gives` (or what validates as one), alone or with headers, or a finished response.
     """
-    declared = Operation(takes, gives, status, errors, body, files, headers or {})
+    declared = Operation(takes, gives, status, errors, body, files, headers or {}, query)
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
         def call(self: Any, **path: Any) -> Any:
-            given = self.parse(takes)
+            given = self.parse(takes, strict=True)
             result = method(self, **path) if takes is Request else method(self, given, **path)
             return _answer(result, declared)
 

@@ -18,7 +18,7 @@ S = TypeVar("S", bound=BaseModel)
 
 
 def parameters() -> dict[str, Any]:
-    """Everything the client sent: the query on GET, else the JSON object or the form.
+    """Everything the client sent: the query on GET, else the JSON object or the form; on DELETE both.
 
     Raises:
         InvalidInput: the body is no JSON object.
@@ -27,6 +27,10 @@ def parameters() -> dict[str, Any]:
     """
     if request.method in ("GET", "HEAD"):
         return request.args.to_dict()
+    return {**(request.args.to_dict() if request.method == "DELETE" else {}), **_sent()}
+
+
+def _sent() -> dict[str, Any]:
     body = _body()
     if not body.strip():
         return {}
@@ -39,13 +43,13 @@ def parameters() -> dict[str, Any]:
     )
 
 
-def parse(schema: type[S], values: dict[str, Any]) -> S:
-    """Validate parameters.
+def parse(schema: type[S], values: dict[str, Any], strict: bool = False) -> S:
+    """Validate parameters; `strict` for JSON in `/api/v1`, where a number must not come as text.
 
     Raises:
         InvalidInput: with one entry in `errors` for each bad field.
     """
-    return training.parameters.parse(schema, values, secret=_SECRET)
+    return training.parameters.parse(schema, values, secret=_SECRET, strict=strict)
 
 
 def _body() -> bytes:

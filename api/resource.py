@@ -108,13 +108,16 @@ class PlatformResource(Resource):
         """The parameters as sent."""
         return parameters()
 
-    def parse(self, schema: type[S]) -> S:
+    def parse(self, schema: type[S], strict: bool = False) -> S:
         """The parameters as a schema.
+
+        Args:
+            strict: of a JSON body, a number must not come as text.
 
         Raises:
             InvalidInput: with one entry in `errors` for each bad field.
         """
-        return parse(schema, self.given)
+        return parse(schema, self.given, strict and request.is_json)
 
     def token(self) -> str | None:
         """The token as sent: `api_token` among the parameters, or a bearer token."""

@@ -30,6 +30,8 @@ from api.classic.trainings import Trainings
 from api.classic.users import Users
 from api.health import Health, Readiness
 from api.metrics import Metrics
+from api.openapi.document import described
+from api.openapi.resources import DocsAsset, DocsPage, OpenApiDocument
 from api.platform import Platform
 from api.resource import PlatformResource
 from api.v1.deliveries import DeliveryList, DeliveryRetry
@@ -104,6 +106,9 @@ ROUTES = (
     Route(f"{IMPORT}/retry", ImportRetry, {"POST": EDITOR_WRITES}),
     Route("/api/v1/me", Me, {"GET": READ, "PATCH": ACCOUNT}),
     Route("/api/v1/me/email/confirm", EmailConfirmation, {"POST": ACCOUNT}),
+    Route("/api/openapi.json", OpenApiDocument, {"GET": PUBLIC}),
+    Route("/api/docs", DocsPage, {"GET": PUBLIC}),
+    Route("/api/docs/<name>", DocsAsset, {"GET": PUBLIC}),
     Route("/health", Health, {"GET": PUBLIC}),
     Route("/ready", Readiness, {"GET": PUBLIC}),
     Route("/metrics", Metrics, {"GET": PUBLIC}),
@@ -115,8 +120,9 @@ def add_routes(api: Api, platform: Platform) -> None:
 
     Raises:
         TypeError: a route does not say who may call one of its methods, or names one that it does not have, or
-            declares no role for what is a project's.
+            declares no role for what is a project's, or not what a method takes and gives.
     """
+    list(described(ROUTES))
     for route in ROUTES:
         declared, methods = set(route.access), set(route.resource.methods or ())
         if declared != methods:

@@ -23,8 +23,8 @@ class DatasetCache:
         self._cache = FileCache(root, max_bytes)
         self._in_use: dict[int, set[Path]] = {}
 
-    def materialise(self, snapshot: Snapshot, files: Files, parts: Split) -> Dataset:
-        """Bring every image of the snapshot to disk, in the parts of its split.
+    def fetch(self, snapshot: Snapshot, files: Files) -> dict[str, Path]:
+        """Bring every image of the snapshot to disk; gives where each content lies, by SHA-256.
 
         Raises:
             NotFound: an image was replaced or deleted since the snapshot was taken: take a new one.
@@ -35,6 +35,15 @@ class DatasetCache:
         for image in snapshot.images:
             self._cache.fetch(files, ObjectId(image.file_id), image.sha256, image.format.lower())
         self._cache.evict(keep=set().union(*list(self._in_use.values())))
+        return paths
+
+    def materialise(self, snapshot: Snapshot, files: Files, parts: Split) -> Dataset:
+        """Bring every image of the snapshot to disk, in the parts of its split.
+
+        Raises:
+            NotFound: as `fetch`; `DamagedFile` likewise.
+        """
+        paths = self.fetch(snapshot, files)
         return Dataset(
             project_type=snapshot.project_type,
             classes=snapshot.classes,
@@ -42,8 +51,11 @@ class DatasetCache:
             val=tuple(_sample(image, paths) for image in parts.val),
             digest=snapshot.digest(),
             val_is_train=parts.val_is_train,
+            test=tuple(_sample(image, paths) for image in parts.test),
+            class_ids=snapshot.class_ids,
         )
 
 
 def _sample(image: SnapshotImage, paths: dict[str, Path]) -> Sample:
-    return Sample(paths[image.sha256].absolute(), image.width, image.height, image.annotations)
+    path = paths[image.sha256].absolute()
+    return Sample(path, image.width, image.height, image.annotations, image.name, image.sha256)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from datasets.grouping import compiled, groups_of
+from datasets.perceptual import Look
 from datasets.snapshot import Annotation, Snapshot, SnapshotImage
 from storage.images import StoredImage
 from storage.projects import Project
@@ -36,11 +38,12 @@ def snapshot_of(project: Project, images: list[StoredImage]) -> Snapshot:
     for image in images:
         gone = {a.class_id for a in image.annotations if a.class_id not in index_of}
         unknown.update(project.class_name(class_id) for class_id in gone)
-    shown = tuple(_snapshot_image(image, index_of) for image in images)
+    pattern = compiled(project.group_pattern)
+    shown = tuple(_snapshot_image(image, index_of, groups_of(image.name, image.tags, pattern)) for image in images)
     return Snapshot(project.type, project.classes, shown, tuple(sorted(unknown.items())), project.class_ids)
 
 
-def _snapshot_image(image: StoredImage, index_of: dict[int, int]) -> SnapshotImage:
+def _snapshot_image(image: StoredImage, index_of: dict[int, int], groups: tuple[str, ...]) -> SnapshotImage:
     annotations = tuple(Annotation(index_of[a.class_id], a.box) for a in image.annotations if a.class_id in index_of)
     return SnapshotImage(
         name=image.name,
@@ -52,4 +55,13 @@ def _snapshot_image(image: StoredImage, index_of: dict[int, int]) -> SnapshotIma
         annotations=annotations,
         waits=bool(image.annotations) and not annotations,
         image_id=str(image.id),
+        split=image.split,
+        groups=groups,
+        look=_look(image),
     )
+
+
+def _look(image: StoredImage) -> Look | None:
+    if image.perceptual_hash is None or image.thumbnail is None:
+        return None
+    return Look(image.perceptual_hash, image.thumbnail)

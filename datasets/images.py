@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from datasets.perceptual import look_of
 from utils import InvalidInput, TooLarge
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
@@ -28,11 +29,17 @@ _MULTI_PICTURE = "MPO"
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What the header says; width and height in pixels after the EXIF turn."""
+    """What an image is, as it is stored with it; width and height in pixels after the EXIF turn.
+
+    Attributes:
+        perceptual_hash: see `datasets.perceptual.Look`; `thumbnail` likewise.
+    """
 
     format: str
     width: int
     height: int
+    perceptual_hash: int
+    thumbnail: bytes
 
 
 def read_info(content: bytes, max_pixels: int) -> ImageInfo:
@@ -45,9 +52,11 @@ def read_info(content: bytes, max_pixels: int) -> ImageInfo:
     with _open(content, max_pixels) as image:
         _load(image)
         width, height = image.size
-        if _orientation(image) in _QUARTER_TURNS:
+        orientation = _orientation(image)
+        if orientation in _QUARTER_TURNS:
             width, height = height, width
-        return ImageInfo(_format(image), width, height)
+        look = look_of(_plain(image), _TURNS.get(orientation))
+        return ImageInfo(_format(image), width, height, look.hash, look.thumbnail)
 
 
 def decode(content: bytes, max_pixels: int) -> np.ndarray:
@@ -65,10 +74,14 @@ def decode(content: bytes, max_pixels: int) -> np.ndarray:
         _load(image)
         turn = _TURNS.get(_orientation(image))
         upright = image if turn is None else image.transpose(turn)
-        if upright.mode.startswith("I"):
-            grey = (np.asarray(upright) >> 8).astype(np.uint8)
-            return np.repeat(grey[:, :, None], 3, axis=2)
-        return np.asarray(upright.convert("RGB"))
+        return np.asarray(_plain(upright).convert("RGB"))
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """The picture in 8 bits, grey or RGB."""
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
 
 
 def _open(content: bytes, max_pixels: int) -> Image.Image:

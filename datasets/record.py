@@ -1,4 +1,4 @@
-"""What a training was made from, in one file that a job keeps: a snapshot, and which of its images were held back."""
+"""What a training was made from, in one file that a job keeps: a snapshot, and which part each of its images was in."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from datasets.snapshot import Annotation, Snapshot, SnapshotImage
+from datasets.snapshot import TEST, TRAIN, VAL, Annotation, Snapshot, SnapshotImage
 from datasets.split import Split
 
-_FORMAT = 1
-_TRAIN, _VAL = "train", "val"
+# 1 knew neither fixed splits nor groups, nor parts but train and val; what it wrote means the same in 2.
+_FORMATS = (1, 2)
+_LEFT_OUT = "left_out"
+_PARTS = (TRAIN, VAL, TEST, _LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class RecordedData:
         """
         try:
             document = json.loads(gzip.decompress(content))
-            if document["format"] != _FORMAT:
+            if document["format"] not in _FORMATS:
                 raise ValueError(f"format {document['format']}")
             data = _data(document)
         except (OSError, EOFError, KeyError, TypeError) as error:
@@ -65,18 +67,19 @@ class RecordedData:
         def moved(images: tuple[SnapshotImage, ...]) -> tuple[SnapshotImage, ...]:
             return tuple(dataclasses.replace(image, file_id=str(contents[image.sha256])) for image in images)
 
-        parts = dataclasses.replace(self.parts, train=moved(self.parts.train), val=moved(self.parts.val))
+        of, given = dataclasses.replace, self.parts
+        parts = of(given, train=moved(given.train), val=moved(given.val), test=moved(given.test))
+        parts = of(parts, left_out=moved(given.left_out))
         return RecordedData(dataclasses.replace(self.snapshot, images=moved(self.snapshot.images)), parts)
 
 
 def _document(snapshot: Snapshot, parts: Split) -> dict[str, Any]:
     # In the order of training: what is drawn at random is drawn by position.
-    rows = [_row(image, _TRAIN, snapshot) for image in parts.train]
-    if not parts.val_is_train:
-        rows += [_row(image, _VAL, snapshot) for image in parts.val]
+    told = [part for part in _PARTS if part != VAL or not parts.val_is_train]
+    rows = [_row(image, part, snapshot) for part in told for image in getattr(parts, part)]
     ids = snapshot.class_ids or tuple(range(len(snapshot.classes)))
     return {
-        "format": _FORMAT,
+        "format": _FORMATS[-1],
         "project_type": snapshot.project_type,
         "digest": snapshot.digest(),
         "val_is_train": parts.val_is_train,
@@ -89,10 +92,12 @@ def _row(image: SnapshotImage, part: str, snapshot: Snapshot) -> dict[str, Any]:
     ids = snapshot.class_ids or range(len(snapshot.classes))
     labels = [{"class_id": ids[a.class_index], "box": a.box} for a in image.annotations]
     fields = ("name", "sha256", "file_id", "width", "height", "format")
+    decided = {"fixed": image.split, "groups": image.groups}
     return {
         "id": image.image_id,
         **{name: getattr(image, name) for name in fields},
         "split": part,
+        **{name: value for name, value in decided.items() if value},
         "labels": labels,
     }
 
@@ -100,13 +105,14 @@ def _row(image: SnapshotImage, part: str, snapshot: Snapshot) -> dict[str, Any]:
 def _data(document: dict[str, Any]) -> RecordedData:
     ids = tuple(item["id"] for item in document["classes"])
     index_of = {class_id: index for index, class_id in enumerate(ids)}
-    parts: dict[str, list[SnapshotImage]] = {_TRAIN: [], _VAL: []}
+    parts: dict[str, list[SnapshotImage]] = {part: [] for part in _PARTS}
     for row in document["images"]:
         parts[row["split"]].append(_image(row, index_of))
-    train, val, val_is_train = tuple(parts[_TRAIN]), tuple(parts[_VAL]), document["val_is_train"]
+    train, val, test, left_out = (tuple(parts[part]) for part in _PARTS)
+    val_is_train = document["val_is_train"]
     classes = tuple(item["name"] for item in document["classes"])
-    snapshot = Snapshot(document["project_type"], classes, train + val, class_ids=ids)
-    return RecordedData(snapshot, Split(train, train if val_is_train else val, val_is_train))
+    snapshot = Snapshot(document["project_type"], classes, train + val + test + left_out, class_ids=ids)
+    return RecordedData(snapshot, Split(train, train if val_is_train else val, val_is_train, test, left_out))
 
 
 def _image(row: dict[str, Any], index_of: dict[int, int]) -> SnapshotImage:
@@ -120,4 +126,6 @@ def _image(row: dict[str, Any], index_of: dict[int, int]) -> SnapshotImage:
         format=row["format"],
         annotations=tuple(Annotation(index, None if box is None else tuple(box)) for index, box in labels),
         image_id=row["id"],
+        split=row.get("fixed", ""),
+        groups=tuple(row.get("groups", ())),
     )

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from datasets.perceptual import Look
+
+TRAIN, VAL, TEST = "train", "val", "test"
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,9 @@ class SnapshotImage:
     Attributes:
         waits: it is labelled, but with classes that left the class list.
         image_id: of the stored image, for the record; the content is what counts.
+        split: `train`, `val` or `test` when somebody has decided it, else empty.
+        groups: names of what must stay on one side of the split, such as all pictures of one patient.
+        look: None when nobody has looked at the picture yet.
     """
 
     name: str
@@ -42,6 +49,9 @@ class SnapshotImage:
     annotations: tuple[Annotation, ...]
     waits: bool = False
     image_id: str = ""
+    split: str = ""
+    groups: tuple[str, ...] = ()
+    look: Look | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -73,29 +83,44 @@ class Snapshot:
         return counts
 
     def digest(self) -> str:
-        """SHA-256 over type, classes, and every image's name, content and annotations, in a stable order."""
+        """SHA-256 over type, classes, and every image's name, content and annotations, in a stable order.
+
+        Fixed splits and groups count where there are some, so that data without have the digest they always had.
+        """
         images = sorted(self.images, key=lambda image: image.name)
-        content = [[i.name, i.sha256, [asdict(a) for a in i.annotations]] for i in images]
+        content = [[i.name, i.sha256, [asdict(a) for a in i.annotations], *_decided(i)] for i in images]
         text = json.dumps([self.project_type, self.classes, content], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _decided(image: SnapshotImage) -> list[Any]:
+    return [image.split, list(image.groups)] if image.split or image.groups else []
+
+
 @dataclass(frozen=True)
 class Sample:
-    """One image on disk with its annotations."""
+    """One image on disk with its annotations.
+
+    Attributes:
+        name: in its project; `sha256` of its content.
+    """
 
     path: Path
     width: int
     height: int
     annotations: tuple[Annotation, ...]
+    name: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A snapshot on disk, split in two; what a trainer gets.
+    """A snapshot on disk, split; what a trainer gets.
 
     Attributes:
         digest: the snapshot's SHA-256.
+        test: neither trained on nor chosen by; scored once, at the end.
+        class_ids: stable ids of `classes`, in the same order.
         val_is_train: there were too few images to hold any back, so `val` repeats `train` and every metric is of
             images the model has seen.
     """
@@ -106,6 +131,8 @@ class Dataset:
     val: tuple[Sample, ...]
     digest: str
     val_is_train: bool = False
+    test: tuple[Sample, ...] = ()
+    class_ids: tuple[int, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write as JSON; `read` gives it back."""
@@ -115,9 +142,9 @@ class Dataset:
     def read(cls, path: Path) -> Dataset:
         """Read what `write` wrote."""
         fields: dict[str, Any] = json.loads(path.read_text())
-        for part in ("train", "val"):
+        for part in (TRAIN, VAL, TEST):
             fields[part] = tuple(_samples(fields[part]))
-        return cls(**{**fields, "classes": tuple(fields["classes"])})
+        return cls(**{**fields, "classes": tuple(fields["classes"]), "class_ids": tuple(fields["class_ids"])})
 
 
 def _samples(rows: Iterable[dict[str, Any]]) -> Iterable[Sample]:
@@ -125,4 +152,5 @@ def _samples(rows: Iterable[dict[str, Any]]) -> Iterable[Sample]:
         annotations = tuple(
             Annotation(a["class_index"], None if a["box"] is None else tuple(a["box"])) for a in row["annotations"]
         )
-        yield Sample(Path(row["path"]), row["width"], row["height"], annotations)
+        place = (Path(row["path"]), row["width"], row["height"])
+        yield Sample(*place, annotations, row["name"], row["sha256"])

@@ -1,68 +1,143 @@
-"""Which images are trained on and which are held back."""
+"""Which images are trained on, which are held back, and which wait for the end."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from datasets.snapshot import Snapshot, SnapshotImage
+from datasets.snapshot import TEST, TRAIN, VAL, Snapshot, SnapshotImage
+from datasets.units import Unit, units_of
+from utils import plural, some_of
 
-Group = tuple[SnapshotImage, ...]
+# With less of what was asked for, a validation tells nothing.
+_LEAST_SHARE = 0.25
+_ALL_ALIKE = (
+    "nearly all pictures look alike, so similar ones are on both sides of the split: "
+    "name groups when they must not be (group_pattern, or tags 'group:...')"
+)
 
 
 @dataclass(frozen=True)
 class Split:
-    """Two parts of a snapshot.
+    """Parts of a snapshot.
 
     Attributes:
         val_is_train: nothing could be held back without taking the only image of a class; `val` repeats `train`.
+        test: neither trained on nor validated with.
+        left_out: of no part, since the same picture, or one of the same group, is fixed in another part.
+        notes: what a person should know about it, one sentence each.
     """
 
     train: tuple[SnapshotImage, ...]
     val: tuple[SnapshotImage, ...]
     val_is_train: bool = False
+    test: tuple[SnapshotImage, ...] = ()
+    left_out: tuple[SnapshotImage, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def split(snapshot: Snapshot, train_fraction: float, seed: int) -> Split:
     """Split by content: the same images and seed give the same parts, whatever their names and order.
 
-    Images that are equal byte for byte stay together. Each image counts for its rarest class (the images that show
-    none for a stratum of their own), and every stratum is split in the same proportion, so rare classes are held
-    back too (rarest label first, after Sechidis et al. 2011, "On the Stratification of Multi-Label Data"). Every
-    class keeps an image in the training part.
+    What is fixed keeps its part. Images that are equal byte for byte, that show the same picture, or that share a
+    group stay together (`datasets.units`), and follow what is fixed among them. Each of the other units counts for its
+    rarest class (those that show none for a stratum of their own), and every stratum is split in the same proportion,
+    so rare classes are held back too (rarest label first, after Sechidis et al. 2011, "On the Stratification of
+    Multi-Label Data"). Every class keeps an image in the training part.
+
+    Should nearly all pictures look alike, they are told apart by content and group only.
 
     Args:
-        train_fraction: 0.5 to 0.95.
+        train_fraction: 0.5 to 0.95, of what is not fixed.
     """
-    strata = _strata(snapshot, seed)
-    train: list[Group] = []
-    val: list[Group] = []
-    for groups, held in zip(strata, _held_back([len(s) for s in strata], 1 - train_fraction), strict=True):
-        val += groups[:held]
-        train += groups[held:]
-    _return_missing_classes(train, val)
-    if not val:
-        _hold_one_back(train, val)
-    flat = tuple(image for group in train for image in group)
-    return Split(flat, tuple(image for group in val for image in group) or flat, val_is_train=not val)
+    parts = _Parts(snapshot, units_of(snapshot), train_fraction, seed)
+    if parts.held_back_too_little():
+        plain = _Parts(snapshot, units_of(snapshot, similar=False), train_fraction, seed)
+        if plain.val_images > parts.val_images:
+            return plain.as_split(_ALL_ALIKE)
+    return parts.as_split()
 
 
-def _classes(group: Group) -> set[int]:
-    return {annotation.class_index for image in group for annotation in image.annotations}
+class _Parts:
+    """One way to split."""
+
+    def __init__(self, snapshot: Snapshot, units: list[Unit], train_fraction: float, seed: int):
+        self.train = [unit for unit in units if unit.part == TRAIN]
+        self.val = [unit for unit in units if unit.part == VAL]
+        self._test = [unit for unit in units if unit.part == TEST]
+        self._left_out = [image for unit in units for image in unit.left_out]
+        free = [unit for unit in units if not unit.part]
+        self._wanted = sum(unit.size for unit in free) * (1 - train_fraction)
+        self._share(_strata(free, snapshot.images_of_class(), seed), train_fraction)
+
+    def _share(self, strata: list[list[Unit]], train_fraction: float) -> None:
+        held_back: list[Unit] = []
+        sizes = [sum(unit.size for unit in stratum) for stratum in strata]
+        missing = 0
+        for stratum, wanted in zip(strata, _held_back(sizes, 1 - train_fraction), strict=True):
+            held, rest, missing = _take(stratum, wanted + missing)
+            held_back += held
+            self.train += rest
+        _return_missing_classes(self.train, held_back)
+        if not held_back and not self.val:
+            _hold_one_back(self.train, held_back)
+        self.val += held_back
+
+    @property
+    def val_images(self) -> int:
+        """How many images are held back."""
+        return sum(unit.size for unit in self.val)
+
+    def held_back_too_little(self) -> bool:
+        """Whether the validation is hardly one."""
+        return self.val_images < _LEAST_SHARE * self._wanted
+
+    def as_split(self, *notes: str) -> Split:
+        """The parts, image by image."""
+        train, val = _images(self.train), _images(self.val)
+        told = [*notes, *_told(self._left_out)]
+        return Split(train, val or train, not val, _images(self._test), _in_order(self._left_out), tuple(told))
 
 
-def _strata(snapshot: Snapshot, seed: int) -> list[list[Group]]:
-    """Groups of equal images by their rarest class, each stratum in an order that only content and seed decide."""
-    by_content: dict[str, list[SnapshotImage]] = defaultdict(list)
-    for image in sorted(snapshot.images, key=lambda image: image.name):
-        by_content[image.sha256].append(image)
-    counts = snapshot.images_of_class()
-    strata: dict[int, list[Group]] = defaultdict(list)
-    for content in sorted(by_content, key=lambda sha256: hashlib.sha256(f"{seed}:{sha256}".encode()).digest()):
-        group = tuple(by_content[content])
-        strata[min(_classes(group), key=lambda index: (counts[index], index), default=-1)].append(group)
+def _told(left_out: list[SnapshotImage]) -> list[str]:
+    if not left_out:
+        return []
+    images = plural(len(left_out), "image")
+    verb = "is" if len(left_out) == 1 else "are"
+    names = some_of([image.name for image in _in_order(left_out)])
+    return [f"{images} {verb} left out, since the same picture or group is fixed in another part: {names}"]
+
+
+def _images(units: Iterable[Unit]) -> tuple[SnapshotImage, ...]:
+    return tuple(image for unit in units for image in unit.images)
+
+
+def _in_order(images: Iterable[SnapshotImage]) -> tuple[SnapshotImage, ...]:
+    return tuple(sorted(images, key=lambda image: image.name))
+
+
+def _strata(units: list[Unit], counts: list[int], seed: int) -> list[list[Unit]]:
+    """Units by their rarest class, each stratum in an order that only content and seed decide."""
+    strata: dict[int, list[Unit]] = defaultdict(list)
+    for unit in sorted(units, key=lambda unit: hashlib.sha256(f"{seed}:{unit.key}".encode()).digest()):
+        strata[min(unit.classes, key=lambda index: (counts[index], index), default=-1)].append(unit)
     return [strata[index] for index in sorted(strata)]
+
+
+def _take(stratum: list[Unit], wanted: int) -> tuple[list[Unit], list[Unit], int]:
+    """The first units that hold about as many images as wanted, the others, and how many images are missing."""
+    held: list[Unit] = []
+    rest: list[Unit] = []
+    for unit in stratum:
+        # What is nearer to the wish: with it or without it.
+        if unit.size <= 2 * wanted:
+            held.append(unit)
+            wanted -= unit.size
+        else:
+            rest.append(unit)
+    return held, rest, max(0, wanted)
 
 
 def _held_back(sizes: list[int], fraction: float) -> list[int]:
@@ -76,18 +151,20 @@ def _held_back(sizes: list[int], fraction: float) -> list[int]:
     return held
 
 
-def _return_missing_classes(train: list[Group], val: list[Group]) -> None:
-    trained: set[int] = set().union(*map(_classes, train))
-    for group in list(val):
-        if _classes(group) - trained:
-            val.remove(group)
-            train.append(group)
-            trained |= _classes(group)
+def _return_missing_classes(train: list[Unit], val: list[Unit]) -> None:
+    trained: set[int] = set().union(*(unit.classes for unit in train))
+    for unit in list(val):
+        if unit.classes - trained:
+            val.remove(unit)
+            train.append(unit)
+            trained |= unit.classes
 
 
-def _hold_one_back(train: list[Group], val: list[Group]) -> None:
-    for position, group in enumerate(train):
-        others = train[:position] + train[position + 1 :]
-        if others and _classes(group) and _classes(group) <= set().union(*map(_classes, others)):
-            val.append(train.pop(position))
+def _hold_one_back(train: list[Unit], val: list[Unit]) -> None:
+    """Hold the smallest of the free units back whose classes are left without it."""
+    for unit in sorted((unit for unit in train if not unit.part), key=lambda unit: unit.size):
+        others = [other for other in train if other is not unit]
+        if others and unit.classes and unit.classes <= set().union(*(other.classes for other in others)):
+            train.remove(unit)
+            val.append(unit)
             return

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import ReturnDocument
+from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, every, shielded
@@ -43,6 +43,7 @@ class StoredImage:
         revision: counts every change of the image, its name, labels, split or tags, from 1.
         perceptual_hash: 64 bits that change little when the picture changes little, as a signed number; None when it
             was stored before there was one.
+        thumbnail: of 16 x 16 grey pixels, one byte each; None as the hash.
     """
 
     id: ObjectId
@@ -61,6 +62,7 @@ class StoredImage:
     created_at: datetime | None = None
     updated_at: datetime | None = None
     perceptual_hash: int | None = None
+    thumbnail: bytes | None = None
 
 
 def _image(row: Document) -> StoredImage:
@@ -71,7 +73,7 @@ def _image(row: Document) -> StoredImage:
         for item in row["annotations"]
     )
     fields = ("project_id", "name", "file_id", "sha256", "size", "format", "width", "height")
-    later = ("split", "revision", "created_at", "updated_at", "perceptual_hash")
+    later = ("split", "revision", "created_at", "updated_at", "perceptual_hash", "thumbnail")
     return StoredImage(
         id=row["_id"],
         annotations=annotations,
@@ -104,7 +106,7 @@ class Images:
         """Make a stored file the image of this name; one that was there is replaced in the same step.
 
         Args:
-            header: `format`, `width` and `height` as read from the file.
+            header: what `datasets.images.read_info` read from the file.
         """
         fields = {
             "file_id": file.id,
@@ -144,6 +146,21 @@ class Images:
     def list_all(self, project_id: ObjectId) -> Iterator[StoredImage]:
         """All images of a project, by name."""
         return map(_image, self._images.find({"project_id": project_id}).sort("name", 1))
+
+    def keep_looks(self, looks: dict[tuple[ObjectId, str], tuple[int, bytes]]) -> None:
+        """Add perceptual hash and thumbnail to images that have none; nothing else of them changes.
+
+        Args:
+            looks: by id and SHA-256 of the image, since another file may have taken its place.
+        """
+        changes = [
+            UpdateOne(
+                {"_id": image_id, "sha256": sha256}, {"$set": {"perceptual_hash": number, "thumbnail": thumbnail}}
+            )
+            for (image_id, sha256), (number, thumbnail) in looks.items()
+        ]
+        if changes:
+            self._images.bulk_write(changes, ordered=False)
 
     def contents(self, project_id: ObjectId) -> dict[str, ObjectId]:
         """The file of each content that a project has now, by SHA-256; any of those that are equal."""

@@ -27,6 +27,8 @@ class Project:
         retired: ids and names of classes that left the list. A name that comes back gets its id back, and with it
             its annotations.
         members: roles of other users, by user id.
+        group_pattern: a regular expression on names of images; what it finds in them names groups that the split keeps
+            together (`datasets.grouping`). Empty for none.
     """
 
     id: ObjectId
@@ -41,6 +43,7 @@ class Project:
     model_version: int = 0
     is_published: bool = False
     members: dict[ObjectId, Role] = field(default_factory=dict)
+    group_pattern: str = ""
 
     def role_of(self, user_id: ObjectId) -> Role | None:
         """What a user is to the project; None when it is none of their business."""
@@ -81,6 +84,7 @@ def _project(row: Document) -> Project:
         model_version=row["model_version"],
         is_published=row["is_published"],
         members={member["user_id"]: Role(member["role"]) for member in row.get("members", ())},
+        group_pattern=row.get("group_pattern", ""),
     )
 
 

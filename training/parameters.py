@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
@@ -15,17 +16,22 @@ _RANGES = ("greater_than_equal", "less_than_equal", "multiple_of")
 S = TypeVar("S", bound=BaseModel)
 
 
-def parse(schema: type[S], values: Mapping[str, Any], secret: Collection[str] = ()) -> S:
+def parse(schema: type[S], values: Mapping[str, Any], secret: Collection[str] = (), strict: bool = False) -> S:
     """Validate parameters.
 
     Args:
         secret: fields whose values no message shows.
+        strict: a number must be a number, and no text that looks like one; for what came as JSON.
 
     Raises:
         InvalidInput: with one entry in `errors` for each bad field.
     """
     try:
-        return schema.model_validate(values)
+        if not strict:
+            return schema.model_validate(values)
+        if getattr(schema, "LONG_TEXTS", False):  # which are not to be written and read once more
+            return schema.model_validate(values, strict=True)
+        return schema.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
         errors = [_field_error(schema, dict(item), secret) for item in error.errors(include_url=False)]
     raise InvalidInput("; ".join(item["message"] for item in errors), errors)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from datasets.findings import Finding
 from datasets.snapshot import Dataset, Snapshot
 from inference.protocol import ModelCard
 
@@ -115,8 +116,8 @@ class Trainer(Protocol):
     Params: type[TrainerParams]
     METRIC: str
 
-    def check(self, snapshot: Snapshot) -> list[str]:
-        """What is missing before training may start, one sentence each; empty when nothing is."""
+    def check(self, snapshot: Snapshot) -> list[Finding]:
+        """What is missing before training may start; empty when nothing is."""
         ...
 
     def fit(self, dataset: Dataset, params: Any, workspace: Workspace, report: Report) -> TrainedModel:

@@ -13,6 +13,7 @@ from storage.projects import Project
 from storage.store import Store
 from training.parameters import parse
 from training.queue import wake
+from training.readiness import missing
 from training.registry import TRAINERS
 from utils import InvalidInput
 
@@ -39,11 +40,10 @@ def submit(
     if made := made_before(store, queue, request_key):
         return made
     params = parse(TRAINERS[project.type].Params, given)
-    missing = TRAINERS[project.type].check(capture(store, project))
-    if missing:
+    if lacks := [lack.message for lack in missing(capture(store, project))]:
         raise InvalidInput(
-            "the project is not ready to train: " + "; ".join(missing),
-            [{"field": "project_name", "message": sentence} for sentence in missing],
+            "the project is not ready to train: " + "; ".join(lacks),
+            [{"field": "project_name", "message": sentence} for sentence in lacks],
         )
     job = store.jobs.create(project, params.model_dump(mode="json"), params.epochs, device, request_key)
     wake(queue, device)

@@ -9,7 +9,7 @@ from api.resource import PlatformResource
 from datasets.capture import read, snapshot_of
 from datasets.registry import LABEL_FORMATS
 from datasets.statistics import describe
-from training.registry import TRAINERS
+from training.readiness import missing
 
 
 class DataAnalysis(PlatformResource):
@@ -32,5 +32,5 @@ class DataAnalysis(PlatformResource):
             "classes": list(project.classes),
             "data_points": [{"name": image.name, "labels": write(image.annotations, project)} for image in images],
             **describe(snapshot),
-            "missing_for_training": TRAINERS[project.type].check(snapshot),
+            "missing_for_training": [lack.message for lack in missing(snapshot)],
         }

@@ -100,8 +100,8 @@ class NewClasses(ProjectQuery):
 class Training(ProjectQuery):
     """A training to be queued; what is not given, and the bounds of what has none here, are the trainer's."""
 
-    train_split: Annotated[float, Number, Field(ge=0.5, le=0.95)]
-    epochs: Annotated[int, Number, Field(ge=1, le=1000)]
+    train_split: Annotated[float, Field(ge=0.5, le=0.95), Number]
+    epochs: Annotated[int, Field(ge=1, le=1000), Number]
     image_size: Annotated[int | None, Number] = None
     batch: Annotated[int | None, Number] = None
     seed: Annotated[int | None, Number] = None

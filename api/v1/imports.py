@@ -61,6 +61,7 @@ class ReceivesArchive(ProjectResource):
 class ProjectImports(ReceivesArchive):
     """The imports of a project."""
 
+    @operation(status=204)
     def options(self, project: str) -> Response:
         """What the tus protocol asks for first."""
         return Response(status=204, headers=tus.discovery(self.services.settings.max_import_bytes))
@@ -85,7 +86,7 @@ class ProjectImports(ReceivesArchive):
         takes=NewImport,
         gives=ImportShown,
         status=201,
-        errors=(412, 413, 429),
+        errors=(413, 429),
         body=ARCHIVES,
         headers={"Location": "the import, or where its bytes go when it is made by tus"},
     )
@@ -164,7 +165,7 @@ class ImportData(ImportResource):
         """How far the upload is."""
         return Response(status=200, headers=tus.state(self.record))
 
-    @operation(status=204, errors=(409, 412, 413, 415), body=(tus.BODY,), headers={tus.OFFSET: "bytes stored now"})
+    @operation(status=204, errors=(409, 413, 415), body=(tus.BODY,), headers={tus.OFFSET: "bytes stored now"})
     def patch(self) -> Response:
         """Append bytes at the offset; with the last one the import is queued."""
         if request.mimetype != tus.BODY:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from api.names import Lookup
 from api.operation import Request
@@ -40,7 +40,8 @@ def _each_once(events: tuple[EventType, ...]) -> tuple[EventType, ...]:
 Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_URL_CHARACTERS)]
 Events = Annotated[tuple[EventType, ...], Field(max_length=20), AfterValidator(_each_once)]
 SomeEvents = Annotated[Events, Field(min_length=1)]
-NoNull = BeforeValidator(_no_null)
+# After the type, since what a validator before it hands on no longer counts as JSON, which has no tuples and no enums.
+NoNull = AfterValidator(_no_null)
 
 
 class NewWebhook(Request):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -22,7 +22,7 @@ _LARGEST_EVENT_ID = 2**53
 class PageQuery(Request):
     """Which page of a list."""
 
-    limit: Annotated[int, Number, Field(ge=1, le=100)] = 20
+    limit: Annotated[int, Field(ge=1, le=100), Number] = 20
     cursor: Lookup | None = None
 
 
@@ -50,29 +50,31 @@ class NewQuantization(Request):
 class LogQuery(Request):
     """How much of a log."""
 
-    tail: Annotated[int | None, Number, Field(ge=1, le=MOST_LOG_TAIL_LINES)] = None
+    tail: Annotated[int | None, Field(ge=1, le=MOST_LOG_TAIL_LINES), Number] = None
 
 
 class EventsQuery(Request):
     """Where a stream goes on, and after how many seconds it ends at the latest."""
 
-    last_event_id: Annotated[int, Number, Field(ge=0, le=_LARGEST_EVENT_ID)] = 0
-    seconds: Annotated[int, Number, Field(ge=0, le=STREAM_SECONDS)] = STREAM_SECONDS
+    last_event_id: Annotated[int, Field(ge=0, le=_LARGEST_EVENT_ID), Number] = 0
+    seconds: Annotated[int, Field(ge=0, le=STREAM_SECONDS), Number] = STREAM_SECONDS
 
 
 class UsageQuery(Request):
     """Over how many days, today among them."""
 
-    days: Annotated[int, Number, Field(ge=1, le=KEPT_DAYS)] = 30
+    days: Annotated[int, Field(ge=1, le=KEPT_DAYS), Number] = 30
 
 
 class Prediction(Request):
     """Images, when they come as base64, and what is wanted of the predictions."""
 
+    LONG_TEXTS: ClassVar[bool] = True
+
     image: ImageBytes | None = None
     images: list[ImageBytes] | None = None
-    confidence: Annotated[float | None, Number, Field(ge=0, le=1)] = None
-    iou: Annotated[float | None, Number, Field(ge=0, le=1)] = None
-    max_detections: Annotated[int | None, Number, Field(ge=1, le=MOST_DETECTIONS)] = None
-    top_k: Annotated[int | None, Number, Field(ge=1, le=MOST_CLASSES)] = None
+    confidence: Annotated[float | None, Field(ge=0, le=1), Number] = None
+    iou: Annotated[float | None, Field(ge=0, le=1), Number] = None
+    max_detections: Annotated[int | None, Field(ge=1, le=MOST_DETECTIONS), Number] = None
+    top_k: Annotated[int | None, Field(ge=1, le=MOST_CLASSES), Number] = None
     annotated: bool = False

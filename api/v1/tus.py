@@ -37,10 +37,8 @@ class ChecksumMismatch(Exception):
 
 def checksum_mismatch() -> Response:
     """The refusal of such bytes: a problem as all others, with a status that only tus knows."""
-    response = problem(
-        HTTPStatus.BAD_REQUEST,
-        "the checksum of the bytes that came is another one: none of them is kept, send them again",
-    )
+    detail = "the checksum of the bytes that came is another one: none of them is kept, send them again"
+    response = problem(HTTPStatus.BAD_REQUEST, detail)
     response.data = json.dumps({**json.loads(response.data), "title": "Checksum Mismatch", "status": _MISMATCH})
     response.status = f"{_MISMATCH} Checksum Mismatch"
     return response

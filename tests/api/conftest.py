@@ -33,13 +33,8 @@ class Pets:
     @property
     def ids(self) -> dict[str, object]:
         """What a path may name."""
-        own = {
-            "import_id": self.upload.id,
-            "project_id": self.project.id,
-            "webhook_id": self.webhook.id,
-            "delivery_id": self.delivery_id,
-        }
-        return {"job_id": self.job.id, "model_id": self.model.id, **own}
+        own = {"project_id": self.project.id, "webhook_id": self.webhook.id, "delivery_id": self.delivery_id}
+        return {"job_id": self.job.id, "model_id": self.model.id, "import_id": self.upload.id, **own}
 
 
 @pytest.fixture

@@ -81,6 +81,9 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/me"): {},
     ("PATCH", "/api/v1/me"): {"email_events": ["job.failed"]},
     ("POST", "/api/v1/me/email/confirm"): {"code": "0123456789abcdef"},
+    ("GET", "/api/openapi.json"): {},
+    ("GET", "/api/docs"): {},
+    ("GET", "/api/docs/<name>"): {},
     ("GET", "/health"): {},
     ("GET", "/ready"): {},
 }  # fmt: skip

@@ -6,11 +6,6 @@ import functools
 import html
 import json
 import re
-import shutil
-import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,37 +15,12 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from storage.store import Store
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-OFFLINE = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--virtual-time-budget=30000",
-    "--dump-dom",
-]
+from tests.browser.browser import CHROMIUM, dom_of, serving
 
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
-
-
-@contextmanager
-def serving(server: Any) -> Iterator[str]:
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
@@ -61,8 +31,7 @@ def test_a_page_from_another_origin_tells_the_whole_story(session_app: Flask, st
         serving(ThreadingHTTPServer(("127.0.0.1", 0), pages)) as origin,
     ):
         page = f"{origin}/story.html?platform={platform}"
-        command = [str(CHROMIUM), *OFFLINE, f"--user-data-dir={tmp_path}", page]
-        dom = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+        dom = dom_of(page, tmp_path)
     found = re.search(r'<pre id="result">(.*?)</pre>', dom, re.DOTALL)
     assert found, dom
     told = json.loads(html.unescape(found[1]))

@@ -61,7 +61,7 @@ def test_a_file_that_is_damaged_or_of_another_format_is_not_read(damage: str):
     damaged = {
         "cut": content[:-20],
         "no gzip": b"{}",
-        "format": gzip.compress(json.dumps({**document, "format": 2}).encode()),
+        "format": gzip.compress(json.dumps({**document, "format": 3}).encode()),
         "digest": gzip.compress(json.dumps({**document, "classes": [*reversed(document["classes"])]}).encode()),
         "empty": gzip.compress(b"{}"),
     }
@@ -80,3 +80,30 @@ def test_what_counts_is_the_content_of_an_image_and_not_its_file():
     gone = data.snapshot.images[0]
     del contents[gone.sha256]
     assert data.without(contents) == [gone.name]
+
+
+def test_fixed_splits_groups_and_every_part_come_back():
+    images = [image(f"i{number}", number % 2) for number in range(10)]
+    decided = [
+        *images,
+        dataclasses.replace(images[0], name="left out", split="val"),
+        dataclasses.replace(images[0], name="kept", split="train"),
+        dataclasses.replace(image("test", 0), split="test", groups=("group:a", "name:b")),
+    ]
+    taken = dataclasses.replace(snapshot(*decided), class_ids=(3, 7))
+    data = RecordedData(taken, split(taken, 0.8, 1))
+    assert [item.name for item in data.parts.left_out] == ["left out"]
+    assert [item.name for item in data.parts.test] == ["test"]
+    again = RecordedData.from_bytes(data.to_bytes())
+    assert dataclasses.replace(data.parts, notes=()) == again.parts
+    assert again.snapshot.digest() == taken.digest() != snapshot(*images).digest()
+    contents = {item.sha256: f"new {item.name}" for item in decided}
+    assert again.with_files(contents).parts.test[0].file_id == "new test"
+
+
+def test_what_an_earlier_version_recorded_is_read():
+    data = recorded(5, 5)
+    document = json.loads(gzip.decompress(data.to_bytes()))
+    assert not [row for row in document["images"] if {"fixed", "groups"} & set(row)]
+    old = gzip.compress(json.dumps({**document, "format": 1}).encode())
+    assert RecordedData.from_bytes(old).parts == data.parts

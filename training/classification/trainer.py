@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from datasets.findings import Finding
 from datasets.snapshot import Dataset, Snapshot
 from inference.protocol import ModelCard
 from training.protocol import Report, Scorer, TrainedModel, TrainerParams, TrainingFailed, Workspace
@@ -42,8 +43,8 @@ class ClassificationTrainer:
     Params: type[TrainerParams] = ClassificationParams
     METRIC = "accuracy"
 
-    def check(self, snapshot: Snapshot) -> list[str]:
-        """What is missing before training may start, one sentence each."""
+    def check(self, snapshot: Snapshot) -> list[Finding]:
+        """What is missing before training may start."""
         return [*_check_classes(snapshot), *_check_images(snapshot)]
 
     def fit(self, dataset: Dataset, params: Any, workspace: Workspace, report: Report) -> TrainedModel:
@@ -75,35 +76,38 @@ class ClassificationTrainer:
         return scorer(dataset, card)
 
 
-def _check_classes(snapshot: Snapshot) -> list[str]:
-    missing = []
+def _check_classes(snapshot: Snapshot) -> list[Finding]:
+    lacks = []
     if not snapshot.classes:
-        missing.append("the project has no classes: add at least two")
+        lacks.append(Finding("no_classes", "the project has no classes: add at least two"))
     elif len(snapshot.classes) == 1:
-        missing.append(f"the project has only the class '{snapshot.classes[0]}': add at least one more")
+        lacks.append(
+            Finding("one_class", f"the project has only the class '{snapshot.classes[0]}': add at least one more")
+        )
     counts = snapshot.images_of_class()
     empty = [name for name, count in zip(snapshot.classes, counts, strict=True) if count == 0]
     if snapshot.images and len(empty) == 1:
-        missing.append(f"class '{empty[0]}' has no image: add at least one")
+        lacks.append(Finding("class_without_image", f"class '{empty[0]}' has no image: add at least one"))
     elif snapshot.images and empty:
-        missing.append(f"{len(empty):,} classes have no image: {some_of(empty)}: add at least one each")
-    return missing
+        sentence = f"{len(empty):,} classes have no image: {some_of(empty)}: add at least one each"
+        lacks.append(Finding("class_without_image", sentence))
+    return lacks
 
 
-def _check_images(snapshot: Snapshot) -> list[str]:
+def _check_images(snapshot: Snapshot) -> list[Finding]:
     if not snapshot.images:
-        return ["the project has no images: add at least one a class"]
-    missing = []
+        return [Finding("no_images", "the project has no images: add at least one a class")]
+    lacks = []
     if unlabelled := snapshot.unlabelled:
         verb = "has" if len(unlabelled) == 1 else "have"
-        missing.append(f"{plural(len(unlabelled), 'image')} {verb} no label: {some_of(unlabelled)}")
+        sentence = f"{plural(len(unlabelled), 'image')} {verb} no label: {some_of(unlabelled)}"
+        lacks.append(Finding.about("unlabelled", sentence, unlabelled))
     several = [i.name for i in snapshot.images if len({a.class_index for a in i.annotations}) > 1]
     if several:
         verb = "has" if len(several) == 1 else "have"
-        missing.append(f"{plural(len(several), 'image')} {verb} more than one class: {some_of(several)}: keep one")
+        sentence = f"{plural(len(several), 'image')} {verb} more than one class: {some_of(several)}: keep one"
+        lacks.append(Finding.about("several_classes", sentence, several))
     for name, count in snapshot.unknown:
-        missing.append(
-            f"{plural(count, 'image')} of class '{name}', which the project no longer has: "
-            "add the class again or change the labels"
-        )
-    return missing
+        sentence = f"{plural(count, 'image')} of class '{name}', which the project no longer has: "
+        lacks.append(Finding("class_gone", sentence + "add the class again or change the labels"))
+    return lacks

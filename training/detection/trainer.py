@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from datasets.findings import Finding
 from datasets.snapshot import Dataset, Snapshot
 from inference.protocol import ModelCard
 from training.protocol import Report, Scorer, TrainedModel, TrainerParams, Workspace
@@ -43,8 +44,8 @@ class DetectionTrainer:
     Params: type[TrainerParams] = DetectionParams
     METRIC = "map50_95"
 
-    def check(self, snapshot: Snapshot) -> list[str]:
-        """What is missing before training may start, one sentence each; an image without a box is background."""
+    def check(self, snapshot: Snapshot) -> list[Finding]:
+        """What is missing before training may start; an image without a box is background."""
         return [*_check_classes(snapshot), *_check_images(snapshot)]
 
     def fit(self, dataset: Dataset, params: Any, workspace: Workspace, report: Report) -> TrainedModel:
@@ -64,27 +65,26 @@ class DetectionTrainer:
         return scorer_of(dataset, card, workspace)
 
 
-def _check_classes(snapshot: Snapshot) -> list[str]:
+def _check_classes(snapshot: Snapshot) -> list[Finding]:
     if not snapshot.classes:
-        return ["the project has no classes: add at least one"]
+        return [Finding("no_classes", "the project has no classes: add at least one")]
     counts = snapshot.images_of_class()
     empty = [name for name, count in zip(snapshot.classes, counts, strict=True) if count == 0]
-    if not snapshot.images or len(empty) == len(snapshot.classes):
+    if not snapshot.images or not empty or len(empty) == len(snapshot.classes):
         return []
+    sentence = f"{len(empty):,} classes have no image: {some_of(empty)}: draw a box of each"
     if len(empty) == 1:
-        return [f"class '{empty[0]}' has no image: draw a box of it in at least one"]
-    return [f"{len(empty):,} classes have no image: {some_of(empty)}: draw a box of each"] if empty else []
+        sentence = f"class '{empty[0]}' has no image: draw a box of it in at least one"
+    return [Finding("class_without_image", sentence)]
 
 
-def _check_images(snapshot: Snapshot) -> list[str]:
+def _check_images(snapshot: Snapshot) -> list[Finding]:
     if not snapshot.images:
-        return ["the project has no images: add at least one a class"]
-    missing = []
+        return [Finding("no_images", "the project has no images: add at least one a class")]
+    lacks = []
     if not any(image.annotations for image in snapshot.images):
-        missing.append("no image has a box: draw boxes around the objects to find")
+        lacks.append(Finding("no_boxes", "no image has a box: draw boxes around the objects to find"))
     for name, count in snapshot.unknown:
-        missing.append(
-            f"{plural(count, 'image')} with class '{name}', which the project no longer has: "
-            "add the class again or change the labels"
-        )
-    return missing
+        sentence = f"{plural(count, 'image')} with class '{name}', which the project no longer has: "
+        lacks.append(Finding("class_gone", sentence + "add the class again or change the labels"))
+    return lacks

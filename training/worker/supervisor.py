@@ -18,8 +18,9 @@ from bson import ObjectId
 
 from datasets.cache import DatasetCache
 from datasets.capture import capture
+from datasets.looks import with_looks
 from datasets.record import RecordedData
-from datasets.snapshot import Dataset
+from datasets.snapshot import Dataset, Snapshot
 from datasets.split import split
 from settings import Settings
 from storage.attempts import BrokenOff
@@ -28,8 +29,8 @@ from storage.job import Job
 from storage.models import Model
 from storage.store import Store
 from training.process_tree import kill_all
+from training.readiness import missing
 from training.recording import keep_record, recorded_data
-from training.registry import TRAINERS
 from training.run import DATASET, EXIT_FAILED, QUANTIZE, RESULT, SPEC, TRAIN
 from training.worker.devices import LocalDevice
 from training.worker.heart import Heart
@@ -101,7 +102,7 @@ class Supervisor:
         if job.attempt > 1:
             self._persist(lambda: self._store.models.delete_of(job.id))
         try:
-            dataset = self._materialise(job)
+            dataset = self._materialise(job, progress)
         except OSError as error:
             reason = without_folders(str(error))
             raise self._failed(job, f"the images could not be brought to the worker's disk: {reason}") from error
@@ -176,13 +177,18 @@ class Supervisor:
             "yolo_model": self._settings.yolo_model,
         }
 
-    def _materialise(self, job: Job) -> Dataset:
+    def _materialise(self, job: Job, progress: Progress) -> Dataset:
         """The job's data on disk and on record; an image replaced while it is fetched means a new snapshot."""
         for _ in range(_CAPTURES):
             try:
-                return self._fetch(job, self._data(job))
+                data = self._data(job)
+                dataset = self._fetch(job, data)
             except NotFound:
                 logger.info("job %s: images changed while they were fetched, taking a new snapshot", job.id)
+                continue
+            for note in data.parts.notes:
+                progress.log(note)
+            return dataset
         raise self._failed(
             job, "the images kept changing while the training was prepared: train again when uploads have ended"
         )
@@ -198,10 +204,15 @@ class Supervisor:
             except Conflict as gone:
                 raise self._failed(job, gone.detail) from gone
         snapshot = self._persist(lambda: capture(self._store, project))
-        missing = TRAINERS[job.project_type].check(snapshot)
-        if missing:
-            raise self._failed(job, "; ".join(missing))
+        if lacks := missing(snapshot):
+            raise self._failed(job, "; ".join(lack.message for lack in lacks))
+        snapshot = self._looked_at(snapshot)
         return RecordedData(snapshot, split(snapshot, job.params["train_split"], job.params["seed"]))
+
+    def _looked_at(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with what its pictures look like; those of an earlier version are looked at now."""
+        paths = self._persist(lambda: self._cache.fetch(snapshot, self._store.image_files))
+        return self._persist(lambda: with_looks(self._store, snapshot, lambda image: paths[image.sha256].read_bytes()))
 
     def _fetch(self, job: Job, data: RecordedData) -> Dataset:
         files = self._store.image_files

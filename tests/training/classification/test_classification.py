@@ -120,7 +120,7 @@ def test_a_complete_project_lacks_nothing():
     ],
 )
 def test_what_is_missing_is_said_in_words(given, sentences):
-    assert ClassificationTrainer().check(given) == sentences
+    assert [found.message for found in ClassificationTrainer().check(given)] == sentences
 
 
 def test_a_training_learns_what_it_is_shown(trained):

@@ -92,7 +92,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, Rec
 
 
 def test_check_tells_in_words_what_is_missing():
-    check = DetectionTrainer().check
+    def check(given: Snapshot) -> list[str]:
+        return [found.message for found in DetectionTrainer().check(given)]
+
     assert check(snapshot(())) == [
         "the project has no classes: add at least one",
         "the project has no images: add at least one a class",
