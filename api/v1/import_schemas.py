@@ -70,7 +70,7 @@ class ImportWishes(Request):
 class NewImport(ImportWishes):
     """An archive that is going to be uploaded; `size` in bytes."""
 
-    size: Annotated[int, Number, Field(ge=1)]
+    size: Annotated[int, Field(ge=1), Number]
     filename: Annotated[Text, Field(max_length=_MOST_FILENAME_CHARACTERS)] = ""
 
 
