@@ -84,7 +84,7 @@ def test_a_small_archive_may_come_in_one_request(cells: ImportCalls, store: Stor
         headers=cells.headers,
     )
     assert response.status_code == 201, response.text
-    record = cells.ended(response.json["id"])  # type: ignore[index]
+    record = cells.ended(response.json["id"])
     assert response.headers["Location"] == f"/api/v1/imports/{record['id']}"
     assert (record["filename"], counts(record, "created", "annotations")) == ("small.zip", (3, 0))
     assert images_of(store)["cell0.png"].annotations == ()
@@ -114,7 +114,7 @@ def test_broken_files_and_lines_are_named_and_the_rest_is_imported(cells: Import
 def test_a_member_with_a_wrong_checksum_fails_alone(cells: ImportCalls, store: Store):
     files = yolo_files(3)
     content = zipped(files, zipfile.ZIP_STORED)
-    image = bytes(files["images/train/cell0.png"])  # type: ignore[arg-type]
+    image = bytes(files["images/train/cell0.png"])
     record = cells.run(content.replace(image[:60], image[:50] + b"0123456789", 1))
     assert counts(record, "created", "failed") == (2, 1)
     assert "checksum (CRC-32) is wrong" in cells.report(record["id"])[0]["reason"]
