@@ -64,6 +64,9 @@ class Settings:
         least=1,
     )
     login_window_seconds: int = _setting("DIYML_LOGIN_WINDOW_SECONDS", 60, "Length of that window.", "s", least=1)
+    signups_per_address: int = _setting(
+        "DIYML_SIGNUPS_PER_ADDRESS", 1000, "Accounts one address may make in an hour; 0 is no limit.", "accounts/h"
+    )
     trusted_proxies: int = _setting(
         "DIYML_TRUSTED_PROXIES", 0, "Reverse proxies in front whose X-Forwarded-For is believed.", "proxies"
     )
@@ -172,6 +175,9 @@ class Settings:
     )
     dataset_cache_bytes: int = _setting(
         "DIYML_DATASET_CACHE_BYTES", 20 * 1024 * MEBIBYTE, "Disk a worker's dataset cache may take.", "bytes"
+    )
+    thumbnail_cache_bytes: int = _setting(
+        "DIYML_THUMBNAIL_CACHE_BYTES", 512 * MEBIBYTE, "Disk a web server's thumbnails of images may take.", "bytes"
     )
     metrics_token: str = _setting(
         "DIYML_METRICS_TOKEN", "", "Bearer token for /metrics; empty: only this machine may read it.", secret=True

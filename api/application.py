@@ -17,9 +17,13 @@ from api.request_id import REQUEST_ID
 from api.request_log import log_requests
 from api.routes import ROUTES, add_routes
 from api.v1 import tus
+from api.v1.rate_limits import LIMIT, POLICY
 from settings import Settings
 
-EXPOSED = ["Retry-After", "Location", "ETag", "Server-Timing", REQUEST_ID, REPLAYED, *tus.EXPOSED]
+EXPOSED = [
+    "Retry-After", "Location", "ETag", "Server-Timing", "Content-Disposition", "Content-Range", REQUEST_ID, REPLAYED,
+    POLICY, LIMIT, *tus.EXPOSED,
+]  # fmt: skip
 
 
 def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Settings]) -> Flask:

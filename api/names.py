@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 MOST_NAME_CHARACTERS = 100
+MOST_CLASS_CHARACTERS = 100
 _MOST_LOOKUP_CHARACTERS = 1000
 PASSWORD_BYTES = (8, 72)
 _JOINERS = "\u200c\u200d"
@@ -53,6 +54,22 @@ def string(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("must be a string")
     return encodable(value)
+
+
+def class_name(text: str) -> str:
+    """A class name as it is stored; the classic contract joins them by `|`.
+
+    Raises:
+        ValueError: it is none, in words.
+    """
+    name = printable(text.strip())
+    if not name:
+        raise ValueError("a class needs a name")
+    if len(name) > MOST_CLASS_CHARACTERS:
+        raise ValueError(f"{len(name)} characters, allowed are {MOST_CLASS_CHARACTERS}")
+    if "|" in name:
+        raise ValueError("a class name may not hold |")
+    return name
 
 
 def _password(value: Any) -> bytes:
@@ -98,6 +115,7 @@ Name = Annotated[
     AfterValidator(printable),
     AfterValidator(_name),
 ]
+ClassName = Annotated[Text, AfterValidator(class_name)]
 NewPassword = Annotated[bytes, BeforeValidator(_password)]
 ImageBytes = Annotated[bytes, BeforeValidator(_image_bytes)]
 # Behind `Field` with the bounds: in front of it, bounds would meet the null of an optional number.

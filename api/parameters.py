@@ -13,7 +13,7 @@ import training.parameters
 from utils import InvalidInput
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-_SECRET = {"password", "api_token", "image_data"}
+_SECRET = {"password", "old_password", "new_password", "api_token", "image_data"}
 S = TypeVar("S", bound=BaseModel)
 
 

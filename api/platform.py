@@ -15,10 +15,13 @@ from api.recent import Recent
 from api.request_id import request_id
 from api.streams import Streams
 from api.watch import Watch
+from datasets.placing import complete_images
+from datasets.thumbnails import Thumbnails
 from inference.answers import Engine
 from inference.service.client import RemoteEngine
 from inference.service.folder import RunFolder
 from settings import Settings
+from storage.file_cache import FileCache
 from storage.store import Store
 from training.queue import celery_app
 from utils import Unavailable
@@ -38,6 +41,7 @@ class Services:
     queue: Celery
     streams: Streams
     uploads: Streams
+    thumbnails: Thumbnails
 
 
 class Platform:
@@ -136,12 +140,14 @@ class Platform:
         store = Store(settings)
         try:
             store.prepare()
+            complete_images(store)
         except BaseException:
             store.close()
             raise
         engine = self._engine(store, settings)
-        streams, uploads = Streams(settings.web_threads), Streams(settings.web_threads, "upload", "")
-        return Services(settings, store, engine, celery_app(settings, sends=True), streams, uploads)
+        queue, streams = celery_app(settings, sends=True), Streams(settings.web_threads)
+        uploads = Streams(settings.web_threads, "upload", "")
+        return Services(settings, store, engine, queue, streams, uploads, _thumbnails(store, settings))
 
     def _engine(self, store: Store, settings: Settings) -> Engine:
         if self.engine_folder:
@@ -149,3 +155,9 @@ class Platform:
         from inference.engine import LocalEngine  # brings the runtime, which a process with a remote one does without
 
         return LocalEngine(store, settings)
+
+
+def _thumbnails(store: Store, settings: Settings) -> Thumbnails:
+    folder = settings.data_dir.absolute() / "cache" / "thumbnails"
+    cache = FileCache(folder, settings.thumbnail_cache_bytes)
+    return Thumbnails(store.image_files, cache, settings.max_image_pixels, settings.web_threads)

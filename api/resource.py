@@ -169,4 +169,9 @@ class PlatformResource(Resource):
         if caller is None:
             raise Unauthenticated("the token is unknown, revoked or expired: log in again")
         g.user_id = caller.user.id
+        self.note_use(caller)
         return caller
+
+    def note_use(self, caller: Caller) -> None:
+        """Note that a token is used."""
+        self.services.store.tokens.note_use(caller.token)

@@ -13,10 +13,12 @@ from api.access import (
     EDITOR_WRITES,
     GUEST_READS,
     INFER,
+    OWNER_READS,
     OWNER_WRITES,
     PUBLIC,
     READ,
     VIEWER_READS,
+    VIEWER_WRITES,
     WRITE,
     Access,
 )  # fmt: skip
@@ -34,23 +36,39 @@ from api.openapi.document import described
 from api.openapi.resources import DocsAsset, DocsPage, OpenApiDocument
 from api.platform import Platform
 from api.resource import PlatformResource
+from api.v1.account_export import AccountExport
+from api.v1.analysis import Analysis
+from api.v1.capsules import ProjectCapsule
+from api.v1.catalogue import Catalogue, CatalogueItem, CatalogueThumbnail
+from api.v1.classes import ClassItem, ClassList, ClassMergeItem, ClassOrderItem
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
+from api.v1.image_bulk import ImageBulk
+from api.v1.image_items import ImageAnnotations, ImageFile, ImageItem, ImageThumbnail
+from api.v1.images import ImageList
 from api.v1.imports import ImportCancel, ImportData, ImportItem, ImportReport, ImportRetry, ProjectImports
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
-from api.v1.jobs import JobCancel, JobItem, JobList, JobStop
+from api.v1.jobs import JobCancel, JobItem, JobList, JobStop, ProjectJobs
 from api.v1.located import ProjectResource
-from api.v1.me import EmailConfirmation, Me
+from api.v1.logins import Login, Signup
+from api.v1.me import EmailConfirmation, Me, Password
+from api.v1.members import MemberItem, MemberList
 from api.v1.model_usage import ModelUsage
-from api.v1.models import ModelFile, ModelItem, ModelQuantize, ModelServe
+from api.v1.models import ModelCard, ModelFile, ModelItem, ModelQuantize, ModelServe, ProjectModels
 from api.v1.predictions import Predictions
+from api.v1.projects import ProjectItem, ProjectList, ProjectTransfer
+from api.v1.publications import ProjectPublication
+from api.v1.serving import ModelComparison, ModelPromotion, ModelRollback
+from api.v1.tokens import TokenItem, TokenList
+from api.v1.versions import VersionComparison, VersionItem, VersionList
 from api.v1.webhooks import WebhookItem, WebhookList, WebhookSecret, WebhookTest
 
 PROJECT = "/api/v1/projects/<project>"
 WEBHOOKS = f"{PROJECT}/webhooks"
 IMPORT = "/api/v1/imports/<import_id>"
+IMAGES = f"{PROJECT}/images"
 
 
 class Route(NamedTuple):
@@ -70,6 +88,13 @@ ROUTES = (
     Route("/train", Trainings, {"PUT": EDITOR_TRAINS}),
     Route("/publish", Publications, {"GET": PUBLIC, "PUT": EDITOR_WRITES}),
     Route("/inference", Inferences, {"GET": PUBLIC, "POST": INFER}),
+    Route(IMAGES, ImageList, {"GET": VIEWER_READS, "POST": EDITOR_WRITES}),
+    Route(f"{IMAGES}/bulk", ImageBulk, {"POST": EDITOR_WRITES}),
+    Route(f"{IMAGES}/<image>", ImageItem, {"GET": VIEWER_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES}),
+    Route(f"{IMAGES}/<image>/annotations", ImageAnnotations, {"PUT": EDITOR_WRITES}),
+    Route(f"{IMAGES}/<image>/file", ImageFile, {"GET": VIEWER_READS}),
+    Route(f"{IMAGES}/<image>/thumbnail", ImageThumbnail, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/analysis", Analysis, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs", JobList, {"GET": VIEWER_READS, "POST": EDITOR_TRAINS}),
     Route("/api/v1/jobs/<job_id>", JobItem, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/cancel", JobCancel, {"POST": EDITOR_TRAINS}),
@@ -81,8 +106,30 @@ ROUTES = (
     Route("/api/v1/jobs/<job_id>/record", JobRecord, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/record/dataset", JobRecordDataset, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/repeat", JobRepeat, {"POST": EDITOR_TRAINS}),
+    Route(f"{PROJECT}/jobs", ProjectJobs, {"GET": VIEWER_READS, "POST": EDITOR_TRAINS}),
+    Route(f"{PROJECT}/versions", VersionList, {"GET": VIEWER_READS, "POST": EDITOR_WRITES}),
+    Route(
+        f"{PROJECT}/versions/<number>",
+        VersionItem,
+        {"GET": VIEWER_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES},
+    ),
+    Route(f"{PROJECT}/versions/<number>/compare/<other>", VersionComparison, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/models", ProjectModels, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/models/compare", ModelComparison, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/promote", ModelPromotion, {"POST": EDITOR_WRITES}),
+    Route(f"{PROJECT}/rollback", ModelRollback, {"POST": EDITOR_WRITES}),
+    Route(
+        f"{PROJECT}/publication",
+        ProjectPublication,
+        {"GET": VIEWER_READS, "PUT": EDITOR_WRITES, "DELETE": EDITOR_WRITES},
+    ),
+    Route(f"{PROJECT}/capsule", ProjectCapsule, {"GET": OWNER_READS}),
+    Route("/api/v1/catalogue", Catalogue, {"GET": READ}),
+    Route("/api/v1/catalogue/<project>", CatalogueItem, {"GET": READ}),
+    Route("/api/v1/catalogue/<project>/example", CatalogueThumbnail, {"GET": READ}),
     Route("/api/v1/devices", DeviceList, {"GET": READ}),
-    Route("/api/v1/models/<model_id>", ModelItem, {"GET": GUEST_READS}),
+    Route("/api/v1/models/<model_id>", ModelItem, {"GET": GUEST_READS, "DELETE": EDITOR_WRITES}),
+    Route("/api/v1/models/<model_id>/card", ModelCard, {"GET": GUEST_READS}),
     Route("/api/v1/models/<model_id>/files/<name>", ModelFile, {"GET": VIEWER_READS}),
     Route("/api/v1/models/<model_id>/usage", ModelUsage, {"GET": VIEWER_READS}),
     Route("/api/v1/models/<model_id>/quantize", ModelQuantize, {"POST": EDITOR_TRAINS}),
@@ -105,6 +152,22 @@ ROUTES = (
     Route(f"{IMPORT}/cancel", ImportCancel, {"POST": EDITOR_WRITES}),
     Route(f"{IMPORT}/retry", ImportRetry, {"POST": EDITOR_WRITES}),
     Route("/api/v1/me", Me, {"GET": READ, "PATCH": ACCOUNT}),
+    Route("/api/v1/projects", ProjectList, {"GET": READ, "POST": WRITE}),
+    Route(PROJECT, ProjectItem, {"GET": GUEST_READS, "PATCH": EDITOR_WRITES, "DELETE": OWNER_WRITES}),
+    Route(f"{PROJECT}/transfer", ProjectTransfer, {"POST": OWNER_WRITES}),
+    Route(f"{PROJECT}/members", MemberList, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/members/<username>", MemberItem, {"PUT": OWNER_WRITES, "DELETE": VIEWER_WRITES}),
+    Route(f"{PROJECT}/classes", ClassList, {"GET": VIEWER_READS, "POST": EDITOR_WRITES}),
+    Route(f"{PROJECT}/classes/order", ClassOrderItem, {"PUT": EDITOR_WRITES}),
+    Route(f"{PROJECT}/classes/<class_id>", ClassItem, {"PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES}),
+    Route(f"{PROJECT}/classes/<class_id>/merge", ClassMergeItem, {"POST": EDITOR_WRITES}),
+    Route("/api/v1/signup", Signup, {"POST": PUBLIC}),
+    Route("/api/v1/login", Login, {"POST": PUBLIC, "DELETE": READ}),
+    Route("/api/v1/tokens", TokenList, {"GET": ACCOUNT, "POST": ACCOUNT}),
+    Route("/api/v1/tokens/<token_id>", TokenItem, {"DELETE": ACCOUNT}),
+    Route("/api/v1/me", Me, {"GET": READ, "PATCH": ACCOUNT, "DELETE": ACCOUNT}),
+    Route("/api/v1/me/export", AccountExport, {"GET": ACCOUNT}),
+    Route("/api/v1/me/password", Password, {"POST": ACCOUNT}),
     Route("/api/v1/me/email/confirm", EmailConfirmation, {"POST": ACCOUNT}),
     Route("/api/openapi.json", OpenApiDocument, {"GET": PUBLIC}),
     Route("/api/docs", DocsPage, {"GET": PUBLIC}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 EDGE_TOLERANCE = 0.01
 SMALLEST_SIDE = 1e-6
@@ -19,7 +20,12 @@ def box_of(numbers: list[str]) -> Box:
     Raises:
         ValueError: a number is none or out of range, or the box breaks a rule of `check_box`, in words.
     """
-    x, y, width, height = (_fraction(text, name) for text, name in zip(numbers, BOX_NAMES, strict=True))
+    return fraction_box([_number(text, name) for text, name in zip(numbers, BOX_NAMES, strict=True)])
+
+
+def fraction_box(values: Sequence[float]) -> Box:
+    """A box from its four numbers, each from 0 to 1; raises as `box_of`."""
+    x, y, width, height = (_fraction(float(value), name) for value, name in zip(values, BOX_NAMES, strict=True))
     return check_box((x, y, width, height))
 
 
@@ -40,10 +46,13 @@ def check_box(box: Box) -> Box:
     return box
 
 
-def _fraction(text: str, name: str) -> float:
+def _number(text: str, name: str) -> float:
     if not NUMBER.fullmatch(text):
         raise ValueError(f"{name} must be a number from 0 to 1, got '{text[:MOST_ERROR_CHARACTERS]}'")
-    value = float(text)
+    return float(text)
+
+
+def _fraction(value: float, name: str) -> float:
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must be from 0 to 1 (a fraction of the image size), got {value:g}")
     return value

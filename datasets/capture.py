@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from datasets.grouping import compiled, groups_of
 from datasets.perceptual import Look
 from datasets.snapshot import Annotation, Snapshot, SnapshotImage
-from storage.images import StoredImage
+from storage.image import StoredImage
 from storage.projects import Project
 from storage.store import Store
 
@@ -25,7 +26,9 @@ def read(store: Store, project: Project) -> tuple[Project, list[StoredImage]]:
     """
     images = list(store.images.list_all(project.id))
     current = store.projects.get(project.id)
-    return (current, images) if current else (project, [])
+    if current is None:
+        return project, []
+    return current, [replace(image, annotations=current.annotations_now(image.annotations)) for image in images]
 
 
 def snapshot_of(project: Project, images: list[StoredImage]) -> Snapshot:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from datasets.boxes import NUMBER, box_of
-from datasets.labels import class_reference, find_class, parse_lines
-from storage.images import StoredAnnotation
+from datasets.boxes import BOX_NAMES, NUMBER, box_of, fraction_box
+from datasets.labels import Label, class_reference, find_class, named_class, parse_lines, take_labels
+from storage.image import StoredAnnotation
 from storage.projects import Project
 from utils import plural
 
@@ -16,6 +17,12 @@ _WANTED = "wanted: class x_center y_center width height"
 
 class DetectionLabels:
     """One box a line; no line is an image that shows no object."""
+
+    empty_is_background = True
+
+    def take(self, labels: Sequence[Label], project: Project) -> tuple[StoredAnnotation, ...]:
+        """See `LabelFormat.take`."""
+        return take_labels(labels, lambda label: _take_label(label, project))
 
     def parse(self, text: str, project: Project) -> tuple[StoredAnnotation, ...]:
         """See `LabelFormat.parse`."""
@@ -30,6 +37,17 @@ def _parse_line(line: str, project: Project) -> StoredAnnotation:
     reference, numbers = _take_numbers(line)
     class_id, by_name = find_class(reference, project)
     return StoredAnnotation(class_id, box_of(numbers), by_name, " ".join(numbers))
+
+
+def _take_label(label: Label, project: Project) -> StoredAnnotation:
+    class_id, by_name = named_class(label.class_, project)
+    if label.box is None:
+        raise ValueError("the box is missing: [x_center, y_center, width, height] as fractions of the image size")
+    if len(label.box) != len(BOX_NAMES):
+        raise ValueError(f"the box must be [{', '.join(BOX_NAMES)}], got {plural(len(label.box), 'number')}")
+    box = fraction_box(label.box)
+    # The shortest text that gives the same number, so that label lines show it as it came.
+    return StoredAnnotation(class_id, box, by_name, " ".join(f"{value!r}" for value in box))
 
 
 def _take_numbers(line: str) -> tuple[str, list[str]]:

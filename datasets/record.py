@@ -28,12 +28,7 @@ class RecordedData:
 
     def to_bytes(self) -> bytes:
         """Compressed JSON; equal data give equal bytes."""
-        text = json.dumps(_document(self.snapshot, self.parts), ensure_ascii=False, separators=(",", ":"))
-        target = io.BytesIO()
-        # The header would hold a name and the time.
-        with gzip.GzipFile(filename="", mode="wb", fileobj=target, mtime=0) as file:
-            file.write(text.encode())
-        return target.getvalue()
+        return packed(_document(self.snapshot, self.parts))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> RecordedData:
@@ -43,10 +38,7 @@ class RecordedData:
             ValueError: it is of another format, or damaged.
         """
         try:
-            document = json.loads(gzip.decompress(content))
-            if document["format"] not in _FORMATS:
-                raise ValueError(f"format {document['format']}")
-            data = _data(document)
+            data = _data(document := unpacked(content, _FORMATS))
         except (OSError, EOFError, KeyError, TypeError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
         if data.snapshot.digest() != document["digest"]:
@@ -71,6 +63,28 @@ class RecordedData:
         parts = of(given, train=moved(given.train), val=moved(given.val), test=moved(given.test))
         parts = of(parts, left_out=moved(given.left_out))
         return RecordedData(dataclasses.replace(self.snapshot, images=moved(self.snapshot.images)), parts)
+
+
+def packed(document: dict[str, Any]) -> bytes:
+    """Compressed JSON; equal documents give equal bytes."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    target = io.BytesIO()
+    # The header would hold a name and the time.
+    with gzip.GzipFile(filename="", mode="wb", fileobj=target, mtime=0) as file:
+        file.write(text.encode())
+    return target.getvalue()
+
+
+def unpacked(content: bytes, formats: tuple[object, ...]) -> dict[str, Any]:
+    """Read what `packed` wrote.
+
+    Raises:
+        ValueError, OSError, EOFError, KeyError, TypeError: it is of another format, or damaged.
+    """
+    document: dict[str, Any] = json.loads(gzip.decompress(content))
+    if document["format"] not in formats:
+        raise ValueError(f"format {document['format']}")
+    return document
 
 
 def _document(snapshot: Snapshot, parts: Split) -> dict[str, Any]:

@@ -33,6 +33,21 @@ class ImagePredictions:
     picture: bytes | None = None
 
 
+@dataclass(frozen=True)
+class Left:
+    """What a caller may still ask for.
+
+    Attributes:
+        at_once: images, while those of this answer are under way no more.
+        a_minute: images, at this moment; None when there is no such limit.
+        seconds: until a whole minute's are left again.
+    """
+
+    at_once: int
+    a_minute: int | None = None
+    seconds: int = 0
+
+
 @dataclass
 class Answer:
     """Predictions of all images of a request, in their order.
@@ -40,10 +55,12 @@ class Answer:
     Attributes:
         seconds: spent in `decode`, `model` and `post`, over all images, and in `wait`: for the model to be loaded, for
             the turn of the first image, and on the way to the engine and back.
+        left: of the caller's limits.
     """
 
     images: list[ImagePredictions]
     seconds: dict[str, float]
+    left: Left | None = None
 
 
 class Engine(ABC):

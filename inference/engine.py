@@ -71,6 +71,7 @@ class LocalEngine(Engine):
                 futures = [self._pool.submit(caller, partial(self._run, task, model)) for task in tasks]
                 answer = Answer(_results(futures), _sum(tasks))
             answer.seconds["wait"] = tasks[0].began - came
+            answer.left = self._gate.left(caller, len(contents))
             WAIT_SECONDS.observe(answer.seconds["wait"])
             return answer
 

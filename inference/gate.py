@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from inference.answers import Left
 from inference.metrics import ADMITTED_IMAGES, REFUSED
 from utils import DomainError, TooManyRequests, Unavailable, plural
 
@@ -73,6 +74,17 @@ class Gate:
         finally:
             with self._lock:
                 self._count(caller, -images)
+
+    def left(self, caller: str, images: int) -> Left:
+        """What a caller may still ask for, once so many images of his are done."""
+        limits = self._limits
+        with self._lock:
+            at_once = max(0, limits.per_caller - self._of[caller] + images)
+            owed = max(0.0, self._paid_until.get(caller, 0.0) - time.monotonic())
+        if not limits.per_minute:
+            return Left(at_once)
+        a_minute = int((_WINDOW_SECONDS - owed) * limits.per_minute / _WINDOW_SECONDS)
+        return Left(at_once, max(0, a_minute), math.ceil(owed))
 
     def took(self, seconds: float) -> None:
         """Learn how long one image was worked on."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 
 from bson import ObjectId
 from PIL import Image
 
 from inference.answers import Damaged, Engine
-from utils import NotFound, Unavailable, without_folders
+from storage.models import Model
+from utils import Conflict, NotFound, Unavailable, without_folders
 
 _SIDE_PX = 64
 
@@ -28,6 +30,19 @@ def problem_with(engine: Engine, model_id: ObjectId) -> str | None:
     except Exception as error:  # a damaged file or card makes the libraries raise whatever they like
         return f"{type(error).__name__}: {without_folders(str(error))[:200]}".replace("\n", " ")
     return None
+
+
+def check_answers(engine: Engine, model: Model) -> None:
+    """See that a model can answer, and have the engine load it, so that its first caller does not wait for that.
+
+    A busy engine is no reason against it: it loads the model when it is asked for.
+
+    Raises:
+        Conflict: it cannot predict.
+    """
+    with suppress(Unavailable):
+        if problem := problem_with(engine, model.id):
+            raise Conflict(f"model version {model.version} cannot answer for the project: {problem}")
 
 
 def _blank() -> bytes:

@@ -17,6 +17,7 @@ from utils import Unavailable
 _READ_ONLY = 0o444
 _INCOMING = ".incoming-"
 _ABANDONED_SECONDS = 3600
+_WRITES_BETWEEN_EVICTIONS = 256
 
 
 class DamagedFile(Unavailable):
@@ -33,6 +34,7 @@ class FileCache:
     def __init__(self, root: Path, max_bytes: int):
         self._root = root
         self._max_bytes = max_bytes
+        self._writes = 0
 
     def path_of(self, sha256: str, suffix: str) -> Path:
         """Where a file's copy lies once it is fetched."""
@@ -60,6 +62,30 @@ class FileCache:
         finally:
             Path(name).unlink(missing_ok=True)
         return path
+
+    def read(self, sha256: str, suffix: str) -> bytes | None:
+        """What `write` has kept, None when there is nothing (any more)."""
+        path = self.path_of(sha256, suffix)
+        with contextlib.suppress(FileNotFoundError):
+            content = path.read_bytes()
+            os.utime(path)
+            return content
+        return None
+
+    def write(self, sha256: str, suffix: str, content: bytes) -> None:
+        """Keep something small that was made of a stored file; after some of these what is too much goes."""
+        path = self.path_of(sha256, suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=_INCOMING)
+        try:
+            with open(handle, "wb") as target:
+                target.write(content)
+            os.replace(name, path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+        self._writes += 1
+        if self._writes % _WRITES_BETWEEN_EVICTIONS == 1:
+            self.evict()
 
     def evict(self, keep: Set[Path] = frozenset()) -> None:
         """Remove what is too much, the longest unused first.

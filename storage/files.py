@@ -14,6 +14,7 @@ from bson import ObjectId
 from gridfs import GridFSBucket
 from gridfs.errors import NoFile
 from pymongo import WriteConcern, timeout
+from pymongo.errors import PyMongoError
 
 from storage.database import Database, Document, shielded
 from utils import NotFound, utc_now
@@ -21,6 +22,8 @@ from utils import NotFound, utc_now
 CHUNK_BYTES = 1024 * 1024
 # A batch is longer under way than the one operation that the usual bound is meant for.
 _TOGETHER_SECONDS = 60.0
+# Their content is read on the way, so that there must not be too many for one step.
+_DELETED_TOGETHER = 100
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,11 @@ class Files:
     """
 
     def __init__(self, database: Database[Document], bucket: str):
-        self._bucket = GridFSBucket(
-            database, bucket_name=bucket, chunk_size_bytes=CHUNK_BYTES, write_concern=WriteConcern(w=1)
-        )
-        self._files = database[f"{bucket}.files"]
-        self._chunks = database[f"{bucket}.chunks"]
+        self._bucket = GridFSBucket(database, bucket_name=bucket)
+        self._files, self._chunks = database[f"{bucket}.files"], database[f"{bucket}.chunks"]
+        unjournaled = WriteConcern(w=1)
+        self._file_writes = self._files.with_options(write_concern=unjournaled)
+        self._chunk_writes = self._chunks.with_options(write_concern=unjournaled)
 
     def create_indexes(self) -> None:
         # GridFS makes them too, but only with the first file; a copy of a database may have come without.
@@ -69,14 +72,33 @@ class Files:
         self._files.create_index([("filename", 1), ("uploadDate", 1)])
 
     def put(self, source: BinaryIO, name: str) -> StoredFile:
-        """Store a stream in chunks; hash and size are taken on the way. What is cut short is left to the sweeper."""
+        """Store a stream in chunks; hash and size are taken on the way. What is cut short is left to the sweeper.
+
+        The documents are as the specification of GridFS has them, and take one round trip each. Its driver would ask
+        first whether the bucket has its indexes, which `create_indexes` has made.
+        """
+        file_id = ObjectId()
+        try:
+            digest, size = self._put_chunks(file_id, source)
+        except PyMongoError:
+            raise
+        except BaseException:  # of the source
+            self.delete(file_id)
+            raise
+        file = StoredFile(file_id, digest, size)
+        self._file_writes.insert_one(_file_row(file, name))
+        return file
+
+    def _put_chunks(self, file_id: ObjectId, source: BinaryIO) -> tuple[str, int]:
         digest, size = hashlib.sha256(), 0
-        with self._bucket.open_upload_stream(name) as target:
-            while chunk := source.read(CHUNK_BYTES):
-                digest.update(chunk)
-                size += len(chunk)
-                target.write(chunk)
-        return StoredFile(target._id, digest.hexdigest(), size)
+        for number in itertools.count():
+            chunk = source.read(CHUNK_BYTES)
+            if not chunk:
+                break
+            self._chunk_writes.insert_one(_chunk_row(file_id, number, chunk))
+            digest.update(chunk)
+            size += len(chunk)
+        return digest.hexdigest(), size
 
     def put_many(self, contents: Sequence[tuple[str, bytes]]) -> list[StoredFile]:
         """Store small files together, in few round trips: all their chunks, then what GridFS knows of them.
@@ -93,12 +115,11 @@ class Files:
             rows.append(_file_row(file, name))
             parts = range(0, len(content), CHUNK_BYTES)
             chunks += [_chunk_row(file.id, n, content[at : at + CHUNK_BYTES]) for n, at in enumerate(parts)]
-        later = WriteConcern(w=1)
         with timeout(_TOGETHER_SECONDS):
             if chunks:
-                self._chunks.with_options(write_concern=later).insert_many(chunks, ordered=False)
+                self._chunk_writes.insert_many(chunks, ordered=False)
             if rows:
-                self._files.with_options(write_concern=later).insert_many(rows, ordered=False)
+                self._file_writes.insert_many(rows, ordered=False)
         return files
 
     def chunk(self, file_id: ObjectId, number: int) -> bytes:
@@ -132,6 +153,28 @@ class Files:
             raise NotFound(f"file {file_id} is not stored any more") from None
         return iter(source.readchunk, b"")
 
+    def stream_range(self, file_id: ObjectId, start: int, stop: int) -> Iterator[bytes]:
+        """Bytes `start` to `stop`, without the latter, in pieces; nothing that lies before or behind is read.
+
+        Raises:
+            NotFound: no such file (any more).
+        """
+        file = self._files.find_one({"_id": file_id}, {"chunkSize": 1})
+        if file is None:
+            raise NotFound(f"file {file_id} is not stored any more")
+        size = file["chunkSize"]
+        numbers = {"$gte": start // size, "$lte": (stop - 1) // size}
+        expected = start
+        for chunk in self._chunks.find({"files_id": file_id, "n": numbers}).sort("n", 1):
+            begin = chunk["n"] * size
+            piece = chunk["data"][max(0, start - begin) : stop - begin]
+            if max(start, begin) != expected or not piece:
+                break
+            expected += len(piece)
+            yield piece
+        if expected < stop:
+            raise NotFound(f"file {file_id} is not stored any more")
+
     def save(self, file_id: ObjectId, path: Path) -> str:
         """Write the content to `path` and give its SHA-256.
 
@@ -147,8 +190,10 @@ class Files:
 
     def delete(self, *file_ids: ObjectId) -> None:
         """Delete files; those that are gone already are no error."""
-        self._files.delete_many({"_id": {"$in": list(file_ids)}})
-        self._chunks.delete_many({"files_id": {"$in": list(file_ids)}})
+        for start in range(0, len(file_ids), _DELETED_TOGETHER):
+            together = list(file_ids[start : start + _DELETED_TOGETHER])
+            self._file_writes.delete_many({"_id": {"$in": together}})
+            self._chunk_writes.delete_many({"files_id": {"$in": together}})
 
     def ids_before(self, moment: datetime) -> Iterator[ObjectId]:
         """Ids of files stored before `moment`."""

@@ -13,8 +13,8 @@ from pymongo.errors import BulkWriteError
 
 from storage.database import Database, Document, shielded
 from storage.files import Files, StoredFile
-from storage.images import StoredAnnotation
-from utils import utc_now
+from storage.image import Labels, NewImage
+from storage.images import Images, placing
 
 _TOGETHER_SECONDS = 60.0
 _NAME_TAKEN = 11000
@@ -41,9 +41,9 @@ class Placement:
     Attributes:
         id: of the image, when it is a new one; made again, the same step has the same id.
         placed_by: names the step, so that a further try knows what it did.
-        content: of the file; nothing when the file that is there stays, and only what is said of it changes.
+        content: of the file.
         header: `format`, `width` and `height` as read from the file, and what else is known of its content.
-        annotations: none leaves those that are there.
+        labels: none leaves those that are there when the content is the same.
         replaces: the image that it takes the place of, as it was when that was decided.
     """
 
@@ -51,28 +51,27 @@ class Placement:
     placed_by: str
     name: str
     content: bytes
+    sha256: str
     header: Mapping[str, Any] = field(default_factory=dict)
-    annotations: tuple[StoredAnnotation, ...] | None = None
+    labels: Labels | None = None
     split: str = ""
     tags: tuple[str, ...] = ()
     replaces: Known | None = None
 
     @property
     def keeps_file(self) -> bool:
-        """Whether the file that is there stays."""
-        return not self.content
+        """Whether the file that is there stays, since its content is the same."""
+        return self.replaces is not None and self.replaces.sha256 == self.sha256
 
 
 @shielded
 class ImageBatches:
     """The `images` collection, a batch at a time."""
 
-    def __init__(self, database: Database[Document], files: Files):
+    def __init__(self, database: Database[Document], files: Files, images: Images):
         self._images = database["images"]
         self._files = files
-
-    def create_indexes(self) -> None:
-        self._images.create_index([("project_id", 1), ("sha256", 1)])
+        self._release_files = images.release
 
     def named(self, project_id: ObjectId, names: Iterable[str]) -> dict[str, Known]:
         """Those of the names that images of a project have."""
@@ -116,35 +115,33 @@ class ImageBatches:
         self._release(placements, files, counts)
         return counts
 
-    def _stored(self, placements: Sequence[Placement]) -> list[StoredFile | None]:
+    def _stored(self, placements: Sequence[Placement]) -> list[StoredFile]:
+        """The file of each; of what has its content already, the one that is there."""
         stored = iter(self._files.put_many([(item.name, item.content) for item in placements if not item.keeps_file]))
-        return [None if item.keeps_file else next(stored) for item in placements]
+        return [
+            StoredFile(item.replaces.file_id, item.sha256, len(item.content))
+            if item.replaces and item.keeps_file
+            else next(stored)
+            for item in placements
+        ]
 
-    def _release(
-        self, placements: Sequence[Placement], files: Sequence[StoredFile | None], counts: Sequence[bool]
-    ) -> None:
+    def _release(self, placements: Sequence[Placement], files: Sequence[StoredFile], counts: Sequence[bool]) -> None:
         """Delete files that were replaced, and those that did not come to count."""
         gone = []
         for item, file, is_placed in zip(placements, files, counts, strict=True):
-            if file and not is_placed:
+            if item.keeps_file:
+                continue
+            if not is_placed:
                 gone.append(file.id)
-            elif file and item.replaces:
+            elif item.replaces:
                 gone.append(item.replaces.file_id)
         if gone:
-            self._files.delete(*gone)
+            self._release_files(gone)
 
 
-def _update(project_id: ObjectId, item: Placement, file: StoredFile | None) -> UpdateOne:
-    fields: Document = {
-        **item.header, "placed_by": item.placed_by, "split": item.split, "tags": list(item.tags),
-        "updated_at": utc_now(),
-    }  # fmt: skip
-    if file:
-        fields |= {"file_id": file.id, "sha256": file.sha256, "size": file.size}
-    if item.annotations is not None or not item.keeps_file:
-        fields["annotations"] = [vars(annotation) for annotation in item.annotations or ()]
-    change = {"$set": fields, "$inc": {"revision": 1}}
+def _update(project_id: ObjectId, item: Placement, file: StoredFile) -> UpdateOne:
+    header = {**item.header, "placed_by": item.placed_by}
+    update = placing(NewImage(item.name, file, header, item.labels, item.split, item.tags), item.id)
     if item.replaces:
-        return UpdateOne({"_id": item.replaces.id, "file_id": item.replaces.file_id}, change)
-    key = {"_id": item.id, "project_id": project_id, "name": item.name}
-    return UpdateOne(key, {**change, "$setOnInsert": {"created_at": utc_now()}}, upsert=True)
+        return UpdateOne({"_id": item.replaces.id, "file_id": item.replaces.file_id}, update)
+    return UpdateOne({"_id": item.id, "project_id": project_id, "name": item.name}, update, upsert=True)

@@ -15,7 +15,8 @@ from storage.database import Database, Document, shielded
 from storage.store import Store
 from utils import Conflict
 
-_SERVERS_OWN = {"v", "ns", "background", "key"}
+_SERVERS_OWN = {"v", "ns", "background", "key", "language_override", "textIndexVersion"}
+_TEXT = "text"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,10 @@ class Index:
 
     @property
     def keys(self) -> list[tuple[str, Any]]:
-        """The fields in their order, each with its direction."""
+        """The fields in their order, each with its direction or kind."""
+        if "weights" in self.document:
+            # The server gives a text index keys of its own, and its fields in the order of their names.
+            return sorted((field, _TEXT) for field in self.document["weights"])
         return list(self.document["key"].items())
 
     @property

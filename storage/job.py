@@ -59,6 +59,9 @@ class Job:
         repeats: the job whose data, seed and params this one takes; none for a training of the project as it is.
         quantizes: the model that this job makes an int8 version of, on the data that the model was made from; none for
             a training.
+        started_by: name of the user who wanted it; it counts as the project owner's, whose queue it stands in.
+        dataset_version: number of the version of the dataset that it trains on; none for the project as it is.
+        model_deleted: it made a model that was deleted since.
     """
 
     id: ObjectId
@@ -97,6 +100,9 @@ class Job:
     environment: dict[str, Any] | None = None
     repeats: ObjectId | None = None
     quantizes: ObjectId | None = None
+    started_by: str | None = None
+    dataset_version: int | None = None
+    model_deleted: bool = False
 
     @property
     def takes_recorded_data(self) -> bool:

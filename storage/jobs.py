@@ -40,7 +40,8 @@ class Jobs:
 
     def create_indexes(self) -> None:
         self._jobs.create_index("project_id", unique=True, partialFilterExpression={"active": True}, name="one_active")
-        self._jobs.create_index([("project_id", 1), ("created_at", -1)])
+        self._jobs.create_index([("project_id", 1), ("created_at", -1), ("_id", -1)])
+        self._jobs.create_index([("project_id", 1), ("dataset_version", 1)])
         for kind in DeviceKind:
             turn = turn_field(kind)
             self._jobs.create_index([("state", 1), (turn, 1), ("created_at", 1)])
@@ -77,6 +78,8 @@ class Jobs:
         request_key: str | None = None,
         repeats: Job | None = None,
         quantizes: Job | None = None,
+        started_by: str | None = None,
+        dataset_version: int | None = None,
     ) -> Job:
         """Queue a training, or what is done like one.
 
@@ -87,18 +90,17 @@ class Jobs:
             request_key: of the request that wants it; no two jobs have the same, and the first of them is given.
             repeats: an ended job of the project whose data it takes, instead of the project's as they are.
             quantizes: likewise, and whose model it makes an int8 version of, instead of training one.
+            started_by: name of the user who wants it.
+            dataset_version: to be trained on instead of the project as it is.
 
         Raises:
             Conflict: one of this project is queued or running.
             TooManyRequests: the owner has as many queued jobs as allowed.
         """
         row = queued_job(project, params, epochs, device)
+        row |= {"started_by": started_by, "dataset_version": dataset_version, **_recorded(repeats, quantizes)}
         if request_key:
             row["request_key"] = request_key
-        if repeats and repeats.dataset:
-            row.update(repeats=repeats.id, dataset=vars(repeats.dataset))
-        if quantizes and quantizes.dataset:
-            row.update(quantizes=quantizes.result, dataset=vars(quantizes.dataset))
         while True:
             row["slot"] = free_slot(self._jobs, project.owner_id, self._queued_per_user)
             row["turns"] = next_turns(self._jobs, project.owner_id, device)
@@ -137,25 +139,27 @@ class Jobs:
             raise NotFound(f"there is no job '{job_id}'")
         return job_of(row)
 
-    def list_owned(
+    def list_of(
         self,
-        owner_id: ObjectId,
+        project_ids: list[ObjectId],
         limit: int,
         after: Place | None = None,
         state: JobState | None = None,
-        project_id: ObjectId | None = None,
     ) -> list[Job]:
-        """A user's jobs, newest first, without logs and history.
+        """The jobs of these projects, newest first, without logs and history.
 
         Args:
             after: the place behind which to go on.
         """
-        query: Document = {"owner_id": owner_id}
+        query: Document = {"project_id": {"$in": project_ids}}
         if state:
             query["state"] = state.value
-        if project_id:
-            query["project_id"] = project_id
         return [job_of(row) for row in ordered(self._jobs, query, limit, after=after, projection=WITHOUT_BULK)]
+
+    def every_of(self, project_id: ObjectId) -> list[Job]:
+        """All jobs of a project, oldest first, without logs."""
+        rows = self._jobs.find({"project_id": project_id}, {"log": 0})
+        return [job_of(row) for row in rows.sort([("created_at", 1), ("_id", 1)])]
 
     def latest(self, project_ids: list[ObjectId]) -> dict[ObjectId, Job]:
         """The newest job of each project that has one, without logs and history."""
@@ -248,6 +252,31 @@ class Jobs:
         """Note that the job's model has been handed to its project."""
         self._jobs.update_one({"_id": job_id}, {"$set": {"served": True}})
 
+    def forget_model(self, model_id: ObjectId) -> None:
+        """Name a model no longer as the result of its job: from here on it does not count."""
+        change = {"$unset": {"model_id": 1}, "$set": {"model_deleted": True}}
+        self._jobs.update_one({"model_id": model_id}, change)
+
+    def remember_model(self, job_id: ObjectId, model_id: ObjectId) -> None:
+        """Name a model again that was about to be deleted."""
+        change = {"$set": {"model_id": model_id}, "$unset": {"model_deleted": 1}}
+        self._jobs.update_one({"_id": job_id, "model_deleted": True}, change)
+
+    def count_on_versions(self, project_id: ObjectId, versions: list[int]) -> dict[int, int]:
+        """How many jobs train on each of the versions of a dataset, or have."""
+        rows = self._jobs.aggregate(
+            [
+                {"$match": {"project_id": project_id, "dataset_version": {"$in": versions}}},
+                {"$group": {"_id": "$dataset_version", "jobs": {"$sum": 1}}},
+            ]
+        )
+        return {row["_id"]: row["jobs"] for row in rows}
+
+    def is_active_on(self, project_id: ObjectId, version: int) -> bool:
+        """Whether a job on this version of a dataset is queued or running."""
+        query = {"project_id": project_id, "dataset_version": version, "active": True}
+        return self._jobs.find_one(query, {"_id": 1}) is not None
+
     def succeeded(self, job_ids: list[ObjectId]) -> set[ObjectId]:
         """Those of the ids that are jobs that have succeeded."""
         query = {"_id": {"$in": job_ids}, "state": JobState.SUCCEEDED.value}
@@ -277,3 +306,16 @@ class Jobs:
         """
         told = {"state": JobState.RUNNING.value, "cancel_requested": True}
         return self._jobs.distinct("project_id", {"$nor": [told]})
+
+
+def _recorded(repeats: Job | None, quantizes: Job | None) -> Document:
+    """What a job has of the one whose data it takes."""
+    fields: Document = {}
+    if repeats and repeats.dataset:
+        fields["repeats"] = repeats.id
+    if quantizes and quantizes.dataset:
+        fields["quantizes"] = quantizes.result
+    for before in (repeats, quantizes):
+        if before and before.dataset:
+            fields |= {"dataset": vars(before.dataset), "dataset_version": before.dataset_version}
+    return fields

@@ -56,14 +56,14 @@ def _without(existing: Callable[[Store, list[ObjectId]], Ids]) -> Callable[[Stor
 
 
 def _owners(store: Store, _: datetime) -> Ids:
-    holders = (store.tokens, store.inferences, store.mailboxes, store.idempotency)
+    holders = (store.tokens, store.inferences, store.mailboxes, store.idempotency, store.members)
     return {*store.projects.owner_ids(), *(user_id for holder in holders for user_id in holder.user_ids())}
 
 
 def _projects_with_contents(store: Store, _: datetime) -> Ids:
     holders = (
         store.images, store.jobs, store.models, store.inferences, store.usage, store.webhooks, store.deliveries,
-        store.imports,
+        store.imports, store.versions, store.kept_files,
     )  # fmt: skip
     return {project_id for holder in holders for project_id in holder.project_ids()}
 
@@ -87,7 +87,7 @@ def _delete_model(store: Store, model_id: ObjectId) -> None:
     store.models.delete(model_id)
 
 
-def _delete_each(delete: Callable[[Store, ObjectId], None]) -> Callable[[Store, Ids], None]:
+def _for_each(delete: Callable[[Store, ObjectId], None]) -> Callable[[Store, Ids], None]:
     def remove(store: Store, ids: Ids) -> None:
         for one in ids:
             delete(store, one)
@@ -121,19 +121,37 @@ def _chunks(name: str, bucket: Bucket) -> Leftover:
 LEFTOVERS: tuple[Leftover, ...] = (
     Leftover(
         "accounts",
-        "Every project, token, address and result belongs to an account that exists.",
+        "Every project, token, membership, address and result belongs to an account that exists.",
         _owners,
         _without(lambda store, ids: store.users.existing(ids)),
-        _delete_each(Store.delete_user),
-        "account {}: it is deleted, and projects, tokens, addresses or results of it are left",
+        _for_each(Store.delete_user),
+        "account {}: it is deleted, and projects, tokens, memberships, addresses or results of it are left",
+    ),
+    Leftover(
+        "half_projects",
+        "Every project that is made of a capsule is whole, or was added to within an hour.",
+        lambda store, before: store.restoring.begun(before),
+        # One that is mentioned was added to long ago; nobody goes on with it.
+        lambda store, ids: store.projects.existing(ids),
+        _for_each(Store.delete_project),
+        "project {}: it was to be made of a capsule, and is not whole",
     ),
     Leftover(
         "contents",
-        "Every image, import, job, model, webhook and result belongs to a project that exists.",
+        "Every image, import, version, job, model, webhook and result belongs to a project that exists.",
         _projects_with_contents,
         _without(lambda store, ids: store.projects.existing(ids)),
-        _delete_each(Store.delete_contents),
+        _for_each(Store.delete_contents),
         "project {}: it is deleted, and images, imports, jobs, models, webhooks or results of it are left",
+    ),
+    Leftover(
+        "gone_classes",
+        "No annotation names a class that was merged into another, or deleted with its annotations.",
+        # An image that was being labelled at that moment may have come behind all others.
+        lambda store, _: store.projects.with_gone_classes(),
+        lambda store, ids: store.classes.lagging(ids),
+        _for_each(lambda store, project_id: store.classes.follow(project_id)),
+        "annotations in project {}: their class was merged into another, or deleted",
     ),
     Leftover(
         "events",
@@ -158,7 +176,7 @@ LEFTOVERS: tuple[Leftover, ...] = (
         "No job has two models.",
         lambda store, before: store.models.ids_before(before),
         _second_models,
-        _delete_each(_delete_model),
+        _for_each(_delete_model),
         "model {}: its job has succeeded with another one",
     ),
     Leftover(
@@ -166,7 +184,7 @@ LEFTOVERS: tuple[Leftover, ...] = (
         "Every model older than an hour is the result of a job that has succeeded.",
         lambda store, before: store.models.ids_before(before),
         _first_models,
-        _delete_each(_delete_model),
+        _for_each(_delete_model),
         "model {}: no job that has succeeded names it",
     ),
     Leftover(
@@ -177,6 +195,14 @@ LEFTOVERS: tuple[Leftover, ...] = (
         _without(lambda store, ids: set(store.models.existing(ids))),
         lambda store, ids: store.usage.delete_models(ids),
         "calls of model {}: it is deleted",
+    ),
+    Leftover(
+        "kept_lists",
+        "Every list of kept files older than an hour belongs to a version of a dataset.",
+        lambda store, before: store.kept_files.version_ids(before),
+        _without(lambda store, ids: store.versions.existing(ids)),
+        lambda store, ids: store.release_versions(ids),
+        "files kept for version {}: it was never made, or is deleted",
     ),
     _files("image files", image_files),
     _files("artifacts", artifacts),

@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, every, shielded
 from storage.files import Files, HeldFile, StoredFile
+from storage.order import Place, ordered
 from utils import NotFound, utc_now
 
 
@@ -60,6 +61,7 @@ class Models:
 
     def create_indexes(self) -> None:
         self._models.create_index([("project_id", 1), ("version", 1)], unique=True)
+        self._models.create_index([("project_id", 1), ("created_at", -1), ("_id", -1)])
         self._models.create_index("job_id")
         self._models.create_index("files.file_id")
 
@@ -93,6 +95,25 @@ class Models:
         if row is None:
             raise NotFound(f"there is no model '{model_id}'")
         return _model(row)
+
+    def of_version(self, project_id: ObjectId, version: int) -> Model:
+        """The version of this number.
+
+        Raises:
+            NotFound: the project has none.
+        """
+        row = self._models.find_one({"project_id": project_id, "version": version})
+        if row is None:
+            raise NotFound(f"the project has no model version {version}")
+        return _model(row)
+
+    def list_of(self, project_id: ObjectId, limit: int, after: Place | None = None) -> list[Model]:
+        """A page of a project's models, newest first.
+
+        Args:
+            after: the place behind which to go on.
+        """
+        return [_model(row) for row in ordered(self._models, {"project_id": project_id}, limit, after=after)]
 
     def delete(self, model_id: ObjectId) -> None:
         """Delete a model, then its files."""

@@ -55,11 +55,11 @@ def ordered(
     """
     direction = -1 if order.descending else 1
     if after:
-        query = {"$and": [query, {"$or": _behind(order, after)}]}
+        query = {"$and": [query, {"$or": behind(order, after)}]}
     return iter(collection.find(query, projection).sort([(order.field, direction), ("_id", direction)]).limit(limit))
 
 
-def _behind(order: Order, place: Place) -> list[Document]:
+def behind(order: Order, place: Place) -> list[Document]:
     """What follows a place; documents without the field come first, and last in a descending order, as MongoDB sorts.
 
     The value may come from a client: it is compared as a value, whatever it holds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from bson import ObjectId
 
 from storage.files import Files, HeldFile
 from storage.store import Store
+
+_BATCH = 1000
 
 Bucket = Callable[[Store], Files]
 
@@ -72,12 +75,32 @@ def _forget_upload(store: Store, held: HeldFile) -> str:
     return "given up: the archive must be uploaded again"
 
 
+def _kept_by_versions_alone(store: Store) -> Iterator[HeldFile]:
+    held = store.kept_files.held()
+    while batch := list(itertools.islice(held, _BATCH)):
+        in_use = store.images.referenced([kept.file.id for kept in batch])
+        yield from (kept for kept in batch if kept.file.id not in in_use)
+
+
 REFERENCES: tuple[Reference, ...] = (
     Reference(
         image_files,
         lambda store, ids: store.images.referenced(ids),
         lambda store: store.images.held(),
         "upload the data point again or delete it, or restore a backup",
+    ),
+    # After images: a version comes to keep a file only while an image refers to it.
+    Reference(
+        image_files,
+        lambda store, ids: store.kept_files.kept(ids),
+        _kept_by_versions_alone,
+        "delete the versions of the dataset that name it, or restore a backup",
+    ),
+    Reference(
+        artifacts,
+        lambda store, ids: store.versions.referenced(ids),
+        lambda store: store.versions.held(),
+        "delete this version of the dataset, or restore a backup",
     ),
     Reference(
         artifacts,

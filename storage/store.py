@@ -7,12 +7,18 @@ from pymongo import timeout
 from pymongo.errors import PyMongoError
 
 from settings import Settings
+from storage.accounts import Accounts
+from storage.catalogue import Catalogue
 from storage.changes import Changes
+from storage.class_annotations import ClassAnnotations
+from storage.classes import Classes
 from storage.database import Database, Document, connect, shielded
 from storage.deliveries import Deliveries
 from storage.files import Files
 from storage.idempotency import Idempotency
 from storage.image_batches import ImageBatches
+from storage.image_changes import ImageChanges
+from storage.image_queries import ImageQueries
 from storage.images import Images
 from storage.import_runs import ImportRuns
 from storage.imports import Imports
@@ -23,16 +29,21 @@ from storage.job_queue import JobQueue
 from storage.job_records import JobRecords
 from storage.job_runs import JobRuns
 from storage.jobs import Jobs
+from storage.kept_files import KeptFiles
 from storage.lanes import Lanes
 from storage.mailboxes import Mailboxes
+from storage.members import Members
 from storage.models import Models
 from storage.outbox import Outbox
 from storage.passwords import Passwords
 from storage.projects import Projects
+from storage.restoring import Restoring
+from storage.serving import Serving
 from storage.throttles import Throttles
 from storage.tokens import Tokens
 from storage.usage import Usage
 from storage.users import Users
+from storage.versions import Version, Versions
 from storage.webhooks import Webhooks
 from storage.workers import Workers
 
@@ -53,9 +64,17 @@ class Store:
         self.tokens = Tokens(self.database, settings.token_days)
         self.throttles = Throttles(self.database, settings.login_window_seconds)
         self.hourly = Throttles(self.database, 3600)
+        self.accounts = Accounts(settings, self.users, self.tokens, self.passwords, self.throttles, self.hourly)
         self.projects = Projects(self.database)
-        self.images = Images(self.database, self.image_files)
-        self.image_batches = ImageBatches(self.database, self.image_files)
+        self.members = Members(self.database, self.projects)
+        self.class_annotations = ClassAnnotations(self.database)
+        self.classes = Classes(self.projects, self.class_annotations)
+        self.kept_files = KeptFiles(self.database)
+        self.images = Images(self.database, self.image_files, self.kept_files)
+        self.versions = Versions(self.database, self.artifacts)
+        self.image_queries = ImageQueries(self.database)
+        self.image_changes = ImageChanges(self.database)
+        self.image_batches = ImageBatches(self.database, self.image_files, self.images)
         self.imports = Imports(self.database, self.uploads, self.artifacts, settings.import_upload_hours)
         self.import_runs = ImportRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
         self.jobs = Jobs(self.database, self.artifacts, settings.queued_jobs_per_user)
@@ -75,15 +94,19 @@ class Store:
         self.mail_lanes = Lanes(self.database["mailboxes"])
         self.deliveries = Deliveries(self.database)
         self.usage = Usage(self.database)
+        self.catalogue = Catalogue(self.database)
+        self.restoring = Restoring(self.database)
+        self.serving = Serving(self.database, self.projects, self.jobs, self.models, self.usage)
         self.changes = Changes(settings.data_dir.absolute() / "run" / "changes")
 
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
         collections = (
-            self.users, self.tokens, self.throttles, self.projects, self.images, self.image_batches, self.jobs,
-            self.job_records, self.job_events, self.models, self.inferences, self.workers, self.idempotency,
-            self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes, self.deliveries, self.usage,
-            self.image_files, self.artifacts, self.uploads, self.imports,
+            self.users, self.tokens, self.throttles, self.projects, self.images, self.image_queries,
+            self.class_annotations, self.jobs, self.job_records, self.job_events, self.models, self.inferences,
+            self.workers, self.idempotency, self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes,
+            self.deliveries, self.usage, self.image_files, self.artifacts, self.kept_files, self.versions,
+            self.catalogue, self.uploads, self.imports,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -122,7 +145,10 @@ class Store:
         """Delete what belonged to a project that is gone; jobs still ending in a worker stay for the sweeper."""
         self.jobs.cancel_all(project_id)
         self.imports.delete_project(project_id)
+        self.versions.delete_project(project_id)
+        kept = self.kept_files.delete_project(project_id)
         self.images.delete_all(project_id)
+        self.images.release(kept)
         self.models.delete_all(project_id)
         self.inferences.delete_project(project_id)
         self.usage.delete_project(project_id)
@@ -132,12 +158,22 @@ class Store:
         self.jobs.delete_ended(project_id)
         self.job_events.delete(set(job_ids) - self.jobs.existing(job_ids))
 
+    def delete_version(self, version: Version) -> None:
+        """Delete a version of a dataset, and what no image and no other version names."""
+        self.versions.delete(version)
+        self.release_versions({version.id})
+
+    def release_versions(self, version_ids: set[ObjectId]) -> None:
+        """Let go of what versions keep that are gone, or were never made."""
+        self.images.release(self.kept_files.forget(version_ids))
+
     def delete_user(self, user_id: ObjectId) -> None:
-        """Delete an account with all its projects, tokens and results."""
+        """Delete an account with all its projects, tokens, memberships and results."""
         self.users.delete(user_id)
         self.tokens.revoke_all(user_id)
         for project_id in self.projects.ids_of(user_id):
             self.delete_project(project_id)
+        self.members.remove_everywhere(user_id)
         self.inferences.delete_user(user_id)
         self.idempotency.delete_user(user_id)
         self.mailboxes.delete([user_id])

@@ -78,8 +78,7 @@ class Usage:
 
     def by_day(self, model_id: ObjectId, days: int) -> dict[date, Calls]:
         """Calls of each of the last days on which there were any, newest first; today is one of the days."""
-        first = utc_now().date() - timedelta(days=days - 1)
-        rows = self._usage.find({"model_id": model_id, "day": {"$gte": _start_of(first)}}).sort("day", -1)
+        rows = self._usage.find({"model_id": model_id, "day": {"$gte": first_day(days)}}).sort("day", -1)
         return {row["day"].date(): _calls(row) for row in rows}
 
     def delete_project(self, project_id: ObjectId) -> None:
@@ -97,6 +96,11 @@ class Usage:
     def model_ids(self) -> list[ObjectId]:
         """Ids of all models that were called, whether or not they still exist."""
         return self._usage.distinct("model_id")
+
+
+def first_day(days: int) -> datetime:
+    """The start of the first of so many days, of which today is the last."""
+    return _start_of(utc_now().date() - timedelta(days=days - 1))
 
 
 def _start_of(day: date) -> datetime:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
@@ -74,6 +76,24 @@ class Users:
         """The user of this id, or None when the account is gone."""
         row = self._users.find_one({"_id": user_id}, {"username": 1})
         return User(row["_id"], row["username"]) if row else None
+
+    def names(self, user_ids: Collection[ObjectId]) -> dict[ObjectId, str]:
+        """Names of those of the ids that are accounts."""
+        rows = self._users.find({"_id": {"$in": list(user_ids)}}, {"username": 1})
+        return {row["_id"]: row["username"] for row in rows}
+
+    def created_at(self, user_id: ObjectId) -> datetime:
+        """When an account was made."""
+        row = self._users.find_one({"_id": user_id}, {"created_at": 1}) or {}
+        return row.get("created_at") or user_id.generation_time
+
+    def set_password(self, user_id: ObjectId, password: bytes, place: Place) -> None:
+        """Make this the password of an account.
+
+        Args:
+            password: 8 to 72 bytes.
+        """
+        self._users.update_one({"_id": user_id}, {"$set": {"password_hash": place.hash(password)}})
 
     def delete(self, user_id: ObjectId) -> None:
         """Delete the account itself; from here on nothing it owns counts."""

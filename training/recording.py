@@ -6,6 +6,7 @@ import hashlib
 import io
 
 from datasets.record import RecordedData
+from datasets.versions import stored_contents
 from storage.job import Job
 from storage.job_record import DatasetRecord
 from storage.store import Store
@@ -25,13 +26,14 @@ def keep_record(store: Store, job: Job, data: RecordedData, digest: str) -> None
 def recorded_data(store: Store, job: Job) -> RecordedData:
     """What a job was trained on, in files that are stored now.
 
-    An image counts as stored as long as the project has its content, whatever its name and labels are by now.
+    An image counts as stored as long as the project, or a version of its dataset, has its content, whatever its name
+    and labels are by now.
 
     Raises:
         Conflict: there is no record of it, or images in it are not stored any more; says which.
     """
-    data = _read(store, job)
-    contents = store.images.contents(job.project_id)
+    data = recorded(store, job)
+    contents = stored_contents(store, job.project_id)
     if gone := data.without(contents):
         images = plural(len(data.snapshot.images), "image")
         verb = "is" if len(gone) == 1 else "are"
@@ -42,7 +44,12 @@ def recorded_data(store: Store, job: Job) -> RecordedData:
     return data.with_files(contents)
 
 
-def _read(store: Store, job: Job) -> RecordedData:
+def recorded(store: Store, job: Job) -> RecordedData:
+    """What a job was trained on, whether or not its images are stored still.
+
+    Raises:
+        Conflict: there is no record of it that can be read.
+    """
     record = job.dataset
     if record is None:
         raise Conflict(

@@ -14,11 +14,11 @@ from training.submission import made_before
 from utils import Conflict, NotFound
 
 
-def repeat(store: Store, queue: Celery, job: Job, request_key: str | None = None) -> Job:
+def repeat(store: Store, queue: Celery, job: Job, request_key: str | None = None, started_by: str | None = None) -> Job:
     """Queue a training on the data that a job has recorded, whatever has become of the project since.
 
     Args:
-        request_key: as of `submit`.
+        request_key: as of `submit`; `started_by` likewise.
 
     Raises:
         Conflict: the job has not ended, or trained nothing, its data are not recorded or not stored any more, or a
@@ -40,6 +40,9 @@ def repeat(store: Store, queue: Celery, job: Job, request_key: str | None = None
         raise Conflict(f"the job '{job.id}' is {job.state.value}: it can be repeated once it has ended")
     parse(TRAINERS[job.project_type].Params, job.params)
     recorded_data(store, job)
-    repeated = store.jobs.create(project, job.params, int(job.params["epochs"]), job.device, request_key, repeats=job)
+    epochs = int(job.params["epochs"])
+    repeated = store.jobs.create(
+        project, job.params, epochs, job.device, request_key, repeats=job, started_by=started_by
+    )
     wake(queue, job.device)
     return repeated

@@ -7,6 +7,8 @@ from typing import Any
 from celery import Celery
 
 from datasets.capture import capture
+from datasets.snapshot import Snapshot
+from datasets.versions import snapshot_of_version
 from storage.device import DeviceChoice
 from storage.job import Job
 from storage.projects import Project
@@ -25,29 +27,48 @@ def submit(
     given: dict[str, Any],
     device: DeviceChoice = DeviceChoice.ANY,
     request_key: str | None = None,
+    started_by: str | None = None,
+    dataset_version: int | None = None,
 ) -> Job:
-    """Queue a training of the project as it is when a worker takes it.
+    """Queue a training of the project as it is when a worker takes it, or of a version of its dataset.
 
     Args:
         given: hyper-parameters of the project type's trainer; defaults for the rest.
         device: what it may run on.
         request_key: names the request; made again, it gives the job that it made before.
+        started_by: name of the user who wants it.
+        dataset_version: number of the version to train on.
 
     Raises:
+        NotFound: the dataset has no such version.
         InvalidInput: a hyper-parameter out of its range, or the project lacks something; says what.
         Conflict: a training of the project is queued or running.
     """
     if made := made_before(store, queue, request_key):
         return made
     params = parse(TRAINERS[project.type].Params, given)
-    if lacks := [lack.message for lack in missing(capture(store, project))]:
+    if lacks := [lack.message for lack in missing(_data(store, project, dataset_version))]:
         raise InvalidInput(
             "the project is not ready to train: " + "; ".join(lacks),
             [{"field": "project_name", "message": sentence} for sentence in lacks],
         )
-    job = store.jobs.create(project, params.model_dump(mode="json"), params.epochs, device, request_key)
+    job = store.jobs.create(
+        project,
+        params.model_dump(mode="json"),
+        params.epochs,
+        device,
+        request_key,
+        started_by=started_by,
+        dataset_version=dataset_version,
+    )
     wake(queue, device)
     return job
+
+
+def _data(store: Store, project: Project, version: int | None) -> Snapshot:
+    if version is None:
+        return capture(store, project)
+    return snapshot_of_version(store, project, version)
 
 
 def made_before(store: Store, queue: Celery, request_key: str | None) -> Job | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-from dataclasses import asdict
 from typing import Any
 
 from flask import request
 
 from api.classic.schemas import DataPointQuery, NewDataPoint
 from api.resource import PlatformResource
-from datasets.images import read_info
+from datasets.placing import Offered, place
 from datasets.registry import LABEL_FORMATS
 
 
@@ -21,15 +19,16 @@ class DataPoints(PlatformResource):
         """POST reads when it brings no image."""
         return request.method == "POST" and "image_data" not in self.given
 
+    def changes(self) -> bool:
+        """Never: neither who may do what, nor what a project answers with."""
+        return False
+
     def put(self) -> dict[str, Any]:
         """Place an image; one of the same name is replaced."""
         new = self.parse(NewDataPoint)
-        store = self.services.store
         project = self.project_named(new.project_name)
-        info = read_info(new.image_data, self.services.settings.max_image_pixels)
-        annotations = LABEL_FORMATS[project.type].parse(new.label_data, project)
-        file = store.image_files.put(io.BytesIO(new.image_data), new.data_point_name)
-        store.images.place(project.id, new.data_point_name, file, asdict(info), annotations)
+        offered = Offered(new.data_point_name, new.image_data, new.label_data)
+        place(self.services.store, project, offered, self.services.settings.max_image_pixels)
         return {"Status": "Successful data point upload."}
 
     def post(self) -> dict[str, Any]:
@@ -45,7 +44,7 @@ class DataPoints(PlatformResource):
             "_id": str(image.id),
             "pid": str(project.id),
             "name": image.name,
-            "labels": LABEL_FORMATS[project.type].write(image.annotations, project),
+            "labels": LABEL_FORMATS[project.type].write(project.annotations_now(image.annotations), project),
             "width": image.width,
             "height": image.height,
             "format": image.format,

@@ -6,16 +6,20 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from api.names import ImageBytes, Lookup, Name, NewPassword, Number, Text, printable, string
+from api.names import MOST_CLASS_CHARACTERS, ImageBytes, Lookup, Name, NewPassword, Number, Text, printable, string
 from datasets.registry import canonical_type
+from storage.class_list import MOST_CLASSES
 from storage.device import DeviceChoice
 
-MOST_CLASSES = 1000
-MOST_CLASS_CHARACTERS = 100
 _MOST_CLASS_INFO_CHARACTERS = MOST_CLASSES * (MOST_CLASS_CHARACTERS + 2)
 
 
-def _project_type(text: str) -> str:
+def project_type(text: str) -> str:
+    """The stored form of a project type.
+
+    Raises:
+        ValueError: there is no such type.
+    """
     name = canonical_type(text)
     if name is None:
         raise ValueError("must be 'classification' or 'detection'")
@@ -74,7 +78,7 @@ class NewProject(BaseModel):
     """A project to be made."""
 
     project_name: Name
-    project_type: Annotated[Text, AfterValidator(_project_type)]
+    project_type: Annotated[Text, AfterValidator(project_type)]
 
 
 class DataPointQuery(ProjectQuery):

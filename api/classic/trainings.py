@@ -17,5 +17,6 @@ class Trainings(PlatformResource):
         wish = self.parse(Training)
         project = self.project_named(wish.project_name)
         params = wish.model_dump(exclude={"project_name", "device"}, exclude_none=True)
-        job = submit(self.services.store, self.services.queue, project, params, wish.device, self.request_key)
+        store, queue, by = self.services.store, self.services.queue, self.user.username
+        job = submit(store, queue, project, params, wish.device, self.request_key, by)
         return {"RequestResult": "Training has began for this project.", "job_id": str(job.id)}

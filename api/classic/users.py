@@ -24,7 +24,8 @@ class Users(PlatformResource):
     def put(self) -> dict[str, Any]:
         """Sign up, then log in."""
         new = self.parse(NewUser)
-        return self._logged_in(self.services.store.users.create(new.username, new.password), "USER CREATED")
+        user = self.services.store.accounts.sign_up(new.username, new.password, self.client_address())
+        return self._logged_in(user, "USER CREATED")
 
     def patch(self) -> dict[str, Any]:
         """Delete the account with all it owns; asks for the password as well as the token."""
@@ -39,18 +40,4 @@ class Users(PlatformResource):
         return {"username": user.username, "api_token": token, "status": status}
 
     def _check_password(self, given: Credentials) -> User:
-        """Every try is charged before the password is looked at, so that parallel tries cannot pass the limit."""
-        settings, throttles = self.services.settings, self.services.store.throttles
-        address = self.client_address()
-        charges = {
-            f"login {address}": settings.login_attempts_per_address,
-            f"login {address} {given.username}": settings.login_attempts,
-        }
-        # Who finds no place was not let in to try, so that nothing is charged.
-        with self.services.store.passwords.place() as place:
-            for key, limit in charges.items():
-                throttles.charge(key, limit)
-            user = self.services.store.users.authenticate(given.username, given.password.encode(), place)
-        for key in charges:
-            throttles.refund(key)
-        return user
+        return self.services.store.accounts.check(given.username, given.password, self.client_address())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 from flask import request
@@ -18,7 +17,6 @@ logger = logging.getLogger(__name__)
 
 PIECE_BYTES = 8 * 1024 * 1024
 _READ_BYTES = 64 * 1024
-_SILENT_SECONDS = 60.0
 _MOST_CHECKED_BYTES = 64 * 1024 * 1024
 
 
@@ -64,7 +62,8 @@ def _left(record: Import) -> int:
 def _pieces(most: int) -> Iterator[bytes]:
     """The body in pieces; what had arrived when the connection broke, as well."""
     buffer = bytearray()
-    stream = _stream()
+    request.max_content_length = None  # the bound of other requests is not meant for this
+    stream = request.stream
     left = most
     while left:
         content = _read(stream, min(left, _READ_BYTES))
@@ -77,19 +76,6 @@ def _pieces(most: int) -> Iterator[bytes]:
             buffer.clear()
     if buffer:
         yield bytes(buffer)
-
-
-def _stream() -> Any:
-    """The body as the web server has it, which the bound of other requests is not meant for.
-
-    A client that falls silent would hold the thread for ever; what it has sent until then counts.
-    """
-    sock = request.environ.get("gunicorn.socket")
-    if sock is not None:
-        with suppress(OSError):
-            sock.settimeout(_SILENT_SECONDS)
-    request.max_content_length = None
-    return request.stream
 
 
 def _read(stream: Any, size: int) -> bytes:

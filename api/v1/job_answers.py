@@ -22,6 +22,13 @@ class RanOn(Shown):
     name: str
 
 
+class JobDataset(Shown):
+    """The data that a job is about."""
+
+    digest: Annotated[str | None, Field(description="SHA-256; null until they are on a worker's disk.")]
+    version: Annotated[int | None, Field(description="Of the dataset; null for the project as it was.")]
+
+
 class JobInList(Shown):
     """A job without its log and the metrics of every epoch."""
 
@@ -49,6 +56,8 @@ class JobInList(Shown):
     repeats: str | None
     quantizes: str | None
     record_url: str
+    started_by: Annotated[str | None, Field(description="Name of the user; null of older jobs.")]
+    dataset: JobDataset | None
 
 
 class AttemptShown(Shown):

@@ -67,7 +67,7 @@ class JobRepeat(ShowsJob):
     def post(self) -> tuple[dict[str, Any], dict[str, str]]:
         """Queue it; its record tells the difference when it has ended."""
         store = self.services.store
-        job = repeat(store, self.services.queue, self.job, self.request_key)
+        job = repeat(store, self.services.queue, self.job, self.request_key, self.user.username)
         return self.shown(job), {"Location": job_url(job)}
 
 

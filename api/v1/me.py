@@ -6,7 +6,8 @@ from typing import Any
 
 from api.operation import operation
 from api.resource import PlatformResource
-from api.v1.notification_answers import AccountShown
+from api.v1.account_answers import MeShown
+from api.v1.account_schemas import AccountDeletion, PasswordChange
 from api.v1.notification_representation import account_shown
 from api.v1.notification_schemas import Confirmation, MeChange
 from notifications.teller import ask_for_confirmation
@@ -22,19 +23,25 @@ class Account(PlatformResource):
     """The base of all that belongs to the caller's account."""
 
     def shown(self) -> dict[str, Any]:
-        """The account as its owner sees it."""
-        return account_shown(self.user, self.services.store.mailboxes.get(self.user.id))
+        """The account as its owner sees it, and the token that the call came with."""
+        store, token = self.services.store, self.caller.token
+        return {
+            **account_shown(self.user, store.mailboxes.get(self.user.id)),
+            "created_at": store.users.created_at(self.user.id).isoformat(),
+            "scopes": sorted(token.scopes),
+            "expires_at": token.expires_at.isoformat(),
+        }
 
 
 class Me(Account):
     """The account of who calls."""
 
-    @operation(gives=AccountShown)
+    @operation(gives=MeShown)
     def get(self) -> dict[str, Any]:
         """Name, mail address, and what to write about."""
         return self.shown()
 
-    @operation(takes=MeChange, gives=AccountShown, errors=(409, 429))
+    @operation(takes=MeChange, gives=MeShown, errors=(409, 429))
     def patch(self, change: MeChange) -> dict[str, Any]:
         """Change the address, which a mail with a code then asks to confirm, or the events; null removes it."""
         store = self.services.store
@@ -45,6 +52,13 @@ class Me(Account):
         if change.email_events is not None:
             store.mailboxes.set_events(self.user.id, tuple(event.value for event in change.email_events))
         return self.shown()
+
+    @operation(takes=AccountDeletion, status=204, errors=(401, 429))
+    def delete(self, given: AccountDeletion) -> None:
+        """Delete the account with all it owns, its projects and their models; asks for the password as well."""
+        store = self.services.store
+        store.accounts.check(self.user.username, given.password, self.client_address())
+        store.delete_user(self.user.id)
 
     def _ask(self, address: str) -> None:
         store = self.services.store
@@ -57,10 +71,22 @@ class Me(Account):
         ask_for_confirmation(store, self.user, address)
 
 
+class Password(Account):
+    """The password of who calls."""
+
+    @operation(takes=PasswordChange, status=204, errors=(401, 429))
+    def post(self, change: PasswordChange) -> None:
+        """Change it; every other token of the account is revoked, unless they are to be kept."""
+        kept = None if change.keep_tokens else self.caller.token
+        self.services.store.accounts.change_password(
+            self.user, change.old_password, change.new_password, self.client_address(), kept
+        )
+
+
 class EmailConfirmation(Account):
     """The proof that an address is the caller's."""
 
-    @operation(takes=Confirmation, gives=AccountShown, errors=(429,))
+    @operation(takes=Confirmation, gives=MeShown, errors=(429,))
     def post(self, given: Confirmation) -> dict[str, Any]:
         """Confirm with the code that the mail brought."""
         code, store = given.code, self.services.store

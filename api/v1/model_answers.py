@@ -35,6 +35,73 @@ class ModelShown(Shown):
     quantization: Quantization | None
     card: dict[str, Any]
     files: list[FileShown]
+    card_url: str
+
+
+class ModelDataset(Shown):
+    """The data that a model was made from."""
+
+    digest: str | None
+    version: Annotated[int | None, Field(description="Of the dataset, where one holds exactly these data.")]
+
+
+class ModelInList(Shown):
+    """A model version without its card."""
+
+    id: str
+    version: int
+    created_at: datetime
+    job_id: str
+    precision: str
+    quantization: Quantization | None
+    metrics: dict[str, Any]
+    metrics_on: str | None
+    dataset: ModelDataset
+    serving: Annotated[bool, Field(description="It answers for the project.")]
+    published: Annotated[bool, Field(description="It answers for everybody.")]
+    pinned: Annotated[bool, Field(description="It answers whatever is trained later.")]
+    files: list[FileShown]
+    url: str
+    card_url: str
+
+
+class MetricCompared(Shown):
+    """One metric of two models; `better` is the version of the better one, null where none is or nobody can say."""
+
+    name: str
+    a: float | None
+    b: float | None
+    difference: Annotated[float | None, Field(description="b less a.")]
+    better: int | None
+
+
+class ValueCompared(Shown):
+    """Something that two models were made with."""
+
+    name: str
+    a: Any
+    b: Any
+
+
+class DataCompared(Shown):
+    """The data of two models; counts of images are null where a record is missing."""
+
+    a: ModelDataset
+    b: ModelDataset
+    same: bool | None
+    images_a: int | None
+    images_b: int | None
+    common_images: Annotated[int | None, Field(description="Images of equal content.")]
+
+
+class ModelsCompared(Shown):
+    """Two model versions side by side."""
+
+    a: ModelInList
+    b: ModelInList
+    metrics: list[MetricCompared]
+    params: Annotated[list[ValueCompared], Field(description="Those that differ.")]
+    data: DataCompared
 
 
 class CallsShown(Shown):

@@ -7,14 +7,18 @@ from typing import Any
 
 from flask import Response
 
-from api.operation import Content, operation
+from api.operation import Content, Page, operation
+from api.output import json_text
+from api.pagination import page, position
 from api.v1.job_answers import WholeJob
-from api.v1.located import ModelResource
-from api.v1.model_answers import ModelShown
-from api.v1.representation import job_url, model_files, precision_of, whole_job
-from api.v1.schemas import NewQuantization
+from api.v1.located import ModelResource, ProjectResource
+from api.v1.model_answers import ModelInList, ModelShown
+from api.v1.representation import card_url, job_url, model_files, model_in_list, precision_of, whole_job
+from api.v1.schemas import NewQuantization, PageQuery
 from storage.models import Model
-from training.quantization.submission import check_counts, quantize
+from storage.order import Place
+from training.promotion import promote
+from training.quantization.submission import quantize
 from utils import NotFound
 
 
@@ -30,7 +34,23 @@ class ShowsModel(ModelResource):
             **precision_of(model),
             "card": model.card,
             "files": model_files(model),
+            "card_url": card_url(model),
         }
+
+
+class ProjectModels(ProjectResource):
+    """The model versions of a project."""
+
+    @operation(takes=PageQuery, gives=Page[ModelInList])
+    def get(self, query: PageQuery) -> dict[str, Any]:
+        """List them, newest first, with what they are worth."""
+        models = self.services.store.models.list_of(self.project.id, query.limit + 1, position(query.cursor))
+        return page(
+            models,
+            query.limit,
+            show=lambda model: model_in_list(model, self.project),
+            place=lambda model: Place(model.created_at, model.id),
+        )
 
 
 class ModelItem(ShowsModel):
@@ -38,8 +58,25 @@ class ModelItem(ShowsModel):
 
     @operation(gives=ModelShown)
     def get(self) -> dict[str, Any]:
-        """The card and the files; for the owner, and for anybody with a token while it is published."""
+        """The card and the files; for members, and for anybody with a token while it is published."""
         return self.shown(self.model)
+
+    @operation(status=204, errors=(409,))
+    def delete(self) -> None:
+        """Delete it with its files and the count of its calls; not while it answers for the project."""
+        self.services.store.serving.delete(self.model)
+
+
+class ModelCard(ModelResource):
+    """Everything about a model that its file does not say."""
+
+    @operation(gives=Content("application/json"))
+    def get(self) -> Response:
+        """Download the card; for members, and for anybody with a token while it is published."""
+        response = Response(json_text(self.model.card) + "\n", mimetype="application/json")
+        name = f"{self.model.id}-version-{self.model.version}.json"
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
 
 
 class ModelQuantize(ModelResource):
@@ -49,7 +86,7 @@ class ModelQuantize(ModelResource):
     def post(self, wish: NewQuantization) -> tuple[dict[str, Any], dict[str, str]]:
         """Queue a job that makes it, in int8; for the owner."""
         store = self.services.store
-        job = quantize(store, self.services.queue, self.model, wish.force, self.request_key)
+        job = quantize(store, self.services.queue, self.model, wish.force, self.request_key, self.user.username)
         shown = whole_job(job, self.project.name, store.job_queue.place_of(job.id))
         return {**shown, "difference": None}, {"Location": job_url(job)}
 
@@ -59,12 +96,9 @@ class ModelServe(ShowsModel):
 
     @operation(gives=ModelShown, errors=(409,))
     def post(self) -> dict[str, Any]:
-        """Let this one answer from now on, until a training succeeds; for the owner."""
-        model, store = self.model, self.services.store
-        check_counts(store, model)
-        if not store.projects.serve_version(model.project_id, model.id, model.version):
-            raise NotFound(f"there is no model '{model.id}'")
-        return self.shown(model)
+        """Let this one answer from now on, until a training succeeds; for editors."""
+        promote(self.services.store, self.services.engine, self.project, self.model, self.user.username)
+        return self.shown(self.model)
 
 
 class ModelFile(ModelResource):

@@ -12,6 +12,7 @@ from api.output import json_text
 from api.parameters import parameters
 from api.predicting import PredictingResource
 from api.v1.model_answers import PredictionsShown
+from api.v1.rate_limits import LIMIT, POLICY, rate_headers
 from api.v1.representation import answer_of
 from api.v1.schemas import Prediction
 from inference.answers import Answer
@@ -41,7 +42,11 @@ class Predictions(PredictingResource):
         errors=(404, 429),
         body=("image/*", "application/octet-stream"),
         files=("images",),
-        headers={"Server-Timing": "milliseconds by stage"},
+        headers={
+            "Server-Timing": "milliseconds by stage",
+            POLICY: "how many images you may send",
+            LIMIT: "how many of them are left",
+        },
     )
     def post(self, wish: Prediction, project: str) -> Response:
         """Predict one image or several; nothing is kept."""
@@ -53,7 +58,10 @@ class Predictions(PredictingResource):
         answer = self.services.engine.predict_batch(
             found.served_model_id, images, options, wish.annotated, caller=str(self.user.id)
         )
-        return _response(found, answer)
+        response = _response(found, answer)
+        if answer.left:
+            response.headers.extend(rate_headers(self.services.settings, answer.left))
+        return response
 
 
 def _is_raw() -> bool:

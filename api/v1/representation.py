@@ -37,7 +37,16 @@ def job_in_list(job: Job, project_name: str | None) -> dict[str, Any]:
         "repeats": str(job.repeats) if job.repeats else None,
         "quantizes": str(job.quantizes) if job.quantizes else None,
         "record_url": f"{job_url(job)}/record",
+        "started_by": job.started_by,
+        "dataset": dataset_of(job),
     }
+
+
+def dataset_of(job: Job) -> dict[str, Any] | None:
+    """Which data a job is about; None of one that has not read the project's yet."""
+    if job.dataset is None and job.dataset_version is None:
+        return None
+    return {"digest": job.dataset.digest if job.dataset else None, "version": job.dataset_version}
 
 
 def whole_job(job: Job, project_name: str | None, place: Place | None) -> dict[str, Any]:
@@ -91,6 +100,33 @@ def devices(workers: list[Worker]) -> list[dict[str, Any]]:
 def precision_of(model: Model) -> dict[str, Any]:
     """What a model computes with, and what int8 cost it; null of a model in float32."""
     return {"precision": model.card.get("precision", FLOAT32), "quantization": model.card.get("quantization")}
+
+
+def model_in_list(model: Model, project: Project) -> dict[str, Any]:
+    """A model without its card."""
+    serving = model.id == project.model_id
+    dataset = model.card.get("dataset") or {}
+    return {
+        "id": str(model.id),
+        "version": model.version,
+        "created_at": model.created_at.isoformat(),
+        "job_id": str(model.job_id),
+        **precision_of(model),
+        "metrics": model.card.get("metrics") or {},
+        "metrics_on": model.card.get("metrics_on"),
+        "dataset": {"digest": dataset.get("digest"), "version": dataset.get("version")},
+        "serving": serving,
+        "published": serving and project.is_published,
+        "pinned": model.version == project.publication.version,
+        "files": model_files(model),
+        "url": f"/api/v1/models/{model.id}",
+        "card_url": card_url(model),
+    }
+
+
+def card_url(model: Model) -> str:
+    """Where the card alone is."""
+    return f"/api/v1/models/{model.id}/card"
 
 
 def model_files(model: Model) -> list[dict[str, Any]]:

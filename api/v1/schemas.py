@@ -16,6 +16,7 @@ MOST_LOG_TAIL_LINES = 20_000
 STREAM_SECONDS = 55
 MOST_DETECTIONS = 300
 MOST_CLASSES = 1000
+MOST_VERSION = 2**31 - 1
 _LARGEST_EVENT_ID = 2**53
 
 
@@ -26,19 +27,35 @@ class PageQuery(Request):
     cursor: Lookup | None = None
 
 
-class JobsQuery(PageQuery):
-    """Which of the user's jobs."""
+class ProjectJobsQuery(PageQuery):
+    """Which jobs of a project."""
 
     state: JobState | None = None
+
+
+class JobsQuery(ProjectJobsQuery):
+    """Which jobs; `project` is the id or the name of one."""
+
+    project: Lookup | None = None
     project_name: Lookup | None = None
 
 
-class NewJob(Request):
+class NewProjectJob(Request):
     """A training to be queued; `params` are the trainer's, which checks them."""
 
-    project_name: Lookup
     params: dict[str, Any] = Field(default_factory=dict)
     device: DeviceChoice = DeviceChoice.ANY
+    dataset_version: Annotated[
+        int | None,
+        Number,
+        Field(ge=1, le=MOST_VERSION, description="Train on this version of the dataset, not on the project as it is."),
+    ] = None
+
+
+class NewJob(NewProjectJob):
+    """A training of the project of this name."""
+
+    project_name: Lookup
 
 
 class NewQuantization(Request):

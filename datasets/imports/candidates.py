@@ -13,7 +13,7 @@ from datasets.formats.protocol import Finding, LabelledImage, Source
 from datasets.images import read_info
 from datasets.imports.classes import Classes
 from datasets.imports.names import ImageNames
-from storage.images import StoredAnnotation
+from storage.image import Labels
 from utils import InvalidInput, TooLarge
 
 MOST_IMAGE_BYTES = 64 * 1024 * 1024
@@ -44,13 +44,13 @@ class Checked:
     """What a check has found.
 
     Attributes:
-        annotations: none when nobody has labelled it.
+        labels: none when nobody has labelled it.
         problem: why the image cannot be imported.
         remark: why its labels cannot.
     """
 
     header: dict[str, Any]
-    annotations: tuple[StoredAnnotation, ...] | None = None
+    labels: Labels | None = None
     problem: str | None = None
     remark: str | None = None
 
@@ -112,7 +112,7 @@ def check(candidate: Candidate, classes: Classes, max_pixels: int) -> Checked:
     if labels is None or classes.are_left_out(labels):
         return Checked(header)
     try:
-        return Checked(header, classes.annotations(labels))
+        return Checked(header, classes.labels(labels))
     except InvalidInput as error:
         return Checked(header, remark=f"the image is imported without its labels: {error.detail}")
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datasets.formats.protocol import Finding, Label
 from datasets.imports.names import MOST_CLASSES, class_name, class_problem
 from datasets.imports.options import ImportOptions
+from datasets.labels import lines_to_labels
 from datasets.registry import LABEL_FORMATS
-from storage.images import StoredAnnotation
+from storage.image import Labels
 from storage.projects import Project
 from utils import some_of
 
@@ -31,15 +32,15 @@ class Classes:
     index_of: dict[str, int | None]
     created: tuple[str, ...] = ()
 
-    def annotations(self, labels: Sequence[Label]) -> tuple[StoredAnnotation, ...]:
-        """Labels by the rules of the project's type; those of classes that do not count are left out.
+    def labels(self, labels: Sequence[Label]) -> Labels:
+        """What labels say by the rules of the project's type; those of classes that do not count are left out.
 
         Raises:
             InvalidInput: a label breaks a rule.
         """
         kept = ((self.index_of.get(label.class_name), label.box) for label in labels)
         lines = (" ".join(map(repr, (index, *(box or ())))) for index, box in kept if index is not None)
-        return LABEL_FORMATS[self.project.type].parse("\n".join(lines), self.project)
+        return lines_to_labels(LABEL_FORMATS[self.project.type], "\n".join(lines), self.project)
 
     def are_left_out(self, labels: Sequence[Label]) -> bool:
         """Whether there are labels and none of them counts."""

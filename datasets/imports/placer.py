@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
+from typing import cast
 
 from datasets.formats.protocol import Finding
 from datasets.imports.candidates import Candidate, Checked, check, finding, hashed
@@ -121,7 +123,7 @@ class Placer:
         for item, counted in zip(placements, counts, strict=True):
             if counted:
                 outcome.counts[_REPLACED if item.replaces else _CREATED] += 1
-                outcome.counts["annotations"] += len(item.annotations or ())
+                outcome.counts["annotations"] += len(item.labels.annotations) if item.labels else 0
         return [candidate for (candidate, _), counted in zip(good, counts, strict=True) if not counted]
 
     def _known(self, candidates: Sequence[Candidate]) -> _Known:
@@ -169,27 +171,31 @@ class Placer:
     def _check(self, candidates: Sequence[Candidate], checks: dict[str, Checked], outcome: Outcome) -> None:
         """Check those that were not; decoding leaves the interpreter to others, so several go on at once."""
         new = [candidate for candidate in candidates if candidate.step not in checks]
-        results = self._pool.map(lambda candidate: check(candidate, self._classes, self._max_pixels), new)
-        for candidate, result in zip(new, results, strict=True):
-            checks[candidate.step] = result
-            if result.problem:
-                outcome.failed(candidate, result.problem)
-            elif result.remark:
-                outcome.found.append(finding(candidate, result.remark))
+        results = cast(
+            "Generator[Checked]",
+            self._pool.map(lambda candidate: check(candidate, self._classes, self._max_pixels), new),
+        )
+        with closing(results):  # who is interrupted does not wait for the rest
+            for candidate, result in zip(new, results, strict=True):
+                self._interrupts.look()
+                checks[candidate.step] = result
+                if result.problem:
+                    outcome.failed(candidate, result.problem)
+                elif result.remark:
+                    outcome.found.append(finding(candidate, result.remark))
 
     def _placement(self, candidate: Candidate, decision: _Decision, checked: Checked) -> Placement:
-        there = decision.replaces
         return Placement(
             id=candidate.id,
             placed_by=candidate.step,
             name=decision.name,
-            # The same content under the same name stays stored; what is said of it changes.
-            content=b"" if there and there.sha256 == candidate.sha256 else candidate.content,
+            content=candidate.content,
+            sha256=candidate.sha256,
             header=checked.header,
-            annotations=checked.annotations,
+            labels=checked.labels,
             split=self._options.split.of(candidate.image.split),
             tags=candidate.image.tags,
-            replaces=there,
+            replaces=decision.replaces,
         )
 
     def _write(self, placements: list[Placement]) -> list[bool]:

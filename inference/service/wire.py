@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from inference.answers import Answer, Damaged, ImagePredictions
+from inference.answers import Answer, Damaged, ImagePredictions, Left
 from inference.protocol import Prediction
 from utils import (
     DatabaseSilent,
@@ -69,7 +69,8 @@ def pack_answer(answer: Answer) -> tuple[dict[str, Any], list[bytes]]:
         for image in answer.images
     ]
     pictures = [image.picture for image in answer.images if image.picture is not None]
-    return {"images": images, "seconds": answer.seconds}, pictures
+    left = answer.left and (answer.left.at_once, answer.left.a_minute, answer.left.seconds)
+    return {"images": images, "seconds": answer.seconds, "left": left}, pictures
 
 
 def unpack_answer(header: dict[str, Any], pictures: list[bytes]) -> Answer:
@@ -78,7 +79,7 @@ def unpack_answer(header: dict[str, Any], pictures: list[bytes]) -> Answer:
     for number, (width, height, found) in enumerate(header["images"]):
         predictions = [Prediction(tuple(box), name, confidence) for box, name, confidence in found]
         images.append(ImagePredictions(width, height, predictions, pictures[number] if pictures else None))
-    return Answer(images, header["seconds"])
+    return Answer(images, header["seconds"], header["left"] and Left(*header["left"]))
 
 
 def pack_error(error: DomainError) -> dict[str, Any]:

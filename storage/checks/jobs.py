@@ -31,7 +31,7 @@ def every_job_that_has_succeeded_has_its_model(look: Look) -> Iterator[Finding]:
     jobs = look.each(look.store.job_audit.succeeded())
     while batch := list(itertools.islice(jobs, _BATCH)):
         models = look.store.models.existing([job.model_id for job in batch if job.model_id])
-        without = [job for job in batch if job.model_id not in models]
+        without = [job for job in batch if job.model_id not in models and not job.model_deleted]
         projects = look.store.projects.existing([job.project_id for job in without])
         for job in without:
             if job.project_id in projects:

@@ -19,7 +19,7 @@ def every_label_names_a_class_of_its_project(look: Look) -> Iterator[Finding]:
         projects = {project_id: look.store.projects.get(project_id) for project_id, _, _ in batch}
         for project_id, name, class_ids in batch:
             project = projects[project_id]
-            if project and (unknown := class_ids - {*project.class_ids, *project.retired}):
+            if project and (unknown := class_ids - project.known_class_ids):
                 yield Finding(
                     f"data point '{name}' of project '{project.name}': its labels name "
                     f"{plural(len(unknown), 'class', 'classes')} that the project never had",

@@ -8,6 +8,7 @@ from storage.checks.files import (
     every_file_has_the_content_that_is_recorded,
     every_file_that_is_referred_to_is_there_in_its_length,
 )
+from storage.checks.images import every_image_is_found_by_its_labels_split_and_tags
 from storage.checks.imports import every_running_import_has_a_live_lease
 from storage.checks.indexes import every_index_is_there_as_it_is_declared
 from storage.checks.jobs import (
@@ -29,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     check(a_job_that_has_not_ended_holds_its_project),
     check(every_job_that_has_succeeded_has_its_model),
     check(every_label_names_a_class_of_its_project),
+    check(every_image_is_found_by_its_labels_split_and_tags),
     check(every_file_that_is_referred_to_is_there_in_its_length),
     check(every_file_has_all_its_chunks),
     check(every_file_has_the_content_that_is_recorded, reads_content=True),

@@ -7,6 +7,7 @@ import pytest
 from bson import ObjectId
 
 from datasets.imports.options import ImportOptions
+from datasets.versions import freeze
 from notifications.signatures import new_secret
 from storage.import_record import Import
 from storage.job import Job
@@ -21,7 +22,7 @@ CARD = {"project_type": "classification", "classes": ["cat", "dog"]}
 
 @dataclass(frozen=True)
 class Pets:
-    """A project with two classes, an image of each, a queued job, a served model, a webhook, and an upload."""
+    """A project with two classes, an image of each, a version, a queued job, a served model, a webhook, an upload."""
 
     project: Project
     job: Job
@@ -46,6 +47,7 @@ def pets(caller: Caller, store: Store) -> Pets:
     user = store.users.find("ada")
     assert user
     project = store.projects.named("pets", user)
+    freeze(store, project, user)
     job = store.jobs.create(project, {"epochs": 1}, 1)
     webhook = store.webhooks.create(project, "https://93.184.215.14/", ("job.failed",), new_secret())
     delivery_id = store.deliveries.add(webhook.id, user.id, "job.failed", "{}", project.id, job.id, 1)

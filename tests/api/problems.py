@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 from werkzeug.test import TestResponse
@@ -11,6 +12,9 @@ from tests.conftest import PASSWORD, encoded, picture
 KEYS = {"type", "title", "status", "detail", "errors", "Error"}
 IMAGE = encoded(picture())
 SOME_ID = "0123456789abcdef01234567"
+PROJECT = "/api/v1/projects/<project>"
+WEBHOOKS = f"{PROJECT}/webhooks"
+IMAGES = "/api/v1/projects/<project>/images"
 WEBHOOKS = "/api/v1/projects/<project>/webhooks"
 IMPORTS, IMPORT = "/api/v1/projects/<project>/imports", "/api/v1/imports/<import_id>"
 
@@ -40,6 +44,16 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/metrics"): {},
     ("POST", "/inference"): {"project_name": "pets", "image_data": IMAGE},
     ("POST", "/api/v1/published/<project>/predict"): {"image": IMAGE},
+    ("GET", IMAGES): {"limit": 5, "class": "cat", "sort": "-created_at"},
+    ("POST", IMAGES): {"split": "train", "annotations": '{"new.png": "dog"}'},
+    ("POST", f"{IMAGES}/bulk"): {"select": {"filter": {"class": "cat"}}, "action": "tag", "value": "good"},
+    ("GET", f"{IMAGES}/<image>"): {},
+    ("PATCH", f"{IMAGES}/<image>"): {"split": "val", "tags": ["good"]},
+    ("DELETE", f"{IMAGES}/<image>"): {},
+    ("PUT", f"{IMAGES}/<image>/annotations"): {"annotations": [{"class": "dog"}]},
+    ("GET", f"{IMAGES}/<image>/file"): {},
+    ("GET", f"{IMAGES}/<image>/thumbnail"): {"size": 64},
+    ("GET", "/api/v1/projects/<project>/analysis"): {},
     ("GET", "/api/v1/jobs"): {"limit": 5, "state": "queued"},
     ("POST", "/api/v1/jobs"): {"project_name": "pets"},
     ("GET", "/api/v1/jobs/<job_id>"): {},
@@ -58,6 +72,27 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/models/<model_id>/usage"): {"days": 7},
     ("POST", "/api/v1/models/<model_id>/quantize"): {"force": True},
     ("POST", "/api/v1/models/<model_id>/serve"): {},
+    ("DELETE", "/api/v1/models/<model_id>"): {},
+    ("GET", "/api/v1/models/<model_id>/card"): {},
+    ("GET", "/api/v1/catalogue"): {"q": "pets", "type": "classification", "class": "cat", "sort": "-calls"},
+    ("GET", "/api/v1/catalogue/<project>"): {},
+    ("GET", "/api/v1/catalogue/<project>/example"): {},
+    ("GET", f"{PROJECT}/capsule"): {},
+    ("GET", f"{PROJECT}/jobs"): {"limit": 5, "state": "queued"},
+    ("POST", f"{PROJECT}/jobs"): {"params": {"epochs": 2}},
+    ("GET", f"{PROJECT}/versions"): {"limit": 5},
+    ("POST", f"{PROJECT}/versions"): {"name": "before the move", "description": "with all labels checked"},
+    ("GET", f"{PROJECT}/versions/<number>"): {},
+    ("PATCH", f"{PROJECT}/versions/<number>"): {"name": "first"},
+    ("DELETE", f"{PROJECT}/versions/<number>"): {},
+    ("GET", f"{PROJECT}/versions/<number>/compare/<other>"): {},
+    ("GET", f"{PROJECT}/models"): {"limit": 5},
+    ("GET", f"{PROJECT}/models/compare"): {"a": 1, "b": 1},
+    ("POST", f"{PROJECT}/promote"): {"version": 1},
+    ("POST", f"{PROJECT}/rollback"): {},
+    ("GET", f"{PROJECT}/publication"): {},
+    ("PUT", f"{PROJECT}/publication"): {"description": "of pets", "licence": "MIT", "example_image": "one.png"},
+    ("DELETE", f"{PROJECT}/publication"): {},
     ("GET", f"{WEBHOOKS}"): {},
     ("POST", f"{WEBHOOKS}"): {"url": "https://93.184.215.14/hook", "events": ["job.failed"]},
     ("GET", f"{WEBHOOKS}/<webhook_id>"): {},
@@ -78,7 +113,31 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", f"{IMPORT}/report"): {"format": "csv"},
     ("POST", f"{IMPORT}/cancel"): {},
     ("POST", f"{IMPORT}/retry"): {"dry_run": False},
+    ("GET", "/api/v1/projects"): {"limit": 5, "type": "classification", "sort": "-name"},
+    ("POST", "/api/v1/projects"): {"name": "more pets", "type": "detection", "classes": ["cat"]},
+    ("GET", PROJECT): {},
+    ("PATCH", PROJECT): {"description": "Cats and dogs."},
+    ("DELETE", PROJECT): {},
+    ("POST", f"{PROJECT}/transfer"): {"username": "grace"},
+    ("GET", f"{PROJECT}/members"): {},
+    ("PUT", f"{PROJECT}/members/<username>"): {"role": "editor"},
+    ("DELETE", f"{PROJECT}/members/<username>"): {},
+    ("GET", f"{PROJECT}/classes"): {},
+    ("POST", f"{PROJECT}/classes"): {"name": "fox", "index": 1},
+    ("PUT", f"{PROJECT}/classes/order"): {"class_ids": [1, 0]},
+    ("PATCH", f"{PROJECT}/classes/<class_id>"): {"name": "tom"},
+    ("DELETE", f"{PROJECT}/classes/<class_id>"): {"annotations": "delete"},
+    ("POST", f"{PROJECT}/classes/<class_id>/merge"): {"into": 1},
+    ("POST", "/api/v1/signup"): {"username": "linus", "password": PASSWORD},
+    ("POST", "/api/v1/login"): {"username": "ada", "password": PASSWORD, "scopes": ["read"], "expires_in_days": 1},
+    ("DELETE", "/api/v1/login"): {},
+    ("GET", "/api/v1/tokens"): {"limit": 5},
+    ("POST", "/api/v1/tokens"): {"name": "script", "scopes": ["read", "infer"], "expires_in_days": 7},
+    ("DELETE", "/api/v1/tokens/<token_id>"): {},
     ("GET", "/api/v1/me"): {},
+    ("DELETE", "/api/v1/me"): {"password": PASSWORD},
+    ("GET", "/api/v1/me/export"): {},
+    ("POST", "/api/v1/me/password"): {"old_password": PASSWORD, "new_password": "longer than before"},
     ("PATCH", "/api/v1/me"): {"email_events": ["job.failed"]},
     ("POST", "/api/v1/me/email/confirm"): {"code": "0123456789abcdef"},
     ("GET", "/api/openapi.json"): {},
@@ -89,11 +148,30 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
 }  # fmt: skip
 
 
+# The file, with its name, that goes with a request as a form.
+FILES = {("POST", IMAGES): ("images", "new.png", picture(seed=3))}
+
+
+def sent(method: str, path: str) -> dict[str, Any]:
+    """The request as Flask's client takes it."""
+    values = REQUESTS[method, path]
+    if method == "GET":
+        return {"query_string": values}
+    if (method, path) not in FILES:
+        return {"json": values}
+    field, name, content = FILES[method, path]
+    return {"data": {**values, field: (io.BytesIO(content), name)}, "content_type": "multipart/form-data"}
+
+
 def fill(
     path: str, job_id: object = SOME_ID, model_id: object = SOME_ID, name: str = "model.onnx", **more: object
 ) -> str:
     """A route's path with its parameters filled in."""
-    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", **more}
+    others = {"username": "grace", "class_id": 0, "token_id": SOME_ID}
+    parts = {**others, "job_id": job_id, "model_id": model_id, "name": name, "project": "pets", **more}
+    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "number": 1, "other": "current"}
+    parts |= more
+    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "image": "one.png", **more}
     for parameter, value in parts.items():
         path = path.replace(f"<{parameter}>", str(value))
     return path

@@ -44,7 +44,7 @@ def test_no_request_gives_a_server_error(client: FlaskClient, caller: Caller, pe
         url = fill(path, **ids, name=odds.choice(NAMES))
         response = client.open(url, method=odds.choice([method] * 9 + ["HEAD"]), **sent)
         assert response.status_code < 500, (method, url, sent, response.text)
-        if response.request.method != "HEAD" and response.mimetype in ("application/json", "application/problem+json"):
+        if response.data and response.mimetype in ("application/json", "application/problem+json"):
             assert isinstance(json.loads(response.data), (dict, list, bool)), (method, url, sent)
 
 

@@ -23,7 +23,7 @@ from storage.idempotency import Idempotency
 from storage.projects import Projects
 from storage.store import Store
 from tests.api.conftest import Pets
-from tests.api.problems import REQUESTS, WEBHOOKS, assert_problem, fill
+from tests.api.problems import FILES, REQUESTS, WEBHOOKS, assert_problem, fill
 from tests.api.test_concurrency import apps, together  # noqa: F401  # a fixture
 from tests.conftest import PASSWORD, ROOT, Caller, encoded, picture, wait_until
 from tests.inference.models import store_brightness_model
@@ -47,7 +47,7 @@ READS = {
 DELETE_ACCOUNT = ("PATCH", "/auth")
 CONFIRM = ("POST", "/api/v1/me/email/confirm")  # with the code of a mail: see tests/api/v1/test_me.py
 SECRETS = {("POST", WEBHOOKS), ("POST", f"{WEBHOOKS}/<webhook_id>/rotate-secret")}
-KEPT = set(WRITES) - {DELETE_ACCOUNT, CONFIRM} - OF_AN_ENDED_TRAINING - SECRETS
+KEPT = set(WRITES) - {DELETE_ACCOUNT, CONFIRM} - set(FILES) - OF_AN_ENDED_TRAINING - SECRETS
 # What may happen twice when a process is killed after the work and before the answer is kept.
 TWICE = {("POST", "/inference"), ("POST", f"{WEBHOOKS}/<webhook_id>/test")}
 PROJECT = {"project_name": "pets", "project_type": "detection"}

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from inference.answers import Left
 from inference.gate import Gate, Limits
 from utils import DomainError, TooManyRequests, Unavailable
 
@@ -96,3 +97,13 @@ def test_others_are_told_for_how_many_there_is_room() -> None:
         assert gate.room == 0
         refused(gate, "eve", 1)
     assert told == [2, 1, 0, 1, 2]
+
+
+def test_what_is_left_is_told_as_it_will_be_after_the_answer():
+    gate = Gate(Limits(running=4, waiting=4, per_caller=5, per_minute=60))
+    with gate.admit("ada", 2), gate.admit("ada", 1):
+        left = gate.left("ada", 1)
+        assert (left.at_once, left.a_minute) == (3, 57)
+        assert 2 <= left.seconds <= 3
+    assert gate.left("bob", 0) == Left(5, 60, 0)
+    assert Gate(Limits(running=1, waiting=1, per_caller=5)).left("ada", 0) == Left(5)

@@ -225,7 +225,7 @@ def test_a_submission_that_is_stopped_has_queued_one_training_or_none(scene: Sce
     project = scene.project(user, "pets", images=4, trained=False)
 
     def then(survived: bool) -> None:
-        jobs = scene.store.jobs.list_owned(user.id, 10, state=JobState.QUEUED)
+        jobs = scene.store.jobs.list_of(scene.store.projects.ids_of(user.id), 10, state=JobState.QUEUED)
         assert len(jobs) == 1 if survived else len(jobs) <= 1
         scene.store.jobs.cancel_all(project.id)
 

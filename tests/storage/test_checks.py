@@ -232,7 +232,8 @@ def lose_account(world: World) -> tuple[str, str]:
 
 def lose_project(world: World) -> tuple[str, str]:
     world.store.projects.delete(world.project.id)
-    where = f"project {world.project.id}: it is deleted, and images, jobs, models, webhooks or results of it are left"
+    left = "images, imports, jobs, models, webhooks or results"
+    where = f"project {world.project.id}: it is deleted, and {left} of it are left"
     return where, "removed"
 
 
@@ -267,10 +268,16 @@ def change_index(world: World) -> tuple[str, str]:
     return where, "built"
 
 
+def forget_what_an_image_is_found_by(world: World) -> tuple[str, str]:
+    world.raw("images").update_one({}, {"$set": {"annotations": []}})
+    return "data point 'a.png' of project 'pets': lists do not find it by what it is", "derived anew"
+
+
 MENDED = (
     damage_checkpoint, leave_image_file, leave_artifact, leave_chunk, lose_worker, make_second_model,
     make_model_of_nobody, keep_checkpoint, keep_project, let_project_go, serve_what_is_not_there, forget_to_hand_over,
     spoil_card, lose_account, lose_project, leave_events, leave_usage, drop_index, drop_index_of_gridfs, change_index,
+    forget_what_an_image_is_found_by,
 )  # fmt: skip
 
 

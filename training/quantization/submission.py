@@ -16,12 +16,19 @@ from utils import Conflict, NotFound
 _EPOCHS = 1
 
 
-def quantize(store: Store, queue: Celery, model: Model, force: bool, request_key: str | None = None) -> Job:
+def quantize(
+    store: Store,
+    queue: Celery,
+    model: Model,
+    force: bool,
+    request_key: str | None = None,
+    started_by: str | None = None,
+) -> Job:
     """Queue it, on the data that the model was made from, whatever has become of the project since.
 
     Args:
         force: have the int8 version however much accuracy it costs.
-        request_key: as of `submit`.
+        request_key: as of `submit`; `started_by` likewise.
 
     Raises:
         Conflict: the model is int8 already, its data are not recorded or not stored any more, or a training of the
@@ -39,7 +46,9 @@ def quantize(store: Store, queue: Celery, model: Model, force: bool, request_key
     check_counts(store, model)
     job = store.jobs.head(model.job_id)
     recorded_data(store, job)
-    quantizing = store.jobs.create(project, {"force": force}, _EPOCHS, request_key=request_key, quantizes=job)
+    quantizing = store.jobs.create(
+        project, {"force": force}, _EPOCHS, request_key=request_key, quantizes=job, started_by=started_by
+    )
     wake(queue, quantizing.device)
     return quantizing
 

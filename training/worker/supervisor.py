@@ -22,11 +22,13 @@ from datasets.looks import with_looks
 from datasets.record import RecordedData
 from datasets.snapshot import Dataset, Snapshot
 from datasets.split import split
+from datasets.versions import snapshot_of_version
 from settings import Settings
 from storage.attempts import BrokenOff
 from storage.database import object_id
 from storage.job import Job
 from storage.models import Model
+from storage.projects import Project
 from storage.store import Store
 from training.process_tree import kill_all
 from training.readiness import missing
@@ -203,7 +205,7 @@ class Supervisor:
                 return self._persist(lambda: recorded_data(self._store, job))
             except Conflict as gone:
                 raise self._failed(job, gone.detail) from gone
-        snapshot = self._persist(lambda: capture(self._store, project))
+        snapshot = self._persist(lambda: self._snapshot(job, project))
         if lacks := missing(snapshot):
             raise self._failed(job, "; ".join(lack.message for lack in lacks))
         snapshot = self._looked_at(snapshot)
@@ -213,6 +215,15 @@ class Supervisor:
         """The snapshot with what its pictures look like; those of an earlier version are looked at now."""
         paths = self._persist(lambda: self._cache.fetch(snapshot, self._store.image_files))
         return self._persist(lambda: with_looks(self._store, snapshot, lambda image: paths[image.sha256].read_bytes()))
+
+    def _snapshot(self, job: Job, project: Project) -> Snapshot:
+        number = job.dataset_version
+        if number is None:
+            return capture(self._store, project)
+        try:
+            return snapshot_of_version(self._store, project, number)
+        except (NotFound, Conflict) as gone:
+            raise self._failed(job, gone.detail) from gone
 
     def _fetch(self, job: Job, data: RecordedData) -> Dataset:
         files = self._store.image_files
@@ -300,7 +311,14 @@ class Supervisor:
         for name, path in paths.items():
             with path.open("rb") as source:
                 files[name] = self._store.artifacts.put(source, name)
-        return self._store.models.create(job.project_id, job.id, result["card"], files)
+        return self._store.models.create(job.project_id, job.id, self._card(job, result["card"]), files)
+
+    def _card(self, job: Job, card: dict[str, Any]) -> dict[str, Any]:
+        """The card, with the number of the dataset's version where one holds exactly these data."""
+        digest = card["dataset"].get("digest")
+        same = self._store.versions.of_digest(job.project_id, [digest]) if digest else {}
+        version = job.dataset_version or same.get(digest)
+        return card if version is None else {**card, "dataset": {**card["dataset"], "version": version}}
 
     def _failed(self, job: Job, reason: str) -> _Ended:
         """Record the reason; gives what to raise."""

@@ -148,7 +148,7 @@ def test_a_name_that_is_new_never_takes_over_a_removed_classes_annotations(calle
 def test_more_removed_classes_than_can_be_remembered_are_400(
     caller: Caller, pets: Pets, monkeypatch: pytest.MonkeyPatch, store: Store
 ):
-    monkeypatch.setattr("storage.projects.MOST_RETIRED", 3)
+    monkeypatch.setattr("storage.class_list.MOST_RETIRED", 3)
     for start in range(2):
         names = "|".join(f"c{start}{i}" for i in range(2))
         response = caller.call("PUT", "/upload/class_info", project_name="pets", class_info=names)

@@ -12,6 +12,9 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
+from api.v1.rate_limits import rate_headers
+from inference.answers import Left
+from settings import Settings
 from storage.models import Model
 from storage.store import Store
 from tests.api.problems import assert_problem
@@ -50,6 +53,22 @@ def predict(client: FlaskClient, other: Caller, model: Model):
 
 def brightness(result: dict[str, Any]) -> float:
     return {found["class"]: found["confidence"] for found in result["predictions"]}["bright"]
+
+
+def test_an_answer_tells_what_is_left_of_the_callers_limits(predict, settings: Settings):
+    answer = predict(data=grey(200), content_type="image/png")
+    most = settings.inference_images_per_user
+    assert answer.headers["RateLimit-Policy"] == f'"images-at-once";q={most};qu="images"'
+    assert answer.headers["RateLimit"] == f'"images-at-once";r={most}'
+    assert "RateLimit-Policy" in answer.headers["Access-Control-Expose-Headers"]
+
+
+def test_a_limit_a_minute_is_told_with_its_window():
+    limited = Settings(inference_images_per_user=4, inference_images_per_minute=30)
+    assert rate_headers(limited, Left(3, 12, 36)) == {
+        "RateLimit-Policy": '"images-at-once";q=4;qu="images", "images-a-minute";q=30;qu="images";w=60',
+        "RateLimit": '"images-at-once";r=3, "images-a-minute";r=12;t=36',
+    }
 
 
 def test_raw_bytes_a_form_and_base64_give_the_same_answer(predict, model: Model):

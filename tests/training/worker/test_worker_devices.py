@@ -46,7 +46,7 @@ def test_a_worker_on_the_cpu_never_takes_a_job_for_a_gpu_and_its_trainings_see_n
     caller: Caller, store: Store, shades: str, another: str, on_cpu: subprocess.Popen[bytes]
 ) -> None:
     answer = caller.call("POST", "/api/v1/jobs", project_name=shades, device="gpu")
-    for_gpu = store.jobs.get(store.jobs.list_owned(store.users.find("ada").id, 1)[0].id)
+    for_gpu = store.jobs.get(store.jobs.list_of(store.projects.ids_of(store.users.find("ada").id), 1)[0].id)
     assert answer.json["device"] == for_gpu.device == DeviceChoice.GPU
     job_id = start_training(caller, another, epochs=1000)
     process = training_of(on_cpu)

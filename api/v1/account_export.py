@@ -1,0 +1,37 @@
+"""`/api/v1/me/export`: everything that is kept about the caller, to take away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from flask import Response, request
+
+from api.operation import Content, operation
+from api.resource import PlatformResource
+from datasets.account_archive import AccountArchive
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+    "Content-Disposition": 'attachment; filename="account.zip"',
+}
+
+
+class AccountExport(PlatformResource):
+    """The account as an archive."""
+
+    @operation(gives=Content("application/zip"), errors=(429, 503), headers={"Content-Disposition": "a file name"})
+    def get(self) -> Response:
+        """Download the account with its projects, their data, jobs and models' cards; no secrets are in it."""
+        release = self.services.streams.admit(self.user.id)
+        pieces = () if request.method == "HEAD" else AccountArchive(self.services.store, self.user).stream()
+        response = Response(_then(release, pieces), mimetype="application/zip", headers=_HEADERS)
+        response.call_on_close(release)  # a stream that nobody began to read does not end
+        return response
+
+
+def _then(call: Callable[[], None], pieces: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from (piece for piece in pieces if piece)
+    finally:
+        call()

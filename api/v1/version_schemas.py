@@ -1,0 +1,100 @@
+"""What calls about versions of a dataset take and give."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from api.names import encodable, printable
+from api.operation import Request, Shown
+
+MOST_DESCRIPTION_CHARACTERS = 5000
+
+Title = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=100),
+    AfterValidator(encodable),
+    AfterValidator(printable),
+]
+Description = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=MOST_DESCRIPTION_CHARACTERS),
+    AfterValidator(encodable),
+]
+
+
+class NewVersion(Request):
+    """A version to be frozen."""
+
+    name: Title = ""
+    description: Description = ""
+
+
+class VersionChange(Request):
+    """What is to be said of a version; null or nothing leaves it empty."""
+
+    name: Title | None = None
+    description: Description | None = None
+
+
+class VersionShown(Shown):
+    """One version of a dataset."""
+
+    version: int
+    name: str
+    description: str
+    digest: Annotated[str, Field(description="Of the data; jobs and model cards name it. Equal data, equal digest.")]
+    images: int
+    labelled: int
+    classes: list[str]
+    splits: Annotated[dict[str, int], Field(description="Images in each fixed part.")]
+    created_at: datetime
+    created_by: str
+    jobs: Annotated[int, Field(description="Jobs that were started on it.")]
+
+
+class Differing(Shown):
+    """Images that differ, and the first names."""
+
+    count: int
+    names: list[str]
+
+
+class Renamed(Shown):
+    """A class under another name."""
+
+    before: str
+    after: str
+
+
+class ClassesCompared(Shown):
+    """What has become of the classes."""
+
+    added: list[str]
+    removed: list[str]
+    renamed: list[Renamed]
+    reordered: bool
+
+
+class SplitsCompared(Shown):
+    """How many images each part had and has."""
+
+    before: dict[str, int]
+    after: dict[str, int]
+
+
+class VersionsCompared(Shown):
+    """What is different between two versions, or one and the project as it is; images are told apart by name."""
+
+    same: bool
+    added: Differing
+    removed: Differing
+    replaced: Annotated[Differing, Field(description="Other content under the same name.")]
+    relabelled: Differing
+    resplit: Differing
+    retagged: Differing
+    unchanged: int
+    classes: ClassesCompared
+    splits: SplitsCompared

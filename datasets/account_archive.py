@@ -1,0 +1,168 @@
+"""Everything that the platform keeps about an account, as a zip archive that is written while it is sent.
+
+Of what is shown once, tokens and webhooks' secrets, there is nothing in it: only hashes are stored, or what others may
+not read either.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date, datetime
+from enum import Enum
+from typing import Any
+
+from bson import ObjectId
+
+from storage.database import batches
+from storage.images import StoredImage
+from storage.project import Project
+from storage.project_filter import ProjectFilter
+from storage.roles import Role
+from storage.store import Store
+from storage.usage import KEPT_DAYS
+from storage.users import User
+from utils import NotFound
+
+_MOST_LISTED = 10_000
+_JOB_FIELDS = (
+    "id", "state", "params", "device", "epochs", "epoch", "metrics", "error", "pretrained", "created_at", "started_at",
+    "finished_at", "model_id", "repeats", "quantizes", "log", "history",
+)  # fmt: skip
+
+
+class AccountArchive:
+    """What is an account's, file by file; memory does not grow with it."""
+
+    def __init__(self, store: Store, user: User):
+        self._store = store
+        self._user = user
+        self._sink = _Sink()
+        self._missing: list[str] = []
+
+    def stream(self) -> Iterator[bytes]:
+        """The archive in pieces; it may be gone through once."""
+        with zipfile.ZipFile(self._sink, "w", zipfile.ZIP_STORED) as self._zip:  # images are compressed already
+            self._put("account.json", self._account())
+            self._put("tokens.json", [_without(vars(token), "user_id") for token in self._tokens()])
+            self._put("memberships.json", [self._membership(project) for project in self._memberships()])
+            for project in self._store.projects.list_owned(self._user):
+                yield from self._project(project, f"projects/{project.name}")
+            if self._missing:
+                self._put("missing.json", self._missing)
+            yield self._sink.take()
+        yield self._sink.take()
+
+    def _project(self, project: Project, folder: str) -> Iterator[bytes]:
+        self._put(f"{folder}/project.json", self._described(project))
+        for job_id in self._store.jobs.ids_of(project.id):
+            try:
+                job = self._store.jobs.get(job_id)
+            except NotFound:
+                continue  # deleted meanwhile
+            self._put(f"{folder}/jobs/{job_id}.json", {name: getattr(job, name) for name in _JOB_FIELDS})
+            yield self._sink.take()
+        for model in self._store.models.list_all(project.id):
+            calls = self._store.usage.by_day(model.id, KEPT_DAYS)
+            usage = [{"day": day, "calls": counted.count, "errors": counted.errors} for day, counted in calls.items()]
+            about = {"id": model.id, "version": model.version, "created_at": model.created_at, "card": model.card}
+            self._put(f"{folder}/models/{model.version}.json", {**about, "usage": usage})
+        for batch in batches(self._store.images.ids(project.id)):
+            for image_id in batch:
+                yield from self._image(project, image_id, folder)
+
+    def _image(self, project: Project, image_id: ObjectId, folder: str) -> Iterator[bytes]:
+        image = self._store.images.by_id(image_id)
+        if image is None:
+            return  # deleted meanwhile
+        self._put(f"{folder}/annotations/{image.name}.json", _annotated(project, image))
+        try:
+            chunks = self._store.image_files.stream(image.file_id)
+            with self._zip.open(f"{folder}/images/{image.name}", "w", force_zip64=True) as target:
+                for chunk in chunks:
+                    target.write(chunk)
+                    yield self._sink.take()
+        except NotFound:
+            self._missing.append(f"{folder}/images/{image.name}")
+
+    def _account(self) -> dict[str, Any]:
+        mailbox = self._store.mailboxes.get(self._user.id)
+        about = {"username": self._user.username, "created_at": self._store.users.created_at(self._user.id)}
+        return {**about, "email": mailbox.email, "email_pending": mailbox.pending, "email_events": mailbox.events}
+
+    def _tokens(self) -> list[Any]:
+        return self._store.tokens.list_of(self._user.id, _MOST_LISTED)
+
+    def _memberships(self) -> list[Project]:
+        roles = (Role.EDITOR, Role.VIEWER)
+        return [
+            project
+            for role in roles
+            for project in self._store.projects.list_of(self._user, _MOST_LISTED, ProjectFilter(role=role))
+        ]
+
+    def _membership(self, project: Project) -> dict[str, Any]:
+        return {"project": project.name, "type": project.type, "role": project.role_of(self._user.id)}
+
+    def _described(self, project: Project) -> dict[str, Any]:
+        names = self._store.users.names(list(project.members))
+        webhooks = [
+            {"url": webhook.url, "events": webhook.events, "active": webhook.active}
+            for webhook in self._store.webhooks.list_of(project.id)
+        ]
+        fields = ("id", "name", "type", "description", "group_pattern", "is_published", "model_version")
+        return {
+            **{name: getattr(project, name) for name in fields},
+            "created_at": project.made_at,
+            "updated_at": project.updated_at,
+            "classes": dict(zip(project.class_ids, project.classes, strict=True)),
+            "retired_classes": project.retired,
+            "members": {names[user_id]: role for user_id, role in project.members.items() if user_id in names},
+            "webhooks": webhooks,
+        }
+
+    def _put(self, path: str, content: object) -> None:
+        self._zip.writestr(path, json.dumps(content, default=_plain, ensure_ascii=False, indent=1))
+
+
+class _Sink(io.RawIOBase):
+    """What a zip file is written to: it cannot seek, and keeps what was not sent yet."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._held += data
+        return len(data)
+
+    def take(self) -> bytes:
+        """What is held; nothing is a piece too, which nobody notices."""
+        held, self._held = bytes(self._held), bytearray()
+        return held
+
+
+def _annotated(project: Project, image: StoredImage) -> dict[str, Any]:
+    names = dict(zip(project.class_ids, project.classes, strict=True)) | project.retired
+    labels = [
+        {"class_id": item.class_id, "class": names.get(item.class_id), "box": item.box}
+        for item in project.annotations_now(image.annotations)
+    ]
+    return {**_without(asdict(image), "project_id", "file_id", "thumbnail"), "annotations": labels}
+
+
+def _without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return value.value if isinstance(value, Enum) else str(value)
