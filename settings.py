@@ -115,7 +115,7 @@ class Settings:
         "DIYML_GPU_BATCH", 16, "Images of concurrent requests that one run on a GPU takes.", "images", least=1, most=256
     )
     model_cache_bytes: int = _setting(
-        "DIYML_MODEL_CACHE_BYTES", 1024 * MEBIBYTE, "Memory for the models that inference keeps loaded.", "bytes"
+        "DIYML_MODEL_CACHE_BYTES", 1024 * MEBIBYTE, "Memory for loaded models and for running them.", "bytes"
     )
     model_disk_cache_bytes: int = _setting(
         "DIYML_MODEL_DISK_CACHE_BYTES", 4 * 1024 * MEBIBYTE, "Disk the models fetched for inference may take.", "bytes"

@@ -146,7 +146,7 @@ class Platform:
             raise
         engine = self._engine(store, settings)
         queue, streams = celery_app(settings, sends=True), Streams(settings.web_threads)
-        uploads = Streams(settings.web_threads, "upload", "")
+        uploads = Streams(settings.web_threads, "upload")
         return Services(settings, store, engine, queue, streams, uploads, _thumbnails(store, settings))
 
     def _engine(self, store: Store, settings: Settings) -> Engine:

@@ -43,6 +43,7 @@ from api.v1.catalogue import Catalogue, CatalogueItem, CatalogueThumbnail
 from api.v1.classes import ClassItem, ClassList, ClassMergeItem, ClassOrderItem
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
+from api.v1.exports import DatasetExport
 from api.v1.image_bulk import ImageBulk
 from api.v1.image_items import ImageAnnotations, ImageFile, ImageItem, ImageThumbnail
 from api.v1.images import ImageList
@@ -135,6 +136,7 @@ ROUTES = (
     Route("/api/v1/models/<model_id>/quantize", ModelQuantize, {"POST": EDITOR_TRAINS}),
     Route("/api/v1/models/<model_id>/serve", ModelServe, {"POST": EDITOR_WRITES}),
     Route("/api/v1/published/<project>/predict", Predictions, {"POST": INFER}),
+    Route(f"{PROJECT}/exports/<export_format>", DatasetExport, {"GET": VIEWER_READS}),
     Route(WEBHOOKS, WebhookList, {"GET": EDITOR_READS, "POST": EDITOR_WRITES}),
     Route(
         f"{WEBHOOKS}/<webhook_id>",

@@ -1,4 +1,4 @@
-"""How many live streams or uploads one process serves: each holds a thread, and other requests need threads too."""
+"""How many live streams one process serves: each holds a thread, and other requests need threads too."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ class Streams:
 
     Args:
         noun: what they are called.
-        instead: what else somebody may do who is not admitted.
     """
 
-    def __init__(self, web_threads: int, noun: str = "stream", instead: str = ", or ask for the job itself"):
+    def __init__(self, web_threads: int, noun: str = "stream"):
         self._noun = noun
-        self._instead = instead
         self._most = max(1, web_threads // 8)
         self._most_per_user = max(1, min(_MOST_PER_USER, self._most - 1))
         self._open: Counter[Hashable] = Counter()
@@ -44,7 +42,7 @@ class Streams:
                 )
             if self._open.total() >= self._most:
                 raise Unavailable(
-                    f"as many {self._noun}s are open as the server allows: try again in a moment{self._instead}",
+                    f"as many {self._noun}s are open as the server allows: try again in a moment",
                     retry_after_seconds=_RETRY_AFTER_SECONDS,
                 )
             self._open[user] += 1

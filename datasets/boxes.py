@@ -14,18 +14,22 @@ MOST_ERROR_CHARACTERS = 50
 Box = tuple[float, float, float, float]
 
 
-def box_of(numbers: list[str]) -> Box:
-    """A box from its four numbers as text: x_center, y_center, width, height, fractions of the image.
+def box_of_text(numbers: Sequence[str]) -> Box:
+    """A box from its four numbers as text; as `box_of`.
 
     Raises:
-        ValueError: a number is none or out of range, or the box breaks a rule of `check_box`, in words.
+        ValueError: one is no number, or the box breaks a rule of `box_of`, in words.
     """
-    return fraction_box([_number(text, name) for text, name in zip(numbers, BOX_NAMES, strict=True)])
+    return box_of([_number(text, name) for text, name in zip(numbers, BOX_NAMES, strict=True)])
 
 
-def fraction_box(values: Sequence[float]) -> Box:
-    """A box from its four numbers, each from 0 to 1; raises as `box_of`."""
-    x, y, width, height = (_fraction(float(value), name) for value, name in zip(values, BOX_NAMES, strict=True))
+def box_of(values: Sequence[float]) -> Box:
+    """A box from its four numbers: x_center, y_center, width, height, fractions of the image.
+
+    Raises:
+        ValueError: a number is out of range, or the box breaks a rule of `check_box`, in words.
+    """
+    x, y, width, height = (_fraction(value, name) for value, name in zip(values, BOX_NAMES, strict=True))
     return check_box((x, y, width, height))
 
 

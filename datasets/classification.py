@@ -13,6 +13,7 @@ from utils import InvalidInput
 class ClassificationLabels:
     """A class index or name; nothing is an image that is still to be labelled."""
 
+    kind = "image"
     empty_is_background = False
 
     def take(self, labels: Sequence[Label], project: Project) -> tuple[StoredAnnotation, ...]:

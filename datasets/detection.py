@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from datasets.boxes import BOX_NAMES, NUMBER, box_of, fraction_box
+from datasets.boxes import BOX_NAMES, NUMBER, box_of, box_of_text
 from datasets.labels import Label, class_reference, find_class, named_class, parse_lines, take_labels
 from storage.image import StoredAnnotation
 from storage.projects import Project
@@ -18,6 +18,7 @@ _WANTED = "wanted: class x_center y_center width height"
 class DetectionLabels:
     """One box a line; no line is an image that shows no object."""
 
+    kind = "box"
     empty_is_background = True
 
     def take(self, labels: Sequence[Label], project: Project) -> tuple[StoredAnnotation, ...]:
@@ -36,7 +37,7 @@ class DetectionLabels:
 def _parse_line(line: str, project: Project) -> StoredAnnotation:
     reference, numbers = _take_numbers(line)
     class_id, by_name = find_class(reference, project)
-    return StoredAnnotation(class_id, box_of(numbers), by_name, " ".join(numbers))
+    return StoredAnnotation(class_id, box_of_text(numbers), by_name, " ".join(numbers))
 
 
 def _take_label(label: Label, project: Project) -> StoredAnnotation:
@@ -45,7 +46,7 @@ def _take_label(label: Label, project: Project) -> StoredAnnotation:
         raise ValueError("the box is missing: [x_center, y_center, width, height] as fractions of the image size")
     if len(label.box) != len(BOX_NAMES):
         raise ValueError(f"the box must be [{', '.join(BOX_NAMES)}], got {plural(len(label.box), 'number')}")
-    box = fraction_box(label.box)
+    box = box_of([float(value) for value in label.box])
     # The shortest text that gives the same number, so that label lines show it as it came.
     return StoredAnnotation(class_id, box, by_name, " ".join(f"{value!r}" for value in box))
 

@@ -36,9 +36,11 @@ class LabelFormat(Protocol):
     """How the labels of one project type are written.
 
     Attributes:
+        kind: what a label is about: a `box` in an image, or the `image` as a whole.
         empty_is_background: no label says that an image shows no object; otherwise it says nothing.
     """
 
+    kind: str
     empty_is_background: bool
 
     def take(self, labels: Sequence[Label], project: Project) -> tuple[StoredAnnotation, ...]:

@@ -20,6 +20,7 @@ from inference.metrics import MODEL_SECONDS, WAIT_SECONDS
 from inference.models import LoadedModel, Models
 from inference.pool import FairPool
 from inference.protocol import NO_OPTIONS, Options
+from inference.suspects import Suspects
 from inference.usage import UsageRecorder
 from settings import Settings
 from storage.file_cache import FileCache
@@ -34,9 +35,16 @@ class LocalEngine(Engine):
 
     Args:
         tell: is told for how many more images there is room, whenever that changes.
+        suspects: what earlier engines died over; None when nobody starts another after this one.
     """
 
-    def __init__(self, store: Store, settings: Settings, tell: Callable[[int], None] = lambda places: None):
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        tell: Callable[[int], None] = lambda places: None,
+        suspects: Suspects | None = None,
+    ):
         machine = hardware(settings.inference_cores, settings.gpu_batch)
         limits = Limits(
             running=machine.lanes,
@@ -50,7 +58,7 @@ class LocalEngine(Engine):
         self._pool = FairPool(machine.lanes)
         copies = FileCache(settings.data_dir / "cache" / "models", settings.model_disk_cache_bytes)
         machine = dataclasses.replace(machine, busy=lambda: self._pool.busy)
-        self._models = Models(store, settings.model_cache_bytes, copies, machine)
+        self._models = Models(store, settings.model_cache_bytes, copies, machine, suspects)
         self._usage = UsageRecorder(store.usage)
 
     def predict_batch(

@@ -10,7 +10,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import TimeoutError as TookTooLong  # not the built-in one before Python 3.11
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ from inference.metrics import CACHE_HITS, MODEL_LOADS
 from inference.protocol import ModelCard, Predictor
 from inference.registry import PREDICTORS
 from inference.sessions import Session, open_session
+from inference.suspects import Suspects
 from storage.file_cache import DamagedFile, FileCache
 from storage.models import ModelFile
 from storage.store import Store
@@ -37,6 +39,10 @@ _SUFFIX = "onnx"
 _BYTES_PER_FILE_BYTE = 2.5
 _BYTES_PER_SESSION = 3_000_000
 _COPIES_WHILE_LOADING = 4  # the content, what the check reads of it, what the runtime reads, and optimises
+# What runs need together, callers' threads and images, and what the heap cannot give back: with 9 models in memory and
+# 1,000 callers 58 MB in the engine and 30 MB in the web processes. It comes out of what models may take.
+_BYTES_BESIDE_MODELS = 80_000_000
+_MOST_BESIDE_MODELS = 0.25
 _LOADERS = 1
 _PATIENCE_SECONDS = 10.0
 _RETRY_AFTER_SECONDS = 2
@@ -66,15 +72,25 @@ class Models:
     """The models used last, as many as fit. Safe to call from many threads.
 
     Args:
-        max_bytes: what they may take together; one that takes more by itself is loaded alone.
+        max_bytes: what they may take together, with all that serving them needs; one that takes more by itself is
+            loaded alone.
         files: copies on disk, which the engines of a machine share.
+        suspects: where it is remembered what is being loaded; None when nobody would read it.
     """
 
-    def __init__(self, store: Store, max_bytes: int, files: FileCache, hardware: Hardware):
+    def __init__(
+        self,
+        store: Store,
+        max_bytes: int,
+        files: FileCache,
+        hardware: Hardware,
+        suspects: Suspects | None = None,
+    ):
         self._store = store
-        self._max_bytes = max_bytes
+        self._max_bytes = max_bytes - min(_BYTES_BESIDE_MODELS, int(_MOST_BESIDE_MODELS * max_bytes))
         self._files = files
         self._hardware = hardware
+        self._suspects = suspects
         self._lock = threading.Lock()
         self._loaders = ThreadPoolExecutor(_LOADERS, "model-loader")
         self._loading: dict[ObjectId, Future[LoadedModel]] = {}
@@ -86,7 +102,7 @@ class Models:
         Raises:
             NotFound: it was deleted.
             Damaged: its file is not what was stored, or may not be run.
-            Unavailable: the database does not answer, or loading takes long.
+            Unavailable: the database does not answer, loading takes long, or an engine has just died over it.
         """
         with self._lock:
             if model_id in self._loaded:
@@ -98,7 +114,7 @@ class Models:
                 future = self._loading[model_id] = self._loaders.submit(self._bring, model_id)
         try:
             return future.result(_PATIENCE_SECONDS)
-        except TimeoutError:
+        except TookTooLong:
             raise Unavailable(
                 "the model is being loaded: try again in a moment", retry_after_seconds=_RETRY_AFTER_SECONDS
             ) from None
@@ -126,19 +142,21 @@ class Models:
         def open_with(threads: int) -> Session:
             # Before, not after: else there is one too many for a moment.
             self._make_room(_session_bytes(file.size) + _COPIES_WHILE_LOADING * file.size)
-            content = self._read(file)
-            check_model(content)
-            session = open_session(content, threads)
-            del content
-            # The first run plans memory and picks kernels, which takes longer than any later one.
-            PREDICTORS[card.project_type](session, card).predict(
-                np.zeros((card.image_size, card.image_size, 3), np.uint8)
-            )
-            give_back_memory()
-            return session
+            with self._suspects.watched(file.sha256) if self._suspects else nullcontext():
+                return self._open(file, card, threads)
 
         session = self._fitting(open_with)
         return LoadedModel(model.project_id, PREDICTORS[card.project_type](session, card), card, file.size, session)
+
+    def _open(self, file: ModelFile, card: ModelCard, threads: int) -> Session:
+        content = self._read(file)
+        check_model(content)
+        session = open_session(content, threads)
+        del content
+        # The first run plans memory and picks kernels, which takes longer than any later one.
+        PREDICTORS[card.project_type](session, card).predict(np.zeros((card.image_size, card.image_size, 3), np.uint8))
+        give_back_memory()
+        return session
 
     def _fitting(self, open_with: Callable[[int], Session]) -> ElasticSession | BatchingSession:
         machine = self._hardware
@@ -188,6 +206,8 @@ class Models:
     def close(self) -> None:
         """End the loader once it is done with what it is at."""
         self._loaders.shutdown(wait=False, cancel_futures=True)
+        if self._suspects:
+            self._suspects.clear()
 
 
 def give_back_memory() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ CHUNK_BYTES = 1024 * 1024
 _TOGETHER_SECONDS = 60.0
 # Their content is read on the way, so that there must not be too many for one step.
 _DELETED_TOGETHER = 100
+_MOST_FILES_A_QUERY = 500
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,28 @@ class Files:
         if expected < stop:
             raise NotFound(f"file {file_id} is not stored any more")
 
+    def read_many(
+        self, files: Iterable[tuple[ObjectId, int]], most_bytes: int
+    ) -> Iterator[tuple[ObjectId, bytes | None]]:
+        """Contents of many files in their order, None for one that is not stored any more, or not as a whole.
+
+        A small file costs a query each when it is read alone; here one query brings as many as fit into `most_bytes`.
+
+        Args:
+            files: ids with lengths in bytes.
+            most_bytes: of the contents held at a time; a longer file is held alone.
+        """
+        for batch in _batches(files, most_bytes):
+            found: dict[ObjectId, list[bytes]] = {}
+            rows = self._chunks.find(
+                {"files_id": {"$in": [file_id for file_id, _ in batch]}}, {"files_id": 1, "data": 1}
+            )
+            for row in rows.sort([("files_id", 1), ("n", 1)]):
+                found.setdefault(row["files_id"], []).append(row["data"])
+            for file_id, size in batch:
+                content = b"".join(found.get(file_id, ()))
+                yield file_id, content if len(content) == size else None
+
     def save(self, file_id: ObjectId, path: Path) -> str:
         """Write the content to `path` and give its SHA-256.
 
@@ -234,3 +257,16 @@ def _file_row(file: StoredFile, name: str) -> Document:
 
 def _chunk_row(file_id: ObjectId, number: int, data: bytes) -> Document:
     return {"files_id": file_id, "n": number, "data": data}
+
+
+def _batches(files: Iterable[tuple[ObjectId, int]], most_bytes: int) -> Iterator[list[tuple[ObjectId, int]]]:
+    batch: list[tuple[ObjectId, int]] = []
+    held = 0
+    for file_id, size in files:
+        if batch and (held + size > most_bytes or len(batch) == _MOST_FILES_A_QUERY):
+            yield batch
+            batch, held = [], 0
+        batch.append((file_id, size))
+        held += size
+    if batch:
+        yield batch

@@ -75,7 +75,7 @@ class CocoFormat:
 
 
 def _candidates(tree: Tree) -> list[str]:
-    found = [path for path in tree.ending("json") if path != MANIFEST]
+    found = [path for path in tree.ending("json") if posixpath.basename(path) != MANIFEST]
     boxes = [path for path in found if not posixpath.basename(path).startswith(_OTHER_KINDS)]
     return boxes or found
 

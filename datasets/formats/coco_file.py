@@ -29,6 +29,7 @@ class CocoFile:
         self._tree = tree
         self._split = split
         self._report = report
+        self._outline: dict[str, JsonItem] | None = None
 
     def is_whole(self) -> bool:
         """Whether it is a COCO file at all; what is wrong is reported."""
@@ -49,7 +50,8 @@ class CocoFile:
 
     def _open(self, report: Report = lambda finding: None) -> JsonDocument | None:
         try:
-            document = JsonDocument(self._tree.source, self.path, MOST_COCO_BYTES)
+            document = JsonDocument(self._tree.source, self.path, MOST_COCO_BYTES, self._outline)
+            self._outline = document.outline
             missing = [name for name in _LISTS if not document.has_list(name)]
             if missing:
                 raise ValueError(f"wanted the lists {', '.join(_LISTS)}; there is no {' and no '.join(missing)}")

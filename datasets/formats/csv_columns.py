@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from datasets.formats.tree import Tree
+from datasets.formats.names import IMAGE_EXTENSIONS
+from datasets.formats.tree import Tree, extension_of
 
 SEPARATORS = (",", ";", "\t", "|")
 # The usual spellings, without case, spaces and punctuation; the first that is there counts.
 _SPELLINGS = {
-    "file": "filename file filepath imagefilename imagefile imagepath imagename image img imgpath imgname path id",
+    "file": "filename file filepath imagefilename imagefile imagepath imagename image imgpath imgname img path imageid",
     "label": "label class classname labelname category categoryname target labels",
     "split": "split set subset partition part usage",
     "labelled": "labelled labeled",
@@ -114,6 +115,6 @@ def _from_values(row: list[str], separator: str, tree: Tree, path: str) -> Colum
 
 def _is_file(value: str, tree: Tree, path: str) -> bool:
     try:
-        return bool(value.strip()) and tree.find(value, path.rpartition("/")[0]) in tree.images
+        return extension_of(value.strip()) in IMAGE_EXTENSIONS and bool(tree.find(value, path.rpartition("/")[0]))
     except ValueError:
         return False

@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from datasets.boxes import NUMBER, Box, box_of, check_box
+from datasets.boxes import NUMBER, Box, box_of_text, check_box
 from datasets.formats.csv_columns import CENTER, EDGES, Columns, lines_of_table
 from datasets.formats.pixels import Canvas, canvas_of
 from datasets.formats.protocol import Finding, Label, LabelledImage, Report
@@ -138,7 +138,7 @@ class CsvFile:
 
 def _numbers(texts: list[str], columns: Columns) -> tuple[float, ...]:
     if columns.box == CENTER:
-        return box_of(texts)
+        return box_of_text(texts)
     for text, role in zip(texts, columns.box, strict=True):
         if not NUMBER.fullmatch(text):
             raise ValueError(f"the {role} of the box must be a number, got '{text[:50]}'")

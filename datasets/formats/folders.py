@@ -69,7 +69,7 @@ class _Layout:
         self._tree = tree
         folders = manifest.more.get("class_folders")
         self._class_names = folders if isinstance(folders, dict) else {}
-        self._root = "" if manifest.more else _wrapper(tree.images)
+        self._root = manifest.folder if manifest.format_name else _wrapper(tree.images)
         self._has_splits = manifest.more.get("split_folders", self._looks_split())
 
     def _looks_split(self) -> bool:

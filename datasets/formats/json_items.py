@@ -16,9 +16,14 @@ from datasets.formats.protocol import Source
 from datasets.formats.texts import read_bytes
 
 MOST_DEPTH = 32
+MOST_ITEMS = 1_000_000
 MOST_ITEM_BYTES = 4 * 1024 * 1024
 # A string matches whether or not it ends, so that what is cut short is looked through once and not from every quote.
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*){0,1000000}("?)|[{}\[\],:]', re.DOTALL)
+# An object without objects in it, as annotations are, is taken in one step: most of a file is made of them.
+_FLAT = rb'\{[^{}"\\]*(?:"[^"\\]*"[^{}"\\]*){0,100}\}'
+_TOKEN = re.compile(_FLAT + rb'|"[^"\\]*(?:\\.[^"\\]*){0,100000}("?)|[{}\[\]]', re.DOTALL)
+_STEPS = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
+_COLON = re.compile(rb"[ \t\r\n]*:")
 _BLANK = re.compile(rb"[ \t\r\n]*")
 
 
@@ -34,23 +39,24 @@ class JsonItem:
 class JsonDocument:
     """A JSON file whose top is an object.
 
+    Args:
+        outline: that of the same file read before, which saves looking through it again.
+
     Raises:
         ValueError: it is none, is nested too deeply, or is too long, in words that name the line.
     """
 
-    def __init__(self, source: Source, name: str, most_bytes: int):
-        self._text = read_bytes(source, name, most_bytes).removeprefix(b"\xef\xbb\xbf")
-        if not self._text.lstrip().startswith(b"{"):
-            raise ValueError("wanted a JSON object: { ... }")
-        self._values = {str(self._load(key)): value for key, value in self._members()}
+    def __init__(self, source: Source, name: str, most_bytes: int, outline: dict[str, JsonItem] | None = None):
+        self._text = read_bytes(source, name, most_bytes)
+        self.outline = outline or {str(self._load(key)): value for key, value in self._members()}
 
     def names(self) -> set[str]:
         """The names at the top."""
-        return set(self._values)
+        return set(self.outline)
 
     def has_list(self, key: str) -> bool:
         """Whether there is such a list."""
-        return key in self._values and self._text[self._values[key].start : self._values[key].start + 1] == b"["
+        return key in self.outline and self._text[self.outline[key].start : self.outline[key].start + 1] == b"["
 
     def value(self, key: str) -> Any:
         """The value of a key, None when it is not there.
@@ -58,15 +64,17 @@ class JsonDocument:
         Raises:
             ValueError: it is broken or too long.
         """
-        return self.load(self._values[key]) if key in self._values else None
+        return self.load(self.outline[key]) if key in self.outline else None
 
     def items(self, key: str) -> Iterator[JsonItem]:
         """The items of a list, not read yet; none when there is no such list."""
         if not self.has_list(key):
             return
-        whole = self._values[key]
+        whole = self.outline[key]
         line, counted = whole.line, whole.start
-        for start, end in self._parts(whole.start, whole.end):
+        for count, (start, end) in enumerate(self._parts(whole.start, whole.end)):
+            if count == MOST_ITEMS:
+                raise ValueError(f"more than {MOST_ITEMS:,} items in '{key}': split the file")
             line, counted = line + self._text.count(b"\n", counted, start), start
             yield JsonItem(start, end, line)
 
@@ -83,47 +91,57 @@ class JsonDocument:
     def _load(self, span: tuple[int, int]) -> Any:
         start, end = span
         try:
-            return json.loads(self._text[start:end], parse_constant=_no_number)
+            return _DECODER.decode(self._text[start:end].decode())
         except (ValueError, RecursionError) as error:
             detail = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
             raise ValueError(f"this is no JSON: {detail}") from None
 
     def _members(self) -> Iterator[tuple[tuple[int, int], JsonItem]]:
         """Keys and values of the top."""
-        begin = self._text.index(b"{")
+        begin = len(b"\xef\xbb\xbf") if self._text.startswith(b"\xef\xbb\xbf") else 0
+        begin, _ = self._strip(begin, len(self._text))
+        if self._text[begin : begin + 1] != b"{":
+            raise ValueError("wanted a JSON object: { ... }")
         for start, end in self._parts(begin, len(self._text)):
             key = _TOKEN.match(self._text, start, end)
             if key is None or key[0][:1] != b'"':
                 raise ValueError(f'line {self._line(start)}: wanted a name in quotes, as in "images": [...]')
-            colon = _TOKEN.search(self._text, key.end(), end)
-            if colon is None or colon[0] != b":":
+            colon = _COLON.match(self._text, key.end(), end)
+            if colon is None:
                 raise ValueError(f"line {self._line(start)}: wanted : after the name")
             value = self._strip(colon.end(), end)
             yield key.span(), JsonItem(*value, self._line(value[0]))
 
     def _parts(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
         """What lies between the commas of the list or object that begins at `begin`."""
-        depth, start = 0, begin + 1
-        for token in _TOKEN.finditer(self._text, begin, end):
-            character = token[0][:1]
-            if token[1] == b"":
-                raise ValueError(f"line {self._line(token.start())}: the string that begins here does not end")
-            if character in b"{[":
-                depth += 1
-                if depth > MOST_DEPTH:
-                    raise ValueError(f"line {self._line(token.start())}: nested deeper than {MOST_DEPTH} levels")
-            elif character in b"}]":
-                depth -= 1
-            if (depth == 1 and character == b",") or depth == 0:
-                part = self._strip(start, token.start())
-                if part[0] < part[1]:
-                    yield part
-                elif depth or character == b",":
-                    raise ValueError(f"line {self._line(token.start())}: nothing stands before the comma")
-                start = token.end()
+        depth, start, seen = 1, begin + 1, begin + 1
+        for token in _TOKEN.finditer(self._text, begin + 1, end):
+            if depth == 1:
+                # Commas are looked for here only: most stand deeper, between the numbers of boxes and outlines.
+                while (comma := self._text.find(b",", seen, token.start())) >= 0:
+                    yield self._part(start, comma)
+                    start = seen = comma + 1
+            seen = token.end()
+            depth += self._step(token)
             if depth == 0:
+                if (last := self._strip(start, token.start()))[0] < last[1]:
+                    yield last
                 return
+            if depth > MOST_DEPTH:
+                raise ValueError(f"line {self._line(token.start())}: nested deeper than {MOST_DEPTH} levels")
         raise ValueError(f"the file ends in the middle of the JSON that begins in line {self._line(begin)}")
+
+    def _step(self, token: re.Match[bytes]) -> int:
+        """How much deeper a bracket leads; a string leads nowhere."""
+        if token[1] == b"":
+            raise ValueError(f"line {self._line(token.start())}: the string that begins here does not end")
+        return _STEPS.get(token[0], 0)
+
+    def _part(self, start: int, end: int) -> tuple[int, int]:
+        part = self._strip(start, end)
+        if part[0] == part[1]:
+            raise ValueError(f"line {self._line(end)}: nothing stands before the comma")
+        return part
 
     def _strip(self, start: int, end: int) -> tuple[int, int]:
         blank = _BLANK.match(self._text, start, end)
@@ -138,3 +156,6 @@ class JsonDocument:
 
 def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)

@@ -66,10 +66,22 @@ class _Entry:
 
 
 class Manifest:
-    """What an export of ours says about its images; says nothing when there is none, or it is of another format."""
+    """What an export of ours says about its images; says nothing when there is none, or it is of another format.
 
-    def __init__(self, format_name: str = "", classes: tuple[str, ...] = (), more: dict[str, Any] | None = None):
+    Attributes:
+        folder: that it lies in, with a slash at its end, since people zip the folder that they unpacked.
+        more: what else the format has written.
+    """
+
+    def __init__(
+        self,
+        format_name: str = "",
+        folder: str = "",
+        classes: tuple[str, ...] = (),
+        more: dict[str, Any] | None = None,
+    ):
         self.format_name = format_name
+        self.folder = folder
         self.classes = classes
         self.more = more or {}
         self._entries: dict[str, _Entry] = {}
@@ -77,28 +89,29 @@ class Manifest:
     @classmethod
     def read(cls, source: Source, format_name: str, report: Report) -> Manifest:
         """The manifest of a source; broken entries are reported and left out."""
+        path = manifest_path(source)
         try:
-            document = _document(source)
+            document = JsonDocument(source, path, MOST_MANIFEST_BYTES) if path else None
             if document is None or document.value("format") != format_name:
                 return cls()
-            return cls._of(document, report)
+            return cls._of(document, path, report)
         except ValueError as error:
-            report(Finding(MANIFEST, None, f"{error}; names, tags and splits that it holds are left out"))
+            report(Finding(path, None, f"{error}; names, tags and splits that it holds are left out"))
             return cls()
 
     @classmethod
-    def _of(cls, document: JsonDocument, report: Report) -> Manifest:
+    def _of(cls, document: JsonDocument, path: str, report: Report) -> Manifest:
         if document.value("version") != _VERSION:
             raise ValueError(f"version {document.value('version')!r} of the manifest, wanted {_VERSION}")
         classes = _strings(document.value("classes"), "classes")
         more = {key: document.value(key) for key in document.names() - {"images", *_HEAD}}
-        manifest = cls(document.value("format"), classes, more)
+        manifest = cls(document.value("format"), path.removesuffix(MANIFEST), classes, more)
         for item in document.items("images"):
             try:
-                path, entry = _entry(document.load(item))
-                manifest._entries[path] = entry
+                name, entry = _entry(document.load(item))
+                manifest._entries[manifest.folder + name] = entry
             except ValueError as error:
-                report(Finding(MANIFEST, item.line, str(error)))
+                report(Finding(path, item.line, str(error)))
         return manifest
 
     def knows(self, path: str) -> bool:
@@ -131,17 +144,19 @@ class Manifest:
         return ReadDataset(self.classes + more, map(completed, images))
 
 
+def manifest_path(source: Source) -> str:
+    """Where the manifest lies, in the fewest folders; empty when there is none."""
+    found = [name for name in source.names() if name == MANIFEST or name.endswith(f"/{MANIFEST}")]
+    return min(found, key=lambda name: (name.count("/"), name), default="")
+
+
 def manifest_format(source: Source) -> str:
     """The format that an export of ours says it is of; empty when the source is none."""
+    path = manifest_path(source)
     try:
-        document = _document(source)
-        return str(document.value("format")) if document else ""
+        return str(JsonDocument(source, path, MOST_MANIFEST_BYTES).value("format")) if path else ""
     except ValueError:
         return ""
-
-
-def _document(source: Source) -> JsonDocument | None:
-    return JsonDocument(source, MANIFEST, MOST_MANIFEST_BYTES) if MANIFEST in source.names() else None
 
 
 def _entry(row: Any) -> tuple[str, _Entry]:

@@ -8,7 +8,7 @@ from xml.parsers import expat
 
 MOST_XML_BYTES = 4 * 1024 * 1024
 _MOST_DEPTH = 16
-_MOST_ELEMENTS = 200_000
+_MOST_ELEMENTS = 50_000
 
 
 @dataclass

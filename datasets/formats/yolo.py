@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from datasets.boxes import NUMBER, Box, box_of, check_box
+from datasets.boxes import NUMBER, Box, box_of_text, check_box
 from datasets.formats.manifest import Manifest, ManifestWriter
 from datasets.formats.names import UniqueNames
 from datasets.formats.protocol import (
@@ -112,10 +112,11 @@ class _Reading:
         except ValueError as error:
             self._report(Finding(name, None, f"{error}; the image is taken as unlabelled"))
             return None
-        labels = [label for number, line in lines if (label := self._label(name, number, line))]
-        outline = next((number for number, line in lines if len(line.split()) > _BOX_VALUES), None)
+        read = [(number, self._label(name, number, line), line) for number, line in lines]
+        outline = next((number for number, label, line in read if label and len(line.split()) > _BOX_VALUES), None)
         if outline:
             self._report(Finding(name, outline, "an outline: of it and any further one the bounding box is taken"))
+        labels = [label for _, label, _ in read if label]
         # An image of which no label could be read is not one that shows nothing.
         return tuple(labels) if labels or not lines else None
 
@@ -140,7 +141,7 @@ class _Reading:
 
 def _box(numbers: list[str]) -> Box:
     if len(numbers) == 4:
-        return box_of(numbers)
+        return box_of_text(numbers)
     if len(numbers) < 6 or len(numbers) % 2:
         wanted = "class x_center y_center width height, or a class and the corners of an outline"
         raise ValueError(f"wanted: {wanted}; got {plural(len(numbers) + 1, 'value')}")

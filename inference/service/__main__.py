@@ -15,6 +15,7 @@ from inference.metrics import forget_the_dead
 from inference.service.folder import RunFolder
 from inference.service.room import Room
 from inference.service.server import Server
+from inference.suspects import Suspects
 from settings import Settings, SettingsError
 from storage.store import Store
 from utils import StopSignal, step_back
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> int:
     folder = RunFolder(Path(arguments[0]))
     forget_the_dead(folder.metrics)
     room = Room(folder.room)
-    engine = LocalEngine(Store(settings), settings, room.tell)
+    engine = LocalEngine(Store(settings), settings, room.tell, Suspects(folder.suspects))
     server = Server(engine, folder, settings.max_request_bytes)
     os.chdir(folder.empty)  # where a relative path that a model might name leads nowhere
     threading.Thread(target=server.serve, name="listener", daemon=True).start()

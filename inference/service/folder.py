@@ -36,13 +36,18 @@ class RunFolder:
         return self.path / "metrics"
 
     @property
+    def suspects(self) -> Path:
+        """Which models were being loaded when an engine died."""
+        return self.path / "suspects"
+
+    @property
     def empty(self) -> Path:
         """Where all of them work, so that a relative path leads nowhere."""
         return self.path / "empty"
 
     def make(self) -> RunFolder:
         """Make what is missing of it."""
-        for folder in (self.path.parent, self.path, self.metrics, self.empty):
+        for folder in (self.path.parent, self.path, self.metrics, self.suspects, self.empty):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self
 

@@ -93,6 +93,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", f"{PROJECT}/publication"): {},
     ("PUT", f"{PROJECT}/publication"): {"description": "of pets", "licence": "MIT", "example_image": "one.png"},
     ("DELETE", f"{PROJECT}/publication"): {},
+    ("GET", "/api/v1/projects/<project>/exports/<export_format>"): {},
     ("GET", f"{WEBHOOKS}"): {},
     ("POST", f"{WEBHOOKS}"): {"url": "https://93.184.215.14/hook", "events": ["job.failed"]},
     ("GET", f"{WEBHOOKS}/<webhook_id>"): {},
@@ -172,6 +173,7 @@ def fill(
     parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "number": 1, "other": "current"}
     parts |= more
     parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "image": "one.png", **more}
+    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "export_format": "csv", **more}
     for parameter, value in parts.items():
         path = path.replace(f"<{parameter}>", str(value))
     return path

@@ -47,6 +47,27 @@ def brightness_model() -> bytes:
     return model.SerializeToString()
 
 
+def endless_model() -> bytes:
+    """The same, whose every run takes longer than any test waits."""
+    model = onnx.load_model_from_string(brightness_model())
+    info = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [helper.make_node("Identity", [inner], [f"{inner}_out"]) for inner in ("go_on", "value")],
+        "round",
+        [
+            info("round", TensorProto.INT64, []),
+            info("go_on", TensorProto.BOOL, []),
+            info("value", TensorProto.FLOAT, None),
+        ],
+        [info("go_on_out", TensorProto.BOOL, []), info("value_out", TensorProto.FLOAT, None)],
+    )
+    constants = {"rounds": np.array(2**62, np.int64), "true": np.array(True)}
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    model.graph.node[-1].output[0] = "answer"
+    model.graph.node.append(helper.make_node("Loop", ["rounds", "true", "answer"], [OUTPUT], body=body))
+    return model.SerializeToString()
+
+
 def classification_card(size_px: int, classes: list[str], content: bytes = b"") -> ModelCard:
     """A card that says what a predictor needs, and nothing else."""
     return ModelCard(
@@ -69,9 +90,8 @@ def classification_card(size_px: int, classes: list[str], content: bytes = b"") 
     )
 
 
-def store_brightness_model(store: Store, project: Project) -> Model:
-    """Make it the model of a project, by the steps of a job."""
-    content = brightness_model()
+def store_brightness_model(store: Store, project: Project, content: bytes = brightness_model()) -> Model:
+    """Make it, or another of its kind, the model of a project, by the steps of a job."""
     file = store.artifacts.put(io.BytesIO(content), "model.onnx")
     store.jobs.create(project, {}, 1)
     job = store.job_runs.claim("test")

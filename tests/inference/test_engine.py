@@ -123,7 +123,8 @@ def test_past_its_bound_the_cache_lets_go_of_the_model_that_was_not_used_for_lon
 ) -> None:
     models = [a_model(store, name) for name in "abc"]
     size = models[0].files["model.onnx"].size
-    room_for_two = 2 * int(2.5 * size + 3_000_000) + 4 * size
+    beside_models = 4 / 3  # a quarter of a small cache
+    room_for_two = int(beside_models * (2 * int(2.5 * size + 3_000_000) + 4 * size)) + 1
     engine = LocalEngine(store, dataclasses.replace(settings, model_cache_bytes=room_for_two))
     for position in (0, 1, 0, 2):
         engine.predict(models[position].id, grey(1))

@@ -32,12 +32,34 @@ def test_a_password_matches_its_own_hash_and_no_other_one_does():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority of its own on Linux only")
-def test_the_threads_that_hash_step_back_and_no_others_do():
+def test_the_threads_that_hash_make_way_for_all_others_and_no_others_do():
     before = os.getpriority(os.PRIO_PROCESS, 0)
     with Passwords(Settings(bcrypt_rounds=4)).place() as place:
-        hashing = place._run(threading.get_native_id)
+        hashing = place._hasher.run(threading.get_native_id)
+        assert os.sched_getscheduler(hashing) == os.SCHED_IDLE
         assert os.getpriority(os.PRIO_PROCESS, hashing) > before
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority of its own on Linux only")
+def test_where_nothing_is_left_over_for_a_hash_it_gets_a_share_after_a_while():
+    with Passwords(Settings(bcrypt_rounds=4)).place() as place:
+        patient, busy = place._hasher.run(threading.get_native_id), threading.Event()
+        place._hasher._patience_seconds = 0.01
+
+        def hash_slowly() -> int:
+            thread = threading.get_native_id()
+            if thread == patient:
+                busy.wait(60)
+            return thread
+
+        hurried = place._hasher.run(hash_slowly)
+        assert os.sched_getscheduler(hurried) == os.SCHED_OTHER
+        assert os.getpriority(os.PRIO_PROCESS, hurried) > os.getpriority(os.PRIO_PROCESS, 0)
+        # Those that come next do not try their patience anew.
+        assert place._hasher.run(hash_slowly) == hurried
+        busy.set()
 
 
 @pytest.mark.parametrize(("web_threads", "places"), [(1, 1), (8, 4), (1024, 32)])

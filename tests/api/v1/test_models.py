@@ -5,9 +5,11 @@ import hashlib
 import pytest
 from werkzeug.test import TestResponse
 
+from storage.store import Store
 from tests.api.conftest import CARD, Pets
 from tests.api.problems import assert_problem
 from tests.conftest import Caller
+from tests.inference.models import store_brightness_model
 
 
 def _get(caller: Caller, path: str) -> TestResponse:
@@ -42,6 +44,22 @@ def test_others_see_the_card_of_a_published_model_but_not_its_files(caller: Call
     caller.call("PUT", "/publish", project_name="pets", is_published="true")
     assert _get(other, url).json["card"] == CARD
     assert_problem(_get(other, f"{url}/files/model.onnx"), 404)
+
+
+def test_a_version_is_in_memory_before_it_answers_and_one_that_cannot_predict_never_does(
+    caller: Caller, store: Store, pets: Pets
+):
+    job = store.job_runs.claim("test")
+    assert job
+    assert store.job_runs.succeed(job, pets.model.id)
+    works = store_brightness_model(store, pets.project)
+    store.projects.serve(pets.project.id, pets.model.id, pets.model.version)
+    assert caller.call("POST", f"/api/v1/models/{works.id}/serve").status_code == 200
+    engine = caller._client.application.extensions["diyml"].services.engine
+    assert works.id in engine._models._loaded
+    refused = caller.call("POST", f"/api/v1/models/{pets.model.id}/serve")
+    assert_problem(refused, 409, "cannot answer for the project", f"version {pets.model.version}")
+    assert store.projects.get(pets.project.id).model_id == works.id
 
 
 @pytest.mark.parametrize("path", ["x", "0" * 24, "0" * 24 + "/files/model.onnx", "x/files/y"])

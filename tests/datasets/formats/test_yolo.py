@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from datasets.formats.protocol import Label
+from datasets.formats.protocol import Finding, Label
 from datasets.formats.registry import FORMATS
 from tests.datasets.formats.sources import PICTURE, MemorySource, read
 from utils import InvalidInput
@@ -87,7 +87,7 @@ def test_outlines_become_their_bounding_boxes_and_it_is_said_once_a_file():
     outlines = "0 0.1 0.1 0.3 0.1 0.3 0.5\n1 0.5 0.5 0.2 0.2\n0 0.2 0.2 0.4 0.2 0.4 0.4 0.2 0.4\n"
     files = {"data.yaml": "names: [cat, dog]", "images/a.png": PICTURE, "labels/a.txt": outlines}
     _, found, findings = read("yolo", files)
-    first, second, third = found["images/a.png"].labels
+    first, second, third = found["images/a.png"].labels or ()
     assert first.box == pytest.approx((0.2, 0.3, 0.2, 0.4))
     assert second.box == (0.5, 0.5, 0.2, 0.2)
     assert third.box == pytest.approx((0.3, 0.3, 0.2, 0.2))
@@ -163,7 +163,7 @@ def test_a_list_of_images_that_names_one_that_is_not_there_is_reported_by_line()
     ],
 )
 def test_settings_that_cannot_be_read_are_refused_and_named(settings: str, reason: str):
-    findings = []
+    findings: list[Finding] = []
     with pytest.raises(InvalidInput, match=r"data\.yaml"):
         FORMATS["yolo"].read(MemorySource({"data.yaml": settings, "images/a.png": PICTURE}), findings.append)
     assert reason in findings[0].reason

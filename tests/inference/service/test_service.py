@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,12 +25,13 @@ from inference.engine import LocalEngine
 from inference.protocol import Options
 from inference.service.client import RemoteEngine
 from inference.service.folder import RunFolder
+from inference.suspects import REFUSED_SECONDS
 from launch.members import member_environment
 from settings import Settings
 from storage.models import Model
 from storage.store import Store
 from tests.conftest import wait_until
-from tests.inference.models import store_brightness_model
+from tests.inference.models import brightness_model, endless_model, store_brightness_model
 from utils import DomainError, InvalidInput, NotFound, TooLarge, TooManyRequests, Unavailable
 
 MOST_PIXELS = 10_000
@@ -74,9 +77,9 @@ def engine(request: pytest.FixtureRequest, store: Store, settings: Settings, fol
             yield RemoteEngine(folder)
 
 
-def a_model(store: Store, name: str) -> Model:
+def a_model(store: Store, name: str, content: bytes = brightness_model()) -> Model:
     user = store.users.find("ada") or store.users.create("ada", b"long enough")
-    return store_brightness_model(store, store.projects.create(user, name, "classification"))
+    return store_brightness_model(store, store.projects.create(user, name, "classification"), content)
 
 
 @pytest.fixture
@@ -168,6 +171,32 @@ def test_a_request_that_is_with_it_when_it_is_killed_is_answered_come_back(
         wait_until(lambda: not engine._idle)
         process.kill()
         assert isinstance(call.exception(30), Unavailable)
+
+
+def test_a_model_that_ended_the_engine_while_it_was_loaded_is_refused_for_a_while_and_others_are_not(
+    settings: Settings, folder: RunFolder, model: Model, store: Store
+) -> None:
+    poisoned, engine = a_model(store, "poisoned", endless_model()), RemoteEngine(folder)
+    with running(folder, settings) as process, ThreadPoolExecutor(1) as threads:
+        engine.predict(model.id, grey(1))
+        call = threads.submit(engine.predict, poisoned.id, grey(1))
+        wait_until(lambda: any(folder.suspects.iterdir()))
+        process.send_signal(signal.SIGSEGV)
+        assert isinstance(call.exception(30), Unavailable)
+    with running(folder, settings) as process:
+        refused = error_of(lambda: engine.predict(poisoned.id, grey(1)))
+        assert isinstance(refused, Unavailable)
+        assert "ended while it loaded this model" in refused.detail
+        assert 0 < refused.retry_after_seconds <= REFUSED_SECONDS
+        assert engine.predict(model.id, grey(255))[0].class_name == "bright"
+        [mark] = folder.suspects.iterdir()
+        os.utime(mark, times=(0, 0))  # long ago
+        threading.Thread(target=error_of, args=[lambda: engine.predict(poisoned.id, grey(1))]).start()
+        wait_until(lambda: len(list(folder.suspects.iterdir())) == 2)
+        process.terminate()
+        assert process.wait(15) == 0
+        # It ended in order, so that nothing is held against the model.
+        assert list(folder.suspects.iterdir()) == [mark]
 
 
 def test_it_works_in_a_deep_folder_and_lets_nobody_else_in(settings: Settings, tmp_path: Path, model: Model) -> None:
