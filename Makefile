@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# A script and no editable install, which would want a network for its build; it runs the checkout that .venv lies in.
+COMMAND = cp deploy/diyml $(BIN)/diyml
 LOCK := $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.10 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
@@ -13,9 +15,9 @@ help: ## List what can be made
 # The stamp holds a sum of the pins that were installed. It goes before an install begins and comes back at its end, so an
 # environment without one was left half made, and is made anew. --no-deps: the pins are complete, and they replace
 # the opencv-python that ultralytics asks for by opencv-python-headless, which needs no display libraries.
-install: ## Set up .venv from the pinned requirements (once)
+install: ## Set up .venv from the pinned requirements (once), with the command .venv/bin/diyml
 	@sum="$$(cksum < requirements.txt)"; \
-	if [ "$$(cat $(VENV)/installed 2>/dev/null)" = "$$sum" ] && $(BIN)/python -c ''; then exit 0; fi; \
+	if [ "$$(cat $(VENV)/installed 2>/dev/null)" = "$$sum" ] && $(BIN)/python -c ''; then $(COMMAND); exit 0; fi; \
 	set -e; \
 	if ! [ -f $(VENV)/installed ] || ! $(BIN)/python -c ''; then \
 		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
@@ -28,7 +30,7 @@ install: ## Set up .venv from the pinned requirements (once)
 	rm -f $(VENV)/installed; \
 	echo "Installing requirements.txt (some minutes and up to 6 GB the first time)"; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt; \
-	echo "$$sum" > $(VENV)/installed
+	$(COMMAND); echo "$$sum" > $(VENV)/installed
 
 install-dev: install ## The same, with the tools for test and lint
 	@sum="$$(cat requirements.txt requirements-dev.txt | cksum)"; \

@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-ROOMS = ["api", "storage", "datasets", "training", "inference", "notifications", "launch"]
+ROOMS = ["api", "storage", "datasets", "training", "inference", "notifications", "launch", "diyml_client"]
 
 
 def version() -> str:
@@ -31,5 +31,6 @@ setup(
     py_modules=["DIYML", "settings", "utils"],
     packages=find_packages(include=[pattern for room in ROOMS for pattern in (room, f"{room}.*")]),
     install_requires=requirements(),
-    entry_points={"console_scripts": ["diyml=launch.cli:main"]},
+    package_data={"diyml_client": ["py.typed"]},
+    entry_points={"console_scripts": ["diyml=diyml_client.cli.main:main"]},
 )

@@ -55,11 +55,11 @@ class PlatformResource(Resource):
             self.caller = self._authenticate()
             self.user = self.caller.user
             self.caller.check(self.access)
-            self.locate(kwargs)
             key = None if self.reads() else sent_key()
             if key is None:
-                return super().dispatch_request(*args, **kwargs)
-            return self._once(key, lambda: super(PlatformResource, self).dispatch_request(*args, **kwargs))
+                return self._located(*args, **kwargs)
+            # An answer that was given is given again though what the path names is gone by now, or has another name.
+            return self._once(key, lambda: self._located(*args, **kwargs))
         except DatabaseSilent:
             self._platform.database_was_silent(began)
             raise
@@ -72,6 +72,10 @@ class PlatformResource(Resource):
 
         A base class whose paths name things of projects does; what it has found is taken out of `path`.
         """
+
+    def _located(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
+        self.locate(kwargs)
+        return super().dispatch_request(*args, **kwargs)
 
     def reads(self) -> bool:
         """Whether this call changes nothing; it is then made anew whatever its idempotency key."""

@@ -38,11 +38,12 @@ from api.platform import Platform
 from api.resource import PlatformResource
 from api.v1.account_export import AccountExport
 from api.v1.analysis import Analysis
-from api.v1.capsules import ProjectCapsule
+from api.v1.capsules import CapsuleList, ProjectCapsule
 from api.v1.catalogue import Catalogue, CatalogueItem, CatalogueThumbnail
 from api.v1.classes import ClassItem, ClassList, ClassMergeItem, ClassOrderItem
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
+from api.v1.duplicates import DuplicateList
 from api.v1.exports import DatasetExport
 from api.v1.image_bulk import ImageBulk
 from api.v1.image_items import ImageAnnotations, ImageFile, ImageItem, ImageThumbnail
@@ -51,7 +52,9 @@ from api.v1.imports import ImportCancel, ImportData, ImportItem, ImportReport, I
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
+from api.v1.job_validation import JobValidation
 from api.v1.jobs import JobCancel, JobItem, JobList, JobStop, ProjectJobs
+from api.v1.label_reviews import LabelReview
 from api.v1.located import ProjectResource
 from api.v1.logins import Login, Signup
 from api.v1.me import EmailConfirmation, Me, Password
@@ -61,6 +64,7 @@ from api.v1.models import ModelCard, ModelFile, ModelItem, ModelQuantize, ModelS
 from api.v1.predictions import Predictions
 from api.v1.projects import ProjectItem, ProjectList, ProjectTransfer
 from api.v1.publications import ProjectPublication
+from api.v1.readiness import ProjectReadiness
 from api.v1.serving import ModelComparison, ModelPromotion, ModelRollback
 from api.v1.tokens import TokenItem, TokenList
 from api.v1.versions import VersionComparison, VersionItem, VersionList
@@ -103,6 +107,7 @@ ROUTES = (
     Route("/api/v1/jobs/<job_id>/log", JobLog, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/metrics", JobMetrics, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/artifacts", JobArtifacts, {"GET": VIEWER_READS}),
+    Route("/api/v1/jobs/<job_id>/validation", JobValidation, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/events", JobEventStream, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/record", JobRecord, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/record/dataset", JobRecordDataset, {"GET": VIEWER_READS}),
@@ -125,6 +130,7 @@ ROUTES = (
         {"GET": VIEWER_READS, "PUT": EDITOR_WRITES, "DELETE": EDITOR_WRITES},
     ),
     Route(f"{PROJECT}/capsule", ProjectCapsule, {"GET": OWNER_READS}),
+    Route("/api/v1/capsules", CapsuleList, {"POST": WRITE}),
     Route("/api/v1/catalogue", Catalogue, {"GET": READ}),
     Route("/api/v1/catalogue/<project>", CatalogueItem, {"GET": READ}),
     Route("/api/v1/catalogue/<project>/example", CatalogueThumbnail, {"GET": READ}),
@@ -136,6 +142,9 @@ ROUTES = (
     Route("/api/v1/models/<model_id>/quantize", ModelQuantize, {"POST": EDITOR_TRAINS}),
     Route("/api/v1/models/<model_id>/serve", ModelServe, {"POST": EDITOR_WRITES}),
     Route("/api/v1/published/<project>/predict", Predictions, {"POST": INFER}),
+    Route(f"{PROJECT}/duplicates", DuplicateList, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/readiness", ProjectReadiness, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/label-review", LabelReview, {"GET": VIEWER_READS}),
     Route(f"{PROJECT}/exports/<export_format>", DatasetExport, {"GET": VIEWER_READS}),
     Route(WEBHOOKS, WebhookList, {"GET": EDITOR_READS, "POST": EDITOR_WRITES}),
     Route(

@@ -75,7 +75,7 @@ class AccountArchive:
                 yield from self._image(project, image_id, folder)
 
     def _image(self, project: Project, image_id: ObjectId, folder: str) -> Iterator[bytes]:
-        image = self._store.images.by_id(image_id)
+        image = self._store.images.of_id(project.id, image_id)
         if image is None:
             return  # deleted meanwhile
         self._put(f"{folder}/annotations/{image.name}.json", _annotated(project, image))

@@ -44,8 +44,8 @@ def _by_name(frozen: FrozenDataset) -> dict[str, StoredImage]:
     return {image.name: image for image in frozen.images}
 
 
-def _labels(image: StoredImage) -> list[tuple[int, Any]]:
-    return sorted((a.class_id, a.box or ()) for a in image.annotations)
+def _labels(image: StoredImage) -> tuple[bool, list[tuple[int, Any]]]:
+    return image.background, sorted((a.class_id, a.box or ()) for a in image.annotations)
 
 
 def _classes(before: FrozenDataset, after: FrozenDataset) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from bson import ObjectId
 from datasets.capture import snapshot_of
 from datasets.record import packed, unpacked
 from datasets.snapshot import Snapshot
-from storage.images import StoredAnnotation, StoredImage
+from storage.image import LabelState, StoredAnnotation, StoredImage
 from storage.projects import Project
 
 _FORMAT = "version 1"  # what `datasets.record` keeps of one training has plain numbers
-_OF_IMAGE = ("name", "sha256", "size", "format", "width", "height", "split")
+_OF_IMAGE = ("name", "sha256", "size", "format", "width", "height", "split", "background")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class FrozenDataset:
         """How much is in it: `images`, those `labelled`, `classes` by name, and `splits`, images in each fixed part."""
         return {
             "images": len(self.images),
-            "labelled": sum(bool(image.annotations) for image in self.images),
+            "labelled": sum(image.label_state is not LabelState.UNLABELLED for image in self.images),
             "classes": list(self.project.classes),
             "splits": dict(Counter(image.split for image in self.images if image.split)),
         }
@@ -125,4 +125,6 @@ def with_classes(project: Project, document: dict[str, Any]) -> Project:
         classes=tuple(item["name"] for item in document["classes"]),
         class_ids=tuple(item["id"] for item in document["classes"]),
         retired={item["id"]: item["name"] for item in document["retired"]},
+        merged={},
+        deleted=frozenset(),
     )

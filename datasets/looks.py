@@ -21,6 +21,11 @@ _AT_A_TIME = 256
 _MOST_THREADS = 8
 
 
+def read_stored(store: Store) -> Callable[[SnapshotImage], bytes]:
+    """What reads files of images out of the store."""
+    return lambda image: store.image_files.read(ObjectId(image.file_id))
+
+
 def with_looks(
     store: Store, snapshot: Snapshot, read: Callable[[SnapshotImage], bytes], most: int = MOST_IMAGES
 ) -> Snapshot:
@@ -39,9 +44,14 @@ def with_looks(
         for start in range(0, len(unknown), _AT_A_TIME):
             part = unknown[start : start + _AT_A_TIME]
             taken = list(zip(part, pool.map(lambda image: _look(image, read), part), strict=True))
-            looks = {(ObjectId(image.image_id), image.sha256): look for image, look in taken if look}
-            store.images.keep_looks({key: (look.hash, look.thumbnail) for key, look in looks.items()})
-            found |= {sha256: look for (_, sha256), look in looks.items()}
+            found |= {image.sha256: look for image, look in taken if look}
+            store.images.keep_looks(
+                {
+                    (ObjectId(image.image_id), image.sha256): (look.hash, look.thumbnail)
+                    for image, look in taken
+                    if look and image.image_id
+                }
+            )
     seen = (
         image if image.look else dataclasses.replace(image, look=found.get(image.sha256)) for image in snapshot.images
     )

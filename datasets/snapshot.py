@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,10 @@ class Dataset:
     val_is_train: bool = False
     test: tuple[Sample, ...] = ()
     class_ids: tuple[int, ...] = ()
+
+    def for_test(self) -> Dataset:
+        """The same with the test part in place of the validation part, to be scored on."""
+        return replace(self, val=self.test, val_is_train=False)
 
     def write(self, path: Path) -> None:
         """Write as JSON; `read` gives it back."""

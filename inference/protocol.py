@@ -24,6 +24,8 @@ class ModelCard(BaseModel):
         export_difference: the largest absolute difference between a metric of the export and of the native model.
         metrics_on: "validation images", or "training images" when there were too few to hold any back; with "200 of
             5,000" before it when there was no time for all, since the training was stopped early.
+        test_metrics: of the exported model on the images whose split is `test`, named as `metrics`; none when there is
+            no such image, or when there was no time, since the training was stopped early.
         stopped_early: `after_epoch` and `of_epochs`; none when the training was not asked to stop.
         pretrained_sha256: of the file of pretrained weights; none from scratch, and on cards of earlier versions.
         determinism: what the trainer asked of the libraries, so that the same gives the same.
@@ -58,6 +60,7 @@ class ModelCard(BaseModel):
     stopped_early: dict[str, int] | None = None
     precision: str = FLOAT32
     quantization: dict[str, Any] | None = None
+    test_metrics: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

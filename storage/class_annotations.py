@@ -57,14 +57,6 @@ class ClassAnnotations:
         left = {"$filter": {"input": ids, "cond": stays}}
         return {"$map": {"input": left, "in": {"$switch": {"branches": ways, "default": "$$this"}}}} if ways else left
 
-    def labelled(self, project_id: ObjectId) -> int:
-        """How many images of a project have an annotation."""
-        return self._images.count_documents({"project_id": project_id, "annotations.0": {"$exists": True}})
-
-    def total(self, project_id: ObjectId) -> int:
-        """How many images a project has."""
-        return self._images.count_documents({"project_id": project_id})
-
     def lagging(self, project: Project) -> bool:
         """Whether an image still names a class that was merged or deleted."""
         gone = [*project.merged, *project.deleted]

@@ -116,11 +116,6 @@ class Images:
             raise NotFound(f"there is no image '{reference[:100]}' in this project")
         return image_of(row)
 
-    def by_id(self, image_id: ObjectId) -> StoredImage | None:
-        """The image of this id, or None."""
-        row = self._images.find_one({"_id": image_id})
-        return image_of(row) if row else None
-
     def of_id(self, project_id: ObjectId, image_id: ObjectId) -> StoredImage | None:
         """The image of this id, or None when the project has none."""
         row = self._images.find_one({"_id": image_id, "project_id": project_id})

@@ -13,6 +13,7 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, every, shielded
+from storage.image_facets import FACETS
 from storage.projects import Project, project_of
 from storage.users import User
 from utils import Conflict, utc_now
@@ -49,6 +50,8 @@ class Restoring:
             "model_id": None,
             "model_version": 0,
             "is_published": False,
+            "members": [],
+            "revision": 1,
             "restoring_at": utc_now(),
             **fields,
         }
@@ -62,11 +65,19 @@ class Restoring:
         """Add documents of a kind: `images`, `dataset_versions`, `jobs` or `models`."""
         if rows:
             self._rows[collection].insert_many([{"project_id": project_id, **row} for row in rows])
+        if collection == "images":
+            underived = {"project_id": project_id, "facets": {"$exists": False}}
+            self._rows[collection].update_many(underived, [{"$set": {"facets": FACETS}}])
         self._projects.update_one({"_id": project_id}, {"$set": {"restoring_at": utc_now()}})
 
     def end(self, project: Project, fields: Document) -> None:
         """All is there."""
         self._projects.update_one({"_id": project.id}, {"$set": fields, "$unset": {"restoring_at": 1}})
+
+    def counts(self, project_id: ObjectId) -> dict[str, int]:
+        """How much a project holds: `images`, `versions`, `jobs` and `models`."""
+        counts = {name: rows.count_documents({"project_id": project_id}) for name, rows in self._rows.items()}
+        return {name.removeprefix("dataset_"): count for name, count in counts.items()}
 
     def begun(self, before: datetime) -> Iterator[ObjectId]:
         """Projects to which nothing was added since a moment, and that never came to their end."""

@@ -41,8 +41,9 @@ class Serving:
             Conflict: its job has not ended yet, or the publication pins another version.
             NotFound: project or model was deleted meanwhile.
         """
-        unless_pinned = {"publication.version": {"$in": [None, model.version]}}
-        changed = self._switch(project, model, [answers_now(model.id, model.version, by)], unless_pinned)
+        # One that answers already is not written down again.
+        query = {"publication.version": {"$in": [None, model.version]}, "model_id": {"$ne": model.id}}
+        changed = self._switch(project, model, [answers_now(model.id, model.version, by)], query)
         if changed.model_id != model.id:
             raise Conflict(
                 f"the publication of '{project.name}' pins version {changed.publication.version}: "

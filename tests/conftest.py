@@ -22,6 +22,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
+from demo.server import own_server
 from DIYML import create_app
 from launch.family import Family
 from launch.members import mongod_member
@@ -188,6 +189,16 @@ def caller(client: FlaskClient) -> Caller:
 def other(client: FlaskClient) -> Caller:
     """Another signed-up user."""
     return Caller(client, "grace")
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A DIYML as an operator starts it, for all tests of a process: its address and its data folder."""
+    folder = tmp_path_factory.mktemp("platform")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIYML_BCRYPT_ROUNDS", "4")  # cheap hashes
+        with own_server(folder) as url:
+            yield url, folder
 
 
 def start_worker(settings: Settings, **changes: Any) -> subprocess.Popen[bytes]:

@@ -27,6 +27,8 @@ BELOW = {
     "storage": {"settings", "utils"},
     "settings": {"utils"},
     "utils": set(),
+    # It is installed without the rest, so it knows nothing of it.
+    "diyml_client": set(),
 }
 ROOMS = {*BELOW, "launch", "DIYML"}
 MACHINERY = {"pymongo", "bson", "gridfs", "numpy", "celery", "kombu", "torch", "PIL", "cv2", "onnxruntime", "bcrypt"}
@@ -40,7 +42,10 @@ NEVER = {
     "storage": {"flask", "flask_restful", "werkzeug", "torch", "numpy", "PIL"},
     "settings": {"flask", "pymongo", "numpy", "torch"},
     "utils": {"flask", "pymongo", "numpy", "torch"},
+    "diyml_client": {"flask", "flask_restful", "werkzeug", "pydantic", "psutil", *MACHINERY},
 }
+CLIENT_NEEDS = {"click", "requests", "rich"}
+READS_THE_ENVIRONMENT = {"settings.py", "diyml_client/config.py"}
 ALLOWED = {("api/platform.py", "celery")}  # the type of the queue that it hands to the resources
 MOST_FILE_LINES = 400
 MOST_FUNCTION_LINES = 50
@@ -114,7 +119,15 @@ def test_nothing_is_pickled_and_the_environment_is_read_in_one_place():
         tree = ast.parse(path.read_text())
         assert not {"pickle", "marshal", "shelve"} & set(_imports(path)), _name(path)
         used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & {"environ", "getenv"}
-        assert not used or _name(path) == "settings.py", f"{_name(path)} reads the environment"
+        assert not used or _name(path) in READS_THE_ENVIRONMENT, f"{_name(path)} reads the environment"
+
+
+def test_the_client_needs_what_its_package_says_and_nothing_else():
+    for path in _sources("diyml_client"):
+        packages = {name.split(".")[0] for name in _imports(path)} - {"diyml_client"} - sys.stdlib_module_names
+        assert packages <= CLIENT_NEEDS, f"{_name(path)} imports {packages}"
+    stated = (ROOT / "diyml_client" / "pyproject.toml").read_text().split("dependencies = [")[1].split("]")[0]
+    assert {item.strip().strip('"').split(">=")[0] for item in stated.split(",")} == CLIENT_NEEDS
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,11 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from api.routes import ROUTES
-from demo.server import own_server
+from diyml_client import config
 from settings import Settings
 from tests.conftest import wait_until
 
@@ -23,15 +20,7 @@ README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 STORY = README.split("## The story in curl")[1].split("\n## ")[0]
 STORY_SECONDS = 120
-NOT_OURS = {"DIYML_", "DIYML_TOKEN"}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A DIYML as an operator starts it: its address and its data folder."""
-    folder = tmp_path_factory.mktemp("readme")
-    with own_server(folder) as url:
-        yield url, folder
+NOT_OURS = {"DIYML_", config.URL, config.TOKEN, config.PROFILE}
 
 
 def shape(value: Any) -> Any:
@@ -48,8 +37,8 @@ def masked(line: str) -> str:
     return re.sub(r"/\S*", "/", re.sub(r"[\d.]+", "0", line))
 
 
-def test_the_story_in_curl_happens_as_told(running: tuple[str, Path], tmp_path: Path) -> None:
-    address, _ = running
+def test_the_story_in_curl_happens_as_told(platform: tuple[str, Path], tmp_path: Path) -> None:
+    address, _ = platform
     blocks = re.findall(r"```bash\n(.*?)```(?:\n```(json|text)\n(.*?)```)?", STORY, re.DOTALL)
     script = "".join(f"{commands}\necho '== end of block'\n" for commands, _, _ in blocks)
     script = script.replace("http://127.0.0.1:7001", address).replace(".venv/bin/python", sys.executable)
@@ -72,8 +61,8 @@ def test_the_story_in_curl_happens_as_told(running: tuple[str, Path], tmp_path: 
     assert json.loads(printed[-2].splitlines()[-1])[0]["classification"] == "zero"
 
 
-def test_the_start_looks_as_shown(running: tuple[str, Path]) -> None:
-    _, folder = running
+def test_the_start_looks_as_shown(platform: tuple[str, Path]) -> None:
+    _, folder = platform
     promised = README.split("```console\n")[1].split("```")[0].splitlines()[2:]
     log = folder / "logs" / "diyml.log"
     # The last line comes a moment after the first answer to a request.

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from datasets.advice import advice
 from datasets.findings import Finding
 from datasets.snapshot import TRAIN, Snapshot
 from training.registry import TRAINERS
 from utils import some_of
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether a training may start.
+
+    Attributes:
+        reasons: what keeps it from starting.
+        warnings: what may disappoint; nothing that is a reason already.
+    """
+
+    reasons: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing keeps it."""
+        return not self.reasons
+
+
+def readiness(snapshot: Snapshot, group_pattern: str = "") -> Readiness:
+    """How ready a project is."""
+    reasons = missing(snapshot)
+    codes = {reason.code for reason in reasons}
+    warnings = (warning for warning in advice(snapshot, group_pattern) if warning.code not in codes)
+    return Readiness(tuple(reasons), tuple(warnings))
 
 
 def missing(snapshot: Snapshot) -> list[Finding]:

@@ -72,6 +72,15 @@ class Stopping:
             return np.arange(images)
         return np.sort(np.random.default_rng(seed).choice(images, max(1, most), replace=False))
 
+    def leave_out(self) -> None:
+        """To be called in what a training can do without.
+
+        Raises:
+            StoppedEarly: as often as it is called, once somebody wants the training to end early.
+        """
+        if self._asked():
+            raise StoppedEarly
+
     def for_card(self) -> dict[str, int] | None:
         """The card's `stopped_early`."""
         return None if self.after_epoch is None else {"after_epoch": self.after_epoch, "of_epochs": self._epochs}

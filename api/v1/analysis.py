@@ -10,7 +10,7 @@ from api.operation import Shown, operation
 from api.v1.located import ProjectResource
 from datasets.capture import capture
 from datasets.statistics import describe
-from training.registry import TRAINERS
+from training.readiness import missing
 
 
 class Named(Shown):
@@ -45,4 +45,4 @@ class Analysis(ProjectResource):
     def get(self) -> dict[str, Any]:
         """Counts, sizes, imbalance, duplicates, and what is missing before training may start."""
         snapshot = capture(self.services.store, self.project)
-        return {**describe(snapshot), "missing_for_training": TRAINERS[self.project.type].check(snapshot)}
+        return {**describe(snapshot), "missing_for_training": [lack.message for lack in missing(snapshot)]}

@@ -87,7 +87,7 @@ def _shown(entry: Entry) -> dict[str, Any]:
         "project": project.name,
         "type": project.type,
         "owner": entry.owner,
-        "description": project.publication.description,
+        "description": project.publication.description or project.description,
         "licence": project.publication.licence,
         "classes": list(project.classes),
         "model": {"id": str(project.model_id), "version": project.model_version},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -77,6 +78,7 @@ class BulkChanged(Shown):
 
 def image_shown(image: StoredImage, project: Project) -> dict[str, Any]:
     """An image."""
+    image = replace(image, annotations=project.annotations_now(image.annotations))
     url = image_url(project, image.id)
     fields = ("name", "sha256", "size", "format", "width", "height", "revision")
     state = image.label_state

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from api.operation import Shown
 from api.v1.job_answers import JobInList
+from api.v1.publication_schemas import PublicationShown
 from storage.roles import Role
 
 
@@ -70,7 +71,7 @@ class ProjectShown(Shown):
     created_at: datetime | None = None
     updated_at: datetime | None = None
     is_published: bool
-    publication: Annotated[dict[str, Any] | None, Field(description="Of a published project.")] = None
+    publication: Annotated[PublicationShown | None, Field(description="Of a published project.")] = None
     model: ModelBrief | None
     training: Annotated[JobInList | None, Field(description="The newest.")] = None
     counts: ImageCounts | None = None

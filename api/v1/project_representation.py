@@ -15,6 +15,8 @@ from api.v1.project_answers import (
     ProjectShown,
     RetiredClassShown,
 )
+from api.v1.publication_schemas import PublicationShown
+from api.v1.publications import publication_shown
 from api.v1.representation import job_in_list
 from storage.class_annotations import ClassCount
 from storage.project import Member, Project
@@ -66,24 +68,24 @@ def project_shown(store: Store, project: Project, user: User) -> ProjectShown:
             for id, name in zip(project.class_ids, project.classes, strict=True)
         ],
         is_published=project.is_published,
+        publication=PublicationShown(**publication_shown(store, project)) if project.is_published else None,
         model=_model(project),
     )
     return shown if role is Role.GUEST else shown.model_copy(update=_for_members(store, project))
 
 
 def _for_members(store: Store, project: Project) -> dict[str, object]:
-    counts, labels = store.class_annotations.count(project), store.class_annotations
-    job, total = store.jobs.latest([project.id]).get(project.id), labels.total(project.id)
-    labelled = min(total, labels.labelled(project.id))
+    job = store.jobs.latest([project.id]).get(project.id)
+    images = store.image_queries.class_counts(project.id, project.class_ids)
     return {
         "classes": [
-            ClassBrief(id=id, name=name, images=counts.get(id, _NONE).images)
+            ClassBrief(id=id, name=name, images=images[id])
             for id, name in zip(project.class_ids, project.classes, strict=True)
         ],
         "created_at": project.made_at,
         "updated_at": project.updated_at or project.made_at,
         "training": JobInList(**job_in_list(job, project.name)) if job else None,
-        "counts": ImageCounts(images=total, labelled=labelled, unlabelled=total - labelled),
+        "counts": ImageCounts.model_validate(store.image_queries.counts(project.id)),
         "settings": ProjectSettings(group_pattern=project.group_pattern),
         "revision": project.revision,
     }

@@ -47,8 +47,8 @@ class NewProjectJob(Request):
     device: DeviceChoice = DeviceChoice.ANY
     dataset_version: Annotated[
         int | None,
-        Number,
         Field(ge=1, le=MOST_VERSION, description="Train on this version of the dataset, not on the project as it is."),
+        Number,
     ] = None
 
 

@@ -12,7 +12,7 @@ from api.operation import Request, Shown
 from api.v1.model_answers import ModelName
 from api.v1.schemas import MOST_VERSION
 
-ModelVersion = Annotated[int, Number, Field(ge=1, le=MOST_VERSION)]
+ModelVersion = Annotated[int, Field(ge=1, le=MOST_VERSION), Number]
 
 
 class Promotion(Request):

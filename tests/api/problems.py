@@ -60,6 +60,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/jobs/<job_id>/log"): {"tail": 5},
     ("GET", "/api/v1/jobs/<job_id>/metrics"): {},
     ("GET", "/api/v1/jobs/<job_id>/artifacts"): {},
+    ("GET", "/api/v1/jobs/<job_id>/validation"): {"sort": "best", "limit": 5},
     ("GET", "/api/v1/jobs/<job_id>/events"): {"seconds": 0},
     ("POST", "/api/v1/jobs/<job_id>/cancel"): {},
     ("GET", "/api/v1/jobs/<job_id>/record"): {},
@@ -72,12 +73,16 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/models/<model_id>/usage"): {"days": 7},
     ("POST", "/api/v1/models/<model_id>/quantize"): {"force": True},
     ("POST", "/api/v1/models/<model_id>/serve"): {},
+    ("GET", "/api/v1/projects/<project>/duplicates"): {"distance": 3},
+    ("GET", "/api/v1/projects/<project>/readiness"): {},
+    ("GET", "/api/v1/projects/<project>/label-review"): {"limit": 5},
     ("DELETE", "/api/v1/models/<model_id>"): {},
     ("GET", "/api/v1/models/<model_id>/card"): {},
     ("GET", "/api/v1/catalogue"): {"q": "pets", "type": "classification", "class": "cat", "sort": "-calls"},
     ("GET", "/api/v1/catalogue/<project>"): {},
     ("GET", "/api/v1/catalogue/<project>/example"): {},
     ("GET", f"{PROJECT}/capsule"): {},
+    ("POST", "/api/v1/capsules"): {},
     ("GET", f"{PROJECT}/jobs"): {"limit": 5, "state": "queued"},
     ("POST", f"{PROJECT}/jobs"): {"params": {"epochs": 2}},
     ("GET", f"{PROJECT}/versions"): {"limit": 5},
@@ -168,12 +173,10 @@ def fill(
     path: str, job_id: object = SOME_ID, model_id: object = SOME_ID, name: str = "model.onnx", **more: object
 ) -> str:
     """A route's path with its parameters filled in."""
-    others = {"username": "grace", "class_id": 0, "token_id": SOME_ID}
-    parts = {**others, "job_id": job_id, "model_id": model_id, "name": name, "project": "pets", **more}
-    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "number": 1, "other": "current"}
-    parts |= more
-    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "image": "one.png", **more}
-    parts = {"job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "export_format": "csv", **more}
+    parts = {
+        "job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "number": 1, "other": "current",
+        "image": "one.png", "export_format": "csv", "username": "grace", "class_id": 0, "token_id": SOME_ID, **more,
+    }  # fmt: skip
     for parameter, value in parts.items():
         path = path.replace(f"<{parameter}>", str(value))
     return path

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.conftest import Pets
-from tests.api.problems import REQUESTS, SOME_ID, fill
+from tests.api.problems import PROJECT, REQUESTS, SOME_ID, fill
 from tests.conftest import PASSWORD, Caller
 
 ROUNDS = 150
@@ -23,6 +23,10 @@ ODD: list[Any] = [
     [None] * 50, PASSWORD,
 ]  # fmt: skip
 FIELDS = sorted({field for values in REQUESTS.values() for field in values} | {"api_token", "_id", "$set", ""})
+ENDS = {
+    ("PATCH", "/auth"), ("PATCH", "/upload/project"), ("DELETE", PROJECT), ("PATCH", PROJECT), ("DELETE", "/api/v1/me"),
+    ("DELETE", "/api/v1/login"),
+}  # fmt: skip
 NAMES = [SOME_ID, "x", "%00", "..", "0" * 24, "a" * 300, "é", "%ff", "$ne"]
 
 
@@ -31,9 +35,9 @@ def test_no_request_gives_a_server_error(client: FlaskClient, caller: Caller, pe
     odds = random.Random(seed)
     for _ in range(ROUNDS):
         method, path = odds.choice(sorted(REQUESTS))
-        if method == "PATCH" and path in ("/auth", "/upload/project"):
+        if (method, path) in ENDS:
             continue  # now and then it would succeed, and leave nothing to try on
-        if path.endswith("/events"):
+        if path.endswith(("/events", "/export")):
             continue  # a stream, which would stay open
         if path == "/ready":
             continue  # without a worker its answer is 503

@@ -318,6 +318,24 @@ def test_an_account_whose_deletion_is_stopped_is_there_or_gone_with_all_it_had(s
     assert scene.steps >= {"delete users", "delete tokens", "delete projects", "delete inferences"}
 
 
+def test_a_merge_of_classes_that_is_stopped_is_carried_out_or_not_and_loses_no_annotation(scene: Scene) -> None:
+    user = scene.user("ada")
+    made: list[Project] = []
+
+    def prepare(stop: int) -> dict[str, Any]:
+        made.append(scene.project(user, f"pets {stop}", images=4, trained=False))
+        return asked(scene.store, user, "POST", f"/api/v1/projects/{made[-1].id}/classes/0/merge", into=1)
+
+    def then(survived: bool) -> None:
+        project = scene.store.projects.refresh(made[-1])
+        named = [image.annotations[0].class_id for image in scene.store.images.list_all(project.id)]
+        assert not survived or project.class_ids == (1,)
+        assert named == ([1] * 4 if project.class_ids == (1,) else [0, 1, 0, 1])
+
+    scene.until_it_survives(prepare, then)
+    assert scene.steps >= {"findAndModify projects", "update images"}
+
+
 def nothing_of(scene: Scene, project: Project) -> None:
     """Only the neighbour's things are left."""
     for collection in ("images", "models", "jobs", "inferences"):

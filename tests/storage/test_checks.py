@@ -226,7 +226,7 @@ def lose_account(world: World) -> tuple[str, str]:
     world.store.tokens.create(other.id)
     world.store.projects.create(other, "theirs", "classification")
     world.store.users.delete(other.id)
-    where = f"account {other.id}: it is deleted, and projects, tokens, addresses or results of it are left"
+    where = f"account {other.id}: it is deleted, and projects, tokens, memberships, addresses or results of it are left"
     return where, "removed"
 
 

@@ -80,6 +80,7 @@ class ImageRow(Part):
     split: Literal["", "train", "val", "test"]
     tags: Annotated[list[Short], Field(max_length=1000)]
     labels: Annotated[list[LabelRow], Field(max_length=10_000)]
+    background: bool
 
 
 class DatasetDocument(Classes):

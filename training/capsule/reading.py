@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 from bson import ObjectId
+from bson.errors import InvalidDocument
 
 from datasets.frozen import FrozenDataset, with_classes
 from datasets.images import read_info
@@ -44,9 +45,11 @@ def read_capsule(store: Store, source: Source, owner: User, name: str | None, ma
     reader = _Reader(store, contents, owner, chosen, max_pixels)
     try:
         return reader.read()
-    except BaseException:
+    except BaseException as error:
         store.delete_project(reader.project.id)
         reader.discard()
+        if isinstance(error, (OverflowError, InvalidDocument)):
+            raise InvalidInput(f"the capsule holds what cannot be stored: {error}") from None
         raise
 
 
@@ -62,12 +65,13 @@ class _Reader:
             "created_at": document.created_at,
             "dataset_versions": document.versions_made,
             "classes": [row.model_dump() for row in contents.dataset.classes],
-            "retired": [row.model_dump() for row in contents.dataset.retired],
+            "retired": [row.model_dump() for row in contents.dataset.retired] + _gone(contents),
             "group_pattern": contents.dataset.group_pattern,
         }
         self.project = store.restoring.begin(owner, name, document.type, fields)
         self._files: dict[str, StoredFile] = {}
         self._taken: set[str] = set()
+        self._looks: dict[str, dict[str, Any]] = {}
         self._image_files: list[ObjectId] = []
         self._artifacts: list[ObjectId] = []
         self._image_ids: dict[str, ObjectId] = {}
@@ -111,6 +115,7 @@ class _Reader:
             raise InvalidInput(f"the image '{row.name}' in the capsule is none: {error.detail}") from None
         if (info.format, info.width, info.height) != (row.format, row.width, row.height):
             raise InvalidInput(f"the image '{row.name}' in the capsule is not as it is described")
+        self._looks[row.sha256] = {"perceptual_hash": info.perceptual_hash, "thumbnail": info.thumbnail}
         return self._put_image(content, row.name)
 
     def _images(self, rows: list[ImageRow]) -> None:
@@ -130,6 +135,7 @@ class _Reader:
             "_id": image_id,
             "file_id": file.id,
             **row.model_dump(exclude={"labels"}),
+            **self._looks[row.sha256],
             "annotations": [label.model_dump() for label in row.labels],
             "revision": 1,
             "created_at": now,
@@ -150,7 +156,7 @@ class _Reader:
 
     def _stored_image(self, row: ImageRow) -> StoredImage:
         file = self._files[row.sha256]
-        fields = ("name", "sha256", "size", "format", "width", "height", "split")
+        fields = ("name", "sha256", "size", "format", "width", "height", "split", "background")
         return StoredImage(
             id=self._image_ids.get(row.name) or ObjectId(),
             project_id=self.project.id,
@@ -239,6 +245,13 @@ class _Reader:
                 "example_id": self._image_ids.get(said.example_image or ""),
             },
         }
+
+
+def _gone(contents: Contents) -> list[dict[str, Any]]:
+    """Classes that only versions know of, so that their ids never come to mean others."""
+    now = {row.id for row in (*contents.dataset.classes, *contents.dataset.retired)}
+    known = {row.id for part in contents.versions for row in (*part.classes, *part.retired)}
+    return [{"id": class_id, "into": None} for class_id in sorted(known - now)]
 
 
 def _check_network(content: bytes, version: int) -> None:

@@ -178,7 +178,7 @@ def _classes(frozen: FrozenDataset) -> dict[str, Any]:
 
 
 def _images(frozen: FrozenDataset) -> list[ImageRow]:
-    names = ("name", "sha256", "size", "format", "width", "height", "split")
+    names = ("name", "sha256", "size", "format", "width", "height", "split", "background")
     return [
         ImageRow(
             **{name: getattr(image, name) for name in names},

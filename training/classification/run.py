@@ -6,11 +6,13 @@ import hashlib
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from onnxruntime import InferenceSession
 
+from datasets.judgements import FILE, Judgements, judged_class
 from datasets.snapshot import Dataset
 from inference.classification import ClassificationPredictor, describe_preprocessing
 from inference.protocol import ModelCard
@@ -20,7 +22,7 @@ from training.checkpoints import Checkpoints
 from training.classification import networks
 from training.classification.fitting import Fitter
 from training.classification.pixels import Labelled, load, read
-from training.classification.scoring import score
+from training.classification.scoring import score, scorer
 from training.classification.trainer import ClassificationParams
 from training.environment import file_sha256, libraries
 from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
@@ -79,9 +81,11 @@ class ClassificationRun:
         networks.export(model.cpu(), self.size_px, onnx_path)
         torch.save(model.network.state_dict(), weights_path)
         card = self._card(onnx_path, history)
-        scored, native, served = self._predict(open_session(onnx_path), card, model, val)
+        part, native, served = self._predict(open_session(onnx_path), card, model, val)
+        scored = val if len(part) == len(val.labels) else Labelled(val.pixels[part], val.labels[part])
         card = self._compare(card, scored, native, served)
-        artifacts = self._draw(card, history, scored, native)
+        card = card.model_copy(update={"test_metrics": self._test(onnx_path, card)})
+        artifacts = (*self._draw(card, history, scored, native), self._judge(part, served))
         card = card.model_copy(update={"duration_seconds": round(time.monotonic() - self._started, 3)})
         return TrainedModel(onnx_path, weights_path, card, artifacts)
 
@@ -141,6 +145,7 @@ class ClassificationRun:
                 "digest": dataset.digest,
                 "train_images": len(dataset.train),
                 "val_images": len(dataset.val),
+                "test_images": len(dataset.test),
                 "seed": params.seed,
                 "train_split": params.train_split,
             },
@@ -158,11 +163,11 @@ class ClassificationRun:
 
     def _predict(
         self, session: InferenceSession, card: ModelCard, model: networks.Classifier, val: Labelled
-    ) -> tuple[Labelled, np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Probabilities of the validation images: of the trained network, and as they will be served, from their files.
 
         Returns:
-            The images, which are fewer when there is no time for all; two times float32, images x classes.
+            Indices of the images, which are fewer when there is no time for all; two times float32, images x classes.
         """
         predictor, samples = ClassificationPredictor(session, card), self._dataset.val
 
@@ -173,10 +178,10 @@ class ClassificationRun:
             alive()
             return predictor.forward(predictor.pre_process(read(samples[index])))
 
-        def both(part: np.ndarray) -> tuple[Labelled, np.ndarray, np.ndarray]:
-            scored = val if len(part) == len(samples) else Labelled(val.pixels[part], val.labels[part])
-            native = networks.probabilities(model, scored.pixels, alive)
-            return scored, native, np.concatenate([serve(index) for index in part])
+        def both(part: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            pixels = val.pixels if len(part) == len(samples) else val.pixels[part]
+            native = networks.probabilities(model, pixels, alive)
+            return part, native, np.concatenate([serve(index) for index in part])
 
         def seconds_an_image() -> float:
             probed, started = np.arange(min(_PROBED, len(samples))), time.monotonic()
@@ -205,6 +210,21 @@ class ClassificationRun:
         metrics["export_probability_difference"] = apart
         on = metrics_on(self._dataset, len(scored.labels))
         return card.model_copy(update={"export_difference": difference, "metrics": metrics, "metrics_on": on})
+
+    def _test(self, onnx_path: Path, card: ModelCard) -> dict[str, Any] | None:
+        """Metrics of the export on the test part; None when there is none, or no time for it."""
+        with suppress(StoppedEarly):
+            if self._dataset.test:
+                told = scorer(self._dataset.for_test(), card)
+                return told(onnx_path, lambda fraction: self._stopping.leave_out())
+        return None
+
+    def _judge(self, part: np.ndarray, served: np.ndarray) -> Path:
+        """Write down what was said of each image."""
+        judged = (judged_class(self._dataset.val[index], row) for index, row in zip(part, served, strict=True))
+        path = self._folder / FILE
+        path.write_bytes(Judgements.of(self._dataset, judged).to_bytes())
+        return path
 
     def _draw(
         self, card: ModelCard, history: list[dict[str, float]], val: Labelled, native: np.ndarray

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +19,7 @@ import numpy as np
 import onnxruntime
 
 from datasets.images import decode
+from datasets.judgements import FILE, Found, Judged, Judgements, judged_boxes
 from datasets.snapshot import Dataset, Sample
 from inference.detection import DetectionPredictor, describe_preprocessing, overlap
 from inference.protocol import ModelCard, Prediction
@@ -62,12 +65,14 @@ class _Scores:
     Attributes:
         native: metrics of the trained network; `exported`: the same of the export, fractions 0 to 1.
         confusion: of the export; int, classes + 1 x classes + 1, rows are what is true, the last is background.
+        judged: what the export found in each image.
     """
 
     dataset: Dataset
     native: dict[str, Any]
     exported: dict[str, float]
     confusion: np.ndarray
+    judged: tuple[Judged, ...]
 
 
 def finish(
@@ -78,8 +83,12 @@ def finish(
     report: Report,
     stopping: Stopping,
     started: float,
+    test: Callable[[ModelCard, Path], dict[str, Any]],
 ) -> TrainedModel:
     """Export, check and describe the best model.
+
+    Args:
+        test: scores a file on the test part.
 
     Raises:
         TrainingFailed: the export does not agree with the native model.
@@ -99,12 +108,18 @@ def finish(
             f"the exported model does not agree with the trained one: map50_95 differs by {difference:.3f}"
         )
     card = _card(trained, dataset, params, workspace, scores.native, difference, onnx_path)
-    told = {"metrics_on": metrics_on(dataset, len(scores.dataset.val)), "stopped_early": stopping.for_card()}
-    card = card.model_copy(update=told)
+    card = card.model_copy(
+        update={"metrics_on": metrics_on(dataset, len(scores.dataset.val)), "stopped_early": stopping.for_card()}
+    )
+    with suppress(StoppedEarly):
+        if dataset.test:
+            card = card.model_copy(update={"test_metrics": test(card, onnx_path)})
     pictures = _pictures(trained, DetectionPredictor(session, card), scores, workspace.folder)
+    told = workspace.folder / FILE
+    told.write_bytes(Judgements.of(dataset, scores.judged).to_bytes())
     weights = Path(shutil.copy(trained.engine.best, workspace.folder / "weights.pt"))
     card = card.model_copy(update={"duration_seconds": round(time.monotonic() - started, 1)})
-    return TrainedModel(onnx_path, weights, card, pictures)
+    return TrainedModel(onnx_path, weights, card, (*pictures, told))
 
 
 def _score_both(
@@ -117,7 +132,7 @@ def _score_both(
         session.run(None, {"images": np.zeros((1, 3, size_px, size_px), np.float32)})
         return 3 * (time.monotonic() - started)
 
-    engine = trained.engine
+    engine, samples = trained.engine, dataset.val
     part = stopping.part(len(dataset.val), seconds_an_image, seed)
     if len(part) < len(dataset.val):
         engine.validator.dataloader = _loader(engine, part)
@@ -126,7 +141,13 @@ def _score_both(
         dataset = replace(dataset, val=tuple(dataset.val[index] for index in part))
     # Scoring the export fills the same validator anew, so what it says of the native model is read first.
     native = {**named_metrics(engine.metrics), "per_class": metrics_of_classes(engine.validator, dataset.classes)}
-    return _Scores(dataset, native, *score_export(engine.validator, session))
+    judged: list[Judged] = []
+
+    def tell(image: int, found: list[Found]) -> None:
+        if image < len(samples):  # a lone image is there twice
+            judged.append(judged_boxes(samples[image], found))
+
+    return _Scores(dataset, native, *score_export(engine.validator, session, tell=tell), tuple(judged))
 
 
 def _loader(engine: Any, part: np.ndarray) -> Any:
@@ -182,6 +203,7 @@ def _card(
             "digest": dataset.digest,
             "train": len(dataset.train),
             "val": len(dataset.val),
+            "test": len(dataset.test),
             "seed": params.seed,
             "train_split": params.train_split,
         },

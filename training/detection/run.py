@@ -49,7 +49,13 @@ def fit(dataset: Dataset, params: Any, workspace: Workspace, report: Report) -> 
     stopping = Stopping(report, params.epochs, workspace.stop_seconds)
     try:
         trained = _resume_or_begin(arguments, workspace, report, threads, stopping)
-        return finish(trained, dataset, params, workspace, report, stopping, started)
+
+        def test(card: ModelCard, path: Path) -> dict[str, Any]:
+            folder = workspace.folder / "test"
+            scoring = scorer(write_dataset(dataset.for_test(), folder / "data"), card, folder / "scoring")
+            return scoring(path, lambda fraction: stopping.leave_out())
+
+        return finish(trained, dataset, params, workspace, report, stopping, started, test)
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
             raise

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from datasets.judgements import Found
+from inference.detection import CONFIDENCE
 from inference.protocol import ModelCard
 from inference.sessions import open_session
 from training.detection.follower import named_metrics
@@ -45,13 +47,17 @@ def scorer(data: Path, card: ModelCard, folder: Path) -> Scorer:
 
 
 def score_export(
-    validator: Any, session: onnxruntime.InferenceSession, advanced: Callable[[float], None] = lambda fraction: None
+    validator: Any,
+    session: onnxruntime.InferenceSession,
+    advanced: Callable[[float], None] = lambda fraction: None,
+    tell: Callable[[int, list[Found]], None] = lambda image, found: None,
 ) -> tuple[dict[str, float], np.ndarray]:
     """Metrics and confusion matrix of an ONNX file, from the inputs and by the rules of the native model's validation.
 
     Args:
         validator: ultralytics', with its loader, data and device.
         advanced: told after each batch what fraction is done.
+        tell: told of each image by its number in the dataset's part what was found in it.
 
     Returns:
         Metrics as fractions 0 to 1; int, classes + 1 x classes + 1, rows are what is true, the last is background.
@@ -66,11 +72,32 @@ def score_export(
         for done, batch in enumerate(loader, 1):
             images = validator.preprocess(batch)["img"].float().cpu().numpy()
             outputs = torch.from_numpy(session.run(None, {"images": images})[0]).to(validator.device)
-            validator.update_metrics(validator.postprocess(outputs), batch)
+            predictions = validator.postprocess(outputs)
+            for index, prediction in enumerate(predictions):
+                tell(int(Path(batch["im_file"][index]).stem), _found(validator, prediction, index, batch))
+            validator.update_metrics(predictions, batch)
             validator.run_callbacks("on_val_batch_end")
             advanced(done / len(loader))
     validator.args.plots = False
     return named_metrics(validator.get_stats()), np.rint(validator.confusion_matrix.matrix.T).astype(int)
+
+
+def _found(validator: Any, prediction: dict[str, Any], index: int, batch: dict[str, Any]) -> list[Found]:
+    """Boxes of one image, of which the served model would show those that it is sure of."""
+    sure = prediction["conf"] > CONFIDENCE
+    height, width = batch["ori_shape"][index]
+    # Corners in px of the input become such of the image; ultralytics changes them in place.
+    place = {
+        "imgsz": batch["img"].shape[2:], "ori_shape": (height, width), "ratio_pad": batch["ratio_pad"][index]
+    }  # fmt: skip
+    chosen = {name: values[sure].clone() for name, values in prediction.items()}
+    corners = validator.scale_preds(chosen, place)["bboxes"].cpu().numpy().reshape(-1, 4)
+    x1, y1, x2, y2 = (corners / [width, height, width, height]).T
+    boxes = np.stack([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1], 1)
+    return [
+        Found(int(class_index), float(confidence), (float(box[0]), float(box[1]), float(box[2]), float(box[3])))
+        for class_index, confidence, box in zip(chosen["cls"], chosen["conf"], boxes, strict=True)
+    ]
 
 
 def metrics_of_classes(validator: Any, classes: tuple[str, ...]) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
 from collections.abc import Iterator
@@ -73,6 +74,7 @@ class Quantization:
     ):
         self._dataset = dataset
         self._source = source
+        self._workspace = workspace
         self._folder = workspace.folder
         self._report = report
         self._most_points_lost = most_points_lost
@@ -102,6 +104,7 @@ class Quantization:
                 "precision": INT8,
                 "quantization": facts,
                 "metrics": now,
+                "test_metrics": self._test(target),
                 "metrics_on": metrics_on(self._dataset, len(self._dataset.val)),
                 "libraries": libraries(),
                 "device": device()["name"],
@@ -137,6 +140,14 @@ class Quantization:
         images = plural(len(self._dataset.val), "image")
         self._report.log(f"scoring {'float32' if step == _SCORING_FLOAT32 else INT8} on {images}")
         return self._score(path, lambda fraction: self._advance(step, fraction))
+
+    def _test(self, path: Path) -> dict[str, Any] | None:
+        if not self._dataset.test:
+            return None
+        folder = self._folder / "test"
+        folder.mkdir()
+        workspace = dataclasses.replace(self._workspace, folder=folder)
+        return self._trainer.scorer(self._dataset.for_test(), self._source.card, workspace)(path, lambda fraction: None)
 
     def _advance(self, step: int, fraction: float) -> None:
         """Tell how far it is; the whole is one epoch."""

@@ -71,6 +71,19 @@ def test_a_member_may_leave(caller: Caller, other: Caller, pets: Pets):
     assert_problem(send(other, "GET", PETS), 404)
 
 
+def test_a_hand_over_and_a_new_name_are_answered_again_under_their_key(caller: Caller, other: Caller, pets: Pets):
+    _join(caller, "grace", "viewer")
+    headers = {"Authorization": f"Bearer {caller.token}"}
+    for key, method, path, body in (
+        ("a", "PATCH", PETS, {"name": "animals"}),
+        ("b", "POST", f"{URL}/animals/transfer", {"username": "grace"}),
+    ):
+        sent = {"json": body, "headers": {**headers, "Idempotency-Key": key}}
+        first, again = (caller._client.open(path, method=method, **sent) for _ in range(2))
+        assert first.status_code == 200, first.text
+        assert (again.data, again.headers["Idempotency-Replayed"]) == (first.data, "true")
+
+
 def test_a_project_always_has_an_owner(caller: Caller, pets: Pets):
     assert_problem(send(caller, "DELETE", f"{PETS}/members/ada"), 409, "transfer")
     assert_problem(send(caller, "PUT", f"{PETS}/members/ada", role="viewer"), 409, "transfer")

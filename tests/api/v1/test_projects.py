@@ -194,6 +194,7 @@ def test_guests_see_what_a_published_project_is_and_nothing_of_its_data(
     assert (shown["role"], shown["owner"], shown["is_published"]) == ("guest", "ada", True)
     assert shown["model"] == {"id": str(pets.model.id), "version": 1}
     assert [item["name"] for item in shown["classes"]] == ["cat", "dog"]
+    assert shown["publication"]["predict_url"] == "/api/v1/published/pets/predict"
     hidden = ("counts", "settings", "training", "revision", "created_at", "updated_at")
     assert {shown[name] for name in hidden} == {None}
     assert_problem(send(other, "GET", f"{URL}/pets/classes"), 404)

@@ -97,6 +97,14 @@ def test_a_token_is_shown_once_listed_and_revoked(client: FlaskClient, caller: C
     assert_problem(send(caller, "DELETE", f"{TOKENS}/{id}"), 404)
 
 
+def test_a_token_that_is_asked_for_twice_under_one_key_is_made_once(client: FlaskClient, caller: Caller):
+    headers = {"Authorization": f"Bearer {caller.token}", "Idempotency-Key": "k"}
+    wish = {"name": "x", "scopes": ["read"]}
+    assert client.post(TOKENS, json=wish, headers=headers).status_code == 201
+    assert_problem(client.post(TOKENS, json=wish, headers=headers), 409, "was carried out")
+    assert len(send(caller, "GET", TOKENS).json["items"]) == 2
+
+
 def test_a_token_makes_none_that_may_more(client: FlaskClient, caller: Caller):
     token = log_in(client, scopes=["account", "read"]).json["token"]
     assert_problem(act(client, token, "POST", TOKENS, name="x", scopes=["read", "write"]), 403, "not for write")

@@ -105,3 +105,25 @@ def test_the_owner_downloads_the_whole_project(caller: Caller, other: Caller, pe
     member = {"$set": {"members": [{"user_id": grace.id, "role": "editor"}]}}
     store.database["projects"].update_one({"_id": pets.project.id}, member)
     assert_problem(ask(other, "GET", "/api/v1/projects/pets/capsule"), 403, "only its owner")
+
+
+def test_a_project_is_made_of_a_capsule(caller: Caller, pets: Pets, store: Store):
+    store.jobs.cancel(pets.job.id)
+    store.database["models"].delete_many({})
+    capsule = ask(caller, "GET", "/api/v1/projects/pets/capsule").data
+    headers = {"Authorization": f"Bearer {caller.token}"}
+
+    def send(content: bytes, **query: str) -> TestResponse:
+        return caller._client.post(
+            "/api/v1/capsules", data=content, query_string=query, content_type="application/zip", headers=headers
+        )
+
+    assert_problem(send(capsule), 409, "'pets' is taken")
+    assert_problem(send(capsule[:-40], name="copy"), 400, "ZIP")
+    made = send(capsule, name="copy")
+    assert made.status_code == 201
+    assert made.json.items() >= {"name": "copy", "images": 2, "versions": 1, "jobs": 1, "models": 0}.items()
+    assert made.headers["Location"] == made.json["url"]
+    assert ask(caller, "GET", f"{made.json['url']}/versions/1/compare/current").json["same"] is True
+    copied = caller.call("POST", "/upload/project", project_name="copy").json
+    assert (len(copied["dids"]), copied["is_published"]) == (2, "False")

@@ -6,35 +6,19 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO, cast
+from collections.abc import Callable
+from typing import Any
 
 from training.capsule.documents import MANIFEST
+from training.capsule.zip_files import ZipFiles
 
-
-class ZipFiles:
-    """The files of a ZIP archive."""
-
-    def __init__(self, content: bytes):
-        self._zip = zipfile.ZipFile(io.BytesIO(content))
-
-    def names(self) -> Sequence[str]:
-        return self._zip.namelist()
-
-    def size(self, name: str) -> int:
-        return self._zip.getinfo(name).file_size
-
-    def read(self, name: str, most_bytes: int) -> bytes:
-        return self._zip.read(name)[: most_bytes + 1]
-
-    def open(self, name: str) -> BinaryIO:
-        return cast(BinaryIO, self._zip.open(name))
+MOST_BYTES = 2**30
 
 
 def entries_of(content: bytes) -> dict[str, bytes]:
     """Every entry by its path."""
-    files = ZipFiles(content)
-    return {name: files.read(name, 2**40) for name in files.names()}
+    files = ZipFiles(io.BytesIO(content), MOST_BYTES)
+    return {name: files.read(name, MOST_BYTES) for name in files.names()}
 
 
 def packed(entries: dict[str, bytes], manifest: bool = True) -> bytes:

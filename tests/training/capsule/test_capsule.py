@@ -27,10 +27,11 @@ from storage.users import User
 from tests.conftest import Caller, picture
 from tests.inference.models import store_brightness_model
 from tests.storage.test_sweeper import AT_ONCE
-from tests.training.capsule.archives import ZipFiles, entries_of, packed, with_document
+from tests.training.capsule.archives import MOST_BYTES, entries_of, packed, with_document
 from training.capsule.documents import MANIFEST
 from training.capsule.reading import read_capsule
 from training.capsule.writing import write_capsule
+from training.capsule.zip_files import ZipFiles
 from utils import Conflict, InvalidInput, utc_now
 
 PIXELS = 1_000_000
@@ -99,7 +100,7 @@ def capsule_of(store: Store, project: Project) -> bytes:
 
 
 def taken(store: Store, content: bytes, user: User, name: str | None = None) -> Project:
-    return read_capsule(store, ZipFiles(content), user, name, PIXELS)
+    return read_capsule(store, ZipFiles(io.BytesIO(content), MOST_BYTES), user, name, PIXELS)
 
 
 def test_a_project_is_the_same_on_another_installation(
@@ -196,6 +197,7 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, bytes]], dict[str, bytes]], str]] =
     "a file name that climbs": (document("models/1.json", lambda d: d["files"][0].update(name="../x")), "name"),
     "no network": (lambda entries: {**entries, "models/1/model.onnx": b"\x08\x99 no network"}, "model version 1"),
     "a model from nowhere": (document("jobs/1.json", lambda d: d.update(model=55)), "not in it"),
+    "a number too large": (document("jobs/1.json", lambda d: d["params"].update(seed=10**40)), "cannot be stored"),
     "a version not counted": (document("project.json", lambda d: d.update(versions_made=1)), "fewer versions"),
 }  # fmt: skip
 
@@ -226,3 +228,27 @@ def test_half_a_project_is_swept(another: Store, user: User):
     assert sweep(another)["half_projects"] == 0
     assert sweep(another, AT_ONCE)["half_projects"] == 1
     assert another.database["projects"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("archive", "word"),
+    [
+        (b"", "no ZIP file"),
+        (b"PK\5\6" + b"\xff" * 30, "directory"),
+        (packed({"a": b"x" * 100}, manifest=False), "bytes allowed, unpacked"),
+        (packed({"a/": b""}, manifest=False), "no plain file"),
+        (packed({"a": b"x"}, manifest=False)[:-30], "no ZIP file"),
+    ],
+)
+def test_an_archive_that_is_none_or_made_to_harm_is_refused(archive: bytes, word: str):
+    with pytest.raises(InvalidInput, match=word):
+        ZipFiles(io.BytesIO(archive), 50)
+
+
+def test_a_file_that_is_damaged_or_longer_than_it_says_is_refused():
+    whole = packed({"a": b"content"}, manifest=False)
+    files = ZipFiles(io.BytesIO(whole.replace(b"content", b"CONTENT")), 50)
+    with pytest.raises(InvalidInput, match="is damaged"):
+        files.read("a", 7)
+    with pytest.raises(InvalidInput, match="more than the 3 bytes"):
+        ZipFiles(io.BytesIO(whole), 50).read("a", 3)

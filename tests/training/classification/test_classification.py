@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from sklearn.datasets import load_digits
 
 from datasets.images import decode
+from datasets.judgements import FILE, Judgements
 from datasets.snapshot import Annotation, Dataset, Sample, Snapshot, SnapshotImage
 from inference.classification import ClassificationPredictor
 from inference.sessions import open_session
@@ -62,7 +64,10 @@ def fit(dataset: Dataset, folder: Path, weights: Path | None = None, **params) -
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory) -> Dataset:
-    return shapes(tmp_path_factory.mktemp("shapes"), a_class=15)
+    made = shapes(tmp_path_factory.mktemp("shapes"), a_class=15)
+    # Names and ids as the worker gives them; what is tested with is of the same kind.
+    named = tuple(replace(sample, name=sample.path.stem, sha256=sample.path.stem * 9) for sample in made.val)
+    return replace(made, val=tuple(v for n, v in enumerate(named) if n % 5), test=named[::5], class_ids=(4, 7, 9))
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +135,31 @@ def test_a_training_learns_what_it_is_shown(trained):
     assert len(report.metrics) == 3
 
 
+def test_images_to_test_with_are_scored_apart(trained, dataset):
+    card = trained[0].card
+    assert sum(row["images"] for row in card.test_metrics["classes"].values()) == len(dataset.test)
+    assert sum(row["images"] for row in card.metrics["classes"].values()) == len(dataset.val)
+
+
+def test_what_was_said_of_each_validation_image_is_kept(trained, dataset):
+    model, _ = trained
+    [path] = [path for path in model.artifacts if path.name == FILE]
+    told = Judgements.from_bytes(path.read_bytes())
+    assert (told.classes, told.class_ids, told.held_back) == (dataset.classes, (4, 7, 9), True)
+    assert told.judged == len(told.images) == len(dataset.val)
+    samples = {sample.name: sample for sample in dataset.val}
+    predictor = ClassificationPredictor(open_session(model.onnx_path), model.card)
+    for image in told.images:
+        sample = samples[image.name]
+        assert (image.sha256, image.labels) == (sample.sha256, sample.annotations)
+        best = predictor.predict(decode(sample.path.read_bytes(), 10_000))[0]
+        assert told.classes[image.predictions[0].class_index] == best.class_name
+        assert image.predictions[0].confidence == pytest.approx(best.confidence, abs=1e-4)
+        given = {found.class_index: found.confidence for found in image.predictions}[image.labels[0].class_index]
+        assert image.score == pytest.approx(1 - given, abs=1e-4)
+    assert [image.score for image in told.images] == sorted((image.score for image in told.images), reverse=True)
+
+
 def test_hand_written_digits_of_8_px_and_one_channel_are_learned(digits, tmp_path):
     model, _ = fit(digits, tmp_path / "job", epochs=4)
     assert model.card.metrics["accuracy"] >= 0.9
@@ -179,9 +209,10 @@ def test_the_export_is_one_valid_file_for_any_batch_size(trained):
 def test_the_card_tells_where_a_model_comes_from(trained, dataset):
     card = trained[0].card
     assert card.metrics_on == "validation images"
-    assert card.dataset == {"digest": "d" * 64, "train_images": 30, "val_images": 15, "seed": 0, "train_split": 0.8}
-    assert card.metrics["classes"]["bar"]["images"] == 5
-    assert np.sum(card.metrics["confusion"]) == 15
+    counts = {"train_images": 30, "val_images": 12, "test_images": 3}
+    assert card.dataset == {"digest": "d" * 64, **counts, "seed": 0, "train_split": 0.8}
+    assert card.metrics["classes"]["bar"]["images"] == 4
+    assert np.sum(card.metrics["confusion"]) == 12
     assert card.export_difference == 0
     assert card.metrics["export_probability_difference"] < 1e-4
     assert not card.pretrained
@@ -230,7 +261,7 @@ def test_no_batch_is_a_single_image_and_no_training_too_short(images, batch, epo
 def test_hostile_class_names_reach_card_and_pictures_unharmed(tmp_path):
     model, _ = fit(shapes(tmp_path, 3, HOSTILE), tmp_path / "job", epochs=1)
     assert tuple(model.card.classes) == HOSTILE
-    assert [path.name for path in model.artifacts] == ["curves.png", "confusion.png", "validation.png"]
+    assert [path.name for path in model.artifacts] == ["curves.png", "confusion.png", "validation.png", FILE]
     for path in model.artifacts:
         with Image.open(path) as picture:
             picture.load()

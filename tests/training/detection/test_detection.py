@@ -19,11 +19,13 @@ from PIL import Image
 from pydantic import ValidationError
 
 from datasets.images import decode
+from datasets.judgements import FILE, Judgements
 from datasets.snapshot import Annotation, Dataset, Sample, Snapshot, SnapshotImage
 from tests.conftest import ROOT
 from tests.inference.test_detection import Silent, squares, workspace
 from training.detection.files import label_line, write_dataset
 from training.detection.run import fitting_size, train_arguments
+from training.detection.scoring import _found
 from training.detection.trainer import DetectionParams, DetectionTrainer
 from training.protocol import TrainedModel, TrainingFailed
 
@@ -88,7 +90,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, Rec
     folder, report = tmp_path_factory.mktemp("hostile"), Recorder()
     place = workspace(folder / "work")
     params = QUICK.model_copy(update={"epochs": 2})
-    return DetectionTrainer().fit(squares(folder, 12, 4, HOSTILE), params, place, report), report, place.folder
+    dataset = squares(folder, 12, 4, HOSTILE)
+    dataset = replace(dataset, test=dataset.val[:2], val=tuple(replace(v, name=v.path.name) for v in dataset.val))
+    return DetectionTrainer().fit(dataset, params, place, report), report, place.folder
 
 
 def test_check_tells_in_words_what_is_missing():
@@ -125,6 +129,38 @@ def test_class_names_are_data_everywhere(hostile):
     assert not any(name in configuration for name in ('5"', "{x}", "$x", "os.abort", "猫"))
 
 
+def test_images_to_test_with_are_scored_apart(hostile):
+    card = hostile[0].card
+    assert set(card.test_metrics) == set(card.metrics)
+    assert sum(row["boxes"] for row in card.test_metrics["per_class"].values()) == 2
+
+
+def test_what_was_found_in_each_validation_image_is_kept(hostile):
+    model, _, _ = hostile
+    [path] = [path for path in model.artifacts if path.name == FILE]
+    told = Judgements.from_bytes(path.read_bytes())
+    assert told.classes == HOSTILE
+    assert len({image.name for image in told.images}) == told.judged == len(told.images) == 4
+    assert all(len(image.labels) == 1 for image in told.images)
+    assert all(0 <= image.score <= 1 for image in told.images)
+
+
+def test_boxes_are_told_in_the_images_own_measure_and_only_those_that_are_sure():
+    from ultralytics.models.yolo.detect import DetectionValidator
+
+    # 200 x 100 px, doubled, with 56 px of padding above and below.
+    batch = {"img": torch.zeros(1, 3, 320, 416), "ori_shape": [(100, 200)], "ratio_pad": [((2.0, 2.0), (8.0, 60.0))]}
+    corners = [[8.0, 60.0, 208.0, 160.0], [8.0, 60.0, 408.0, 260.0]]
+    prediction = {
+        "bboxes": torch.tensor(corners), "conf": torch.tensor([0.9, 0.1]), "cls": torch.tensor([1.0, 0.0]),
+        "extra": torch.zeros(2, 0),
+    }  # fmt: skip
+    [found] = _found(DetectionValidator.__new__(DetectionValidator), prediction, 0, batch)
+    assert (found.class_index, found.confidence) == (1, pytest.approx(0.9))
+    assert found.box == pytest.approx((0.25, 0.25, 0.5, 0.5))
+    assert prediction["bboxes"].tolist() == corners
+
+
 def test_progress_never_falls_and_each_epoch_has_metrics(hostile):
     _, report, _ = hostile
     assert report.epochs == sorted(report.epochs)
@@ -155,10 +191,11 @@ def test_the_card_is_complete(hostile):
 
 
 def test_pictures_are_made(hostile):
-    for path in hostile[0].artifacts:
+    pictures = [path for path in hostile[0].artifacts if path.name != FILE]
+    for path in pictures:
         with Image.open(path) as picture:
             picture.load()
-    assert {path.name for path in hostile[0].artifacts} == {"results.png", "confusion_matrix.png", "predictions.jpg"}
+    assert {path.name for path in pictures} == {"results.png", "confusion_matrix.png", "predictions.jpg"}
 
 
 def test_what_the_report_raises_ends_the_training(tmp_path):

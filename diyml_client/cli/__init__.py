@@ -1,0 +1,1 @@
+"""The `diyml` command: one file a noun, thin over the client."""

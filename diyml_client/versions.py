@@ -1,0 +1,81 @@
+"""Versions of a data set: frozen for good, to train on again and to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from diyml_client.bound import Collection
+from diyml_client.records import Record, read
+from diyml_client.transport import path_of
+
+
+@dataclass
+class Version(Record):
+    """Classes, images, annotations and splits as they were at a moment; equal data have an equal `digest`."""
+
+    version: int = 0
+    name: str = ""
+    description: str = ""
+    digest: str = ""
+    images: int = 0
+    labelled: int = 0
+    classes: list[str] = field(default_factory=list)
+    created_at: datetime | None = None
+    created_by: str = ""
+    jobs: int = 0
+
+
+@dataclass
+class Differing(Record):
+    """How many images differ, and the first names."""
+
+    count: int = 0
+    names: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Comparison(Record):
+    """What is different between two versions."""
+
+    same: bool = False
+    added: Differing = field(default_factory=Differing)
+    removed: Differing = field(default_factory=Differing)
+    replaced: Differing = field(default_factory=Differing)
+    relabelled: Differing = field(default_factory=Differing)
+    resplit: Differing = field(default_factory=Differing)
+    unchanged: int = 0
+
+
+class Versions(Collection):
+    """`project.versions`."""
+
+    def list(self) -> Iterator[Version]:
+        """All of them, newest first."""
+        return self._transport.pages(self._path(), lambda item: read(Version, item), {})
+
+    def create(self, name: str = "", description: str = "") -> Version:
+        """Freeze the data as they are now."""
+        body = {"name": name, "description": description}
+        return read(Version, self._transport.json("POST", self._path(), body=body))
+
+    def get(self, version: int) -> Version:
+        """One of them."""
+        return read(Version, self._transport.json("GET", self._path(version)))
+
+    def update(self, version: int, **changes: Any) -> Version:
+        """Change `name` or `description`."""
+        return read(Version, self._transport.json("PATCH", self._path(version), body=changes))
+
+    def delete(self, version: int) -> None:
+        """Delete one, with the images that nothing else names."""
+        self._transport.json("DELETE", self._path(version))
+
+    def compare(self, version: int, other: int | str = "current") -> Comparison:
+        """What is different in another version, or in the project as it is (`current`)."""
+        return read(Comparison, self._transport.json("GET", self._path(version, "compare", other)))
+
+    def _path(self, *parts: object) -> str:
+        return path_of("projects", self._project, "versions", *parts)
