@@ -56,7 +56,7 @@ def _was_no_success(record: Import, options: ImportOptions) -> bool:
 def report_of(content: bytes | None) -> ReportShown:
     """A stored report, which is none when nothing was found."""
     stored = json.loads(content) if content else {"findings": [], "left_out": 0}
-    return ReportShown.model_validate({name: stored[name] for name in ("findings", "left_out")})
+    return ReportShown.model_validate({"items": stored["findings"], "left_out": stored["left_out"]})
 
 
 def report_as_csv(report: ReportShown) -> str:
@@ -64,7 +64,7 @@ def report_as_csv(report: ReportShown) -> str:
     target = io.StringIO()
     writer = csv.writer(target)
     writer.writerow(_FIELDS)
-    writer.writerows(map(_row, report.findings))
+    writer.writerows(map(_row, report.items))
     if report.left_out:
         writer.writerow(["", "", f"and {report.left_out:,} more"])
     return target.getvalue()

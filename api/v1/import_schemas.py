@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from api.names import Number, Text
-from api.operation import Request, Shown
+from api.operation import Page, Request, Shown
 from datasets.formats.registry import FORMATS
 from datasets.imports.options import AUTO, ImportOptions, OnConflict, OnSameContent, SplitChoice
 from storage.import_record import ImportState
@@ -143,8 +143,7 @@ class FindingShown(Shown):
     reason: str
 
 
-class ReportShown(Shown):
-    """What was left out, and why."""
+class ReportShown(Page[FindingShown]):
+    """What was left out, and why, on one page."""
 
-    findings: list[FindingShown]
-    left_out: int
+    left_out: Annotated[int, Field(ge=0, description="Findings that the report had no room for.")] = 0

@@ -73,4 +73,4 @@ class ImportCalls:
         """Lines of its report."""
         response = self.client.get(f"/api/v1/imports/{import_id}/report", headers=self.headers)
         assert response.status_code == 200, response.text
-        return list((response.json or {})["findings"])
+        return list((response.json or {})["items"])
