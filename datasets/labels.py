@@ -161,6 +161,7 @@ def named_class(reference: str | int, project: Project) -> tuple[int, bool]:
         if reference in project.classes:
             return project.class_ids[project.classes.index(reference)], not _NUMBERS.fullmatch(reference)
         raise ValueError(f"class must be one of {some_of(list(project.classes))}, got '{reference[:100]}'")
+    reference = project.merged.get(reference, reference)
     if reference in project.class_ids:
         return reference, False
     if reference in project.retired:

@@ -52,7 +52,7 @@ class Thumbnails:
             kept = self._cache.read(image.sha256, suffix)
             if kept is not None:
                 return kept
-            made = thumbnail(self._files.read(image.file_id), longest_px, self._max_pixels)
+            made = thumbnail(self._files.read(image.file_id), self._max_pixels, longest_px)
         self._cache.write(image.sha256, suffix, made)
         return made
 
@@ -72,8 +72,8 @@ class Thumbnails:
             self._places.release()
 
 
-def thumbnail(content: bytes, longest_px: int, max_pixels: int) -> bytes:
-    """A small JPEG of an image, as `Thumbnails.of` gives it."""
+def thumbnail(content: bytes, max_pixels: int, longest_px: int) -> bytes:
+    """A JPEG of an image, EXIF-turned, of which no side is longer; raises as `datasets.images.decode`."""
     stream = io.BytesIO()
     Image.fromarray(reduced(content, longest_px, max_pixels)).save(stream, "JPEG", quality=_QUALITY, optimize=True)
     return stream.getvalue()

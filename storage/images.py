@@ -102,24 +102,24 @@ class Images:
             raise NotFound(f"there is no data point '{name}' in this project")
         return image_of(row)
 
-    def find(self, project_id: ObjectId, reference: str) -> StoredImage:
+    def of_id(self, project_id: ObjectId, image_id: ObjectId) -> StoredImage | None:
+        """The image of this id, or None when the project has none."""
+        row = self._images.find_one({"_id": image_id, "project_id": project_id})
+        return image_of(row) if row else None
+
+    def named(self, project_id: ObjectId, reference: str) -> StoredImage:
         """The image of this id or name.
 
         Raises:
             NotFound: there is none.
         """
-        row = None
-        if ObjectId.is_valid(reference):
-            row = self._images.find_one({"_id": ObjectId(reference), "project_id": project_id})
-        row = row or self._images.find_one({"project_id": project_id, "name": reference})
+        by_id = self.of_id(project_id, ObjectId(reference)) if ObjectId.is_valid(reference) else None
+        if by_id:
+            return by_id
+        row = self._images.find_one({"project_id": project_id, "name": reference})
         if row is None:
             raise NotFound(f"there is no image '{reference[:100]}' in this project")
         return image_of(row)
-
-    def of_id(self, project_id: ObjectId, image_id: ObjectId) -> StoredImage | None:
-        """The image of this id, or None when the project has none."""
-        row = self._images.find_one({"_id": image_id, "project_id": project_id})
-        return image_of(row) if row else None
 
     def taken(self, project_id: ObjectId, names: Sequence[str]) -> set[str]:
         """Those of the names that images have."""
@@ -224,7 +224,7 @@ class Images:
             self._release(list(set(batch) - self.referenced(batch)))
 
     def _release(self, file_ids: list[ObjectId]) -> None:
-        """The one place where content of images goes, after the documents that named it; what a version keeps stays."""
+        """The one place where files go that no image refers to any more, but for those that a version keeps."""
         for free in without_kept(self._kept, file_ids):
             self._files.delete(*free)
 

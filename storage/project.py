@@ -10,7 +10,7 @@ from typing import Any
 from bson import ObjectId
 
 from storage.database import Document
-from storage.images import StoredAnnotation
+from storage.image import StoredAnnotation
 from storage.roles import Role
 from storage.served import NO_PUBLICATION, Publication, publication_of
 from storage.users import User

@@ -81,6 +81,8 @@ def image_shown(image: StoredImage, project: Project) -> dict[str, Any]:
     image = replace(image, annotations=project.annotations_now(image.annotations))
     url = image_url(project, image.id)
     fields = ("name", "sha256", "size", "format", "width", "height", "revision")
+    # A class may have been merged or deleted since; images follow one after the other.
+    image = replace(image, annotations=project.annotations_now(image.annotations))
     state = image.label_state
     waits = bool(image.annotations) and not image.class_ids & set(project.class_ids)
     return {

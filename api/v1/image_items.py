@@ -38,7 +38,7 @@ class ImageResource(ImagesResource):
         Raises:
             NotFound: there is none.
         """
-        return self.services.store.images.find(self.project.id, self._reference)
+        return self.services.store.images.named(self.project.id, self._reference)
 
     def shown(self, image: StoredImage | None) -> tuple[dict[str, Any], dict[str, str]]:
         """The image with its revision; None stands for one that somebody else has changed since.
@@ -48,7 +48,7 @@ class ImageResource(ImagesResource):
             ChangedMeanwhile: it is another one than the caller knows.
         """
         if image is None:
-            self.services.store.images.find(self.project.id, str(self.image.id))
+            self.services.store.images.named(self.project.id, str(self.image.id))
             raise changed_meanwhile(f"the image '{self.image.name}'")
         return image_shown(image, fitting(self, [image])), etag(image.revision)
 

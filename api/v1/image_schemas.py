@@ -84,7 +84,7 @@ def _word(value: Any) -> Any:
 
 
 Tags = Annotated[list[Tag], BeforeValidator(_tags), AfterValidator(_distinct)]
-Pixels = Annotated[int | None, Number, Field(ge=0, le=_LARGEST)]
+Pixels = Annotated[int | None, Field(ge=0, le=_LARGEST), Number]
 Bytes = Pixels
 
 
@@ -168,7 +168,7 @@ class ImagesQuery(ImagesFilter, PageQuery):
 class ThumbnailQuery(Request):
     """The longest side, in pixels."""
 
-    size: Annotated[int, Number, Field(ge=64, le=512, multiple_of=64)] = 256
+    size: Annotated[int, Field(ge=64, le=512, multiple_of=64), Number] = 256
 
 
 class Selection(BaseModel):

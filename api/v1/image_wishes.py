@@ -92,6 +92,8 @@ def _classes(query: ImagesFilter, project: Project) -> tuple[int, ...] | None:
     if query.class_ is None:
         return None
     try:
-        return tuple(sorted({class_id_of(reference, project) for reference in query.class_}))
+        asked = {class_id_of(reference, project) for reference in query.class_}
     except ValueError as error:
         raise InvalidInput(f"class: {error}", [{"field": "class", "message": f"class: {error}"}]) from None
+    # Images that have not followed yet name the class that was merged into this one.
+    return tuple(sorted(asked | {class_id for class_id, into in project.merged.items() if into in asked}))

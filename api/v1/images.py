@@ -166,7 +166,6 @@ def _last_part(file: FileStorage) -> str:
 def fitting(resource: ProjectResource, images: list[StoredImage]) -> Project:
     """The project with all classes that the images name, which may be newer than the call."""
     project = resource.project
-    known = {*project.class_ids, *project.retired}
-    if any(image.class_ids - known for image in images):
+    if any(image.class_ids - project.known_class_ids for image in images):
         return resource.services.store.projects.refresh(project)
     return project

@@ -27,7 +27,7 @@ class ProjectPublication(ProjectResource):
         """Publish, or change what is said; a version that is named is pinned and answers at once."""
         store, project = self.services.store, self.project
         pin = store.models.of_version(project.id, wish.version) if wish.version else None
-        image = store.images.find(project.id, wish.example_image) if wish.example_image else None
+        image = store.images.named(project.id, wish.example_image) if wish.example_image else None
         fields = {
             "description": wish.description,
             "licence": wish.licence,
