@@ -162,7 +162,6 @@ ROUTES = (
     Route(f"{IMPORT}/report", ImportReport, {"GET": VIEWER_READS}),
     Route(f"{IMPORT}/cancel", ImportCancel, {"POST": EDITOR_WRITES}),
     Route(f"{IMPORT}/retry", ImportRetry, {"POST": EDITOR_WRITES}),
-    Route("/api/v1/me", Me, {"GET": READ, "PATCH": ACCOUNT}),
     Route("/api/v1/projects", ProjectList, {"GET": READ, "POST": WRITE}),
     Route(PROJECT, ProjectItem, {"GET": GUEST_READS, "PATCH": EDITOR_WRITES, "DELETE": OWNER_WRITES}),
     Route(f"{PROJECT}/transfer", ProjectTransfer, {"POST": OWNER_WRITES}),
