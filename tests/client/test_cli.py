@@ -151,7 +151,7 @@ def test_a_folder_is_uploaded_and_once_more_sends_nothing(shell: Shell, project:
 
 
 @accounts
-@needs(f"{P}/imports", f"{P}/exports/<format>")
+@needs(f"{P}/imports", f"{P}/exports/<export_format>")
 def test_a_folder_goes_in_and_comes_out(shell: Shell, project: Project, shades: Path):
     answer = shell.json("import", str(shades), "-p", project.name, "--format", "folders")
     assert (answer["state"], answer["counts"]["created"]) == ("succeeded", 12)
