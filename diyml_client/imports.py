@@ -104,7 +104,7 @@ class Import(Bound):
         return self.refresh()
 
     def retry(self, **options: Any) -> Import:
-        """Try an ended one again with the bytes that are still there; options that are named replace those of before."""
+        """Try an ended one again, with the bytes that are still there; options that are named replace the old ones."""
         self._transport.json("POST", self._path("retry"), body=options)
         return self.refresh()
 

@@ -236,7 +236,9 @@ class Projects(Collection):
         """
         body = FileBody(Path(capsule))
         headers = {"Content-Type": "application/zip"}
-        made = self._transport.json("POST", path_of("capsules"), params={"name": name}, data=lambda: body, headers=headers)
+        made = self._transport.json(
+            "POST", path_of("capsules"), params={"name": name}, data=lambda: body, headers=headers
+        )
         return self.get(made["id"])
 
     def delete(self, project: str) -> None:

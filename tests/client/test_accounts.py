@@ -31,6 +31,7 @@ def test_who_logs_in_has_a_token_with_all_scopes_until_logging_out(platform: tup
         me = again.me.get()
         assert (me.username, sorted(me.scopes)) == (name, ["account", "infer", "read", "train", "write"])
         assert me.expires_at
+        assert me.created_at
         assert me.expires_at > me.created_at
         again.logout()
         with pytest.raises(Unauthenticated, match="Log in again"):
