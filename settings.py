@@ -76,6 +76,22 @@ class Settings:
     max_request_bytes: int = _setting(
         "DIYML_MAX_REQUEST_BYTES", 64 * MEBIBYTE, "Largest request body.", "bytes", least=1
     )
+    max_import_bytes: int = _setting(
+        "DIYML_MAX_IMPORT_BYTES", 10 * 1024 * MEBIBYTE, "Largest archive that may be imported.", "bytes", least=1
+    )
+    max_import_files: int = _setting(
+        "DIYML_MAX_IMPORT_FILES", 200_000, "Files that an imported archive may hold.", "files", least=1
+    )
+    import_upload_hours: float = _setting(
+        "DIYML_IMPORT_UPLOAD_HOURS",
+        24.0,
+        "An upload for which no bytes come for this long is given up.",
+        "h",
+        least=0.01,
+    )
+    importers: int = _setting(
+        "DIYML_IMPORTERS", 2, "Imports that one machine works on at a time.", "imports", least=1, most=16
+    )
     max_image_pixels: int = _setting("DIYML_MAX_IMAGE_PIXELS", 50_000_000, "Largest image.", "pixels", least=1)
     inference_minutes: int = _setting(
         "DIYML_INFERENCE_MINUTES", 60, "How long an inference result is kept.", "min", least=10

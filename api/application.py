@@ -16,12 +16,13 @@ from api.predicting import PredictingResource
 from api.request_id import REQUEST_ID
 from api.request_log import log_requests
 from api.routes import ROUTES, add_routes
+from api.v1 import tus
 from api.v1.rate_limits import LIMIT, POLICY
 from settings import Settings
 
 EXPOSED = [
     "Retry-After", "Location", "ETag", "Server-Timing", "Content-Disposition", "Content-Range", REQUEST_ID, REPLAYED,
-    POLICY, LIMIT,
+    POLICY, LIMIT, *tus.EXPOSED,
 ]  # fmt: skip
 
 

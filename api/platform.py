@@ -40,6 +40,7 @@ class Services:
     engine: Engine
     queue: Celery
     streams: Streams
+    uploads: Streams
     thumbnails: Thumbnails
 
 
@@ -145,7 +146,8 @@ class Platform:
             raise
         engine = self._engine(store, settings)
         queue, streams = celery_app(settings, sends=True), Streams(settings.web_threads)
-        return Services(settings, store, engine, queue, streams, _thumbnails(store, settings))
+        uploads = Streams(settings.web_threads, "upload")
+        return Services(settings, store, engine, queue, streams, uploads, _thumbnails(store, settings))
 
     def _engine(self, store: Store, settings: Settings) -> Engine:
         if self.engine_folder:

@@ -47,7 +47,7 @@ class PlatformResource(Resource):
 
     def dispatch_request(self, *args: Any, **kwargs: Any) -> ResponseReturnValue:
         """Authenticate as the route declares, then run the method."""
-        self.access = self._declared["GET" if request.method == "HEAD" else request.method]
+        self.access = self._declared.get(request.method) or self._declared["GET"]  # what answers GET answers HEAD
         began = time.monotonic()
         try:
             if self.access.is_public:

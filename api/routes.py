@@ -48,6 +48,7 @@ from api.v1.exports import DatasetExport
 from api.v1.image_bulk import ImageBulk
 from api.v1.image_items import ImageAnnotations, ImageFile, ImageItem, ImageThumbnail
 from api.v1.images import ImageList
+from api.v1.imports import ImportCancel, ImportData, ImportItem, ImportReport, ImportRetry, ProjectImports
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
@@ -71,6 +72,7 @@ from api.v1.webhooks import WebhookItem, WebhookList, WebhookSecret, WebhookTest
 
 PROJECT = "/api/v1/projects/<project>"
 WEBHOOKS = f"{PROJECT}/webhooks"
+IMPORT = "/api/v1/imports/<import_id>"
 IMAGES = f"{PROJECT}/images"
 
 
@@ -154,6 +156,12 @@ ROUTES = (
     Route(f"{WEBHOOKS}/<webhook_id>/rotate-secret", WebhookSecret, {"POST": OWNER_WRITES}),
     Route(f"{WEBHOOKS}/<webhook_id>/deliveries", DeliveryList, {"GET": EDITOR_READS}),
     Route(f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry", DeliveryRetry, {"POST": EDITOR_WRITES}),
+    Route(f"{PROJECT}/imports", ProjectImports, {"GET": VIEWER_READS, "POST": EDITOR_WRITES, "OPTIONS": PUBLIC}),
+    Route(IMPORT, ImportItem, {"GET": VIEWER_READS, "DELETE": EDITOR_WRITES}),
+    Route(f"{IMPORT}/data", ImportData, {"HEAD": EDITOR_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES}),
+    Route(f"{IMPORT}/report", ImportReport, {"GET": VIEWER_READS}),
+    Route(f"{IMPORT}/cancel", ImportCancel, {"POST": EDITOR_WRITES}),
+    Route(f"{IMPORT}/retry", ImportRetry, {"POST": EDITOR_WRITES}),
     Route("/api/v1/projects", ProjectList, {"GET": READ, "POST": WRITE}),
     Route(PROJECT, ProjectItem, {"GET": GUEST_READS, "PATCH": EDITOR_WRITES, "DELETE": OWNER_WRITES}),
     Route(f"{PROJECT}/transfer", ProjectTransfer, {"POST": OWNER_WRITES}),
@@ -192,7 +200,9 @@ def add_routes(api: Api, platform: Platform) -> None:
         declared, methods = set(route.access), set(route.resource.methods or ())
         if declared != methods:
             raise TypeError(f"{route.path}: access must be declared for exactly {methods}, got {declared}")
-        if issubclass(route.resource, ProjectResource) and not all(item.role for item in route.access.values()):
+        if issubclass(route.resource, ProjectResource) and not all(
+            item.role or item.is_public for item in route.access.values()
+        ):
             raise TypeError(f"{route.path}: a role must be declared for each method, since it is about a project")
         api.add_resource(
             route.resource,

@@ -13,9 +13,14 @@ _RETRY_AFTER_SECONDS = 5
 
 
 class Streams:
-    """Admits streams: an eighth of the threads at most, and not all of those for one user."""
+    """Admits streams: an eighth of the threads at most, and not all of those for one user.
 
-    def __init__(self, web_threads: int):
+    Args:
+        noun: what they are called.
+    """
+
+    def __init__(self, web_threads: int, noun: str = "stream"):
+        self._noun = noun
         self._most = max(1, web_threads // 8)
         self._most_per_user = max(1, min(_MOST_PER_USER, self._most - 1))
         self._open: Counter[Hashable] = Counter()
@@ -30,13 +35,14 @@ class Streams:
         """
         with self._lock:
             if self._open[user] >= self._most_per_user:
+                number = plural(self._most_per_user, f"open {self._noun}")
                 raise TooManyRequests(
-                    f"you have {plural(self._most_per_user, 'open stream')}, which is the most allowed: close one",
+                    f"you have {number}, which is the most allowed: close one",
                     retry_after_seconds=_RETRY_AFTER_SECONDS,
                 )
             if self._open.total() >= self._most:
                 raise Unavailable(
-                    "as many streams are open as the server allows: try again in a moment",
+                    f"as many {self._noun}s are open as the server allows: try again in a moment",
                     retry_after_seconds=_RETRY_AFTER_SECONDS,
                 )
             self._open[user] += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
-from collections.abc import Iterator
 from typing import Any
 
 from bson import ObjectId
@@ -104,16 +103,6 @@ def snapshot_of_version(store: Store, project: Project, number: int) -> Snapshot
         return dataclasses.replace(image, perceptual_hash=same.perceptual_hash, thumbnail=same.thumbnail)
 
     return dataclasses.replace(frozen, images=tuple(map(looked_at, frozen.images))).snapshot()
-
-
-def images_of(store: Store, project: Project, number: int) -> Iterator[StoredImage]:
-    """The images of a version, by name; their labels may be of classes that had left the list by then.
-
-    Raises:
-        NotFound: there is no such version.
-        Conflict: its file is lost or damaged.
-    """
-    return iter(thawed(store, project, store.versions.get(project.id, number)).images)
 
 
 def stored_contents(store: Store, project_id: ObjectId) -> dict[str, ObjectId]:

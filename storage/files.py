@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,13 +13,15 @@ from typing import BinaryIO
 from bson import ObjectId
 from gridfs import GridFSBucket
 from gridfs.errors import NoFile
-from pymongo import WriteConcern
+from pymongo import WriteConcern, timeout
 from pymongo.errors import PyMongoError
 
 from storage.database import Database, Document, shielded
 from utils import NotFound, utc_now
 
 CHUNK_BYTES = 1024 * 1024
+# A batch is longer under way than the one operation that the usual bound is meant for.
+_TOGETHER_SECONDS = 60.0
 # Their content is read on the way, so that there must not be too many for one step.
 _DELETED_TOGETHER = 100
 _MOST_FILES_A_QUERY = 500
@@ -84,9 +86,9 @@ class Files:
         except BaseException:  # of the source
             self.delete(file_id)
             raise
-        file = {"filename": name, "length": size, "chunkSize": CHUNK_BYTES, "uploadDate": utc_now()}
-        self._file_writes.insert_one({"_id": file_id, **file})
-        return StoredFile(file_id, digest, size)
+        file = StoredFile(file_id, digest, size)
+        self._file_writes.insert_one(_file_row(file, name))
+        return file
 
     def _put_chunks(self, file_id: ObjectId, source: BinaryIO) -> tuple[str, int]:
         digest, size = hashlib.sha256(), 0
@@ -94,10 +96,43 @@ class Files:
             chunk = source.read(CHUNK_BYTES)
             if not chunk:
                 break
-            self._chunk_writes.insert_one({"files_id": file_id, "n": number, "data": chunk})
+            self._chunk_writes.insert_one(_chunk_row(file_id, number, chunk))
             digest.update(chunk)
             size += len(chunk)
         return digest.hexdigest(), size
+
+    def put_many(self, contents: Sequence[tuple[str, bytes]]) -> list[StoredFile]:
+        """Store small files together, in few round trips: all their chunks, then what GridFS knows of them.
+
+        The caller bounds how much it is. What an interruption leaves over goes to the sweeper.
+
+        Args:
+            contents: name and content of each.
+        """
+        files, chunks, rows = [], [], []
+        for name, content in contents:
+            file = StoredFile(ObjectId(), hashlib.sha256(content).hexdigest(), len(content))
+            files.append(file)
+            rows.append(_file_row(file, name))
+            parts = range(0, len(content), CHUNK_BYTES)
+            chunks += [_chunk_row(file.id, n, content[at : at + CHUNK_BYTES]) for n, at in enumerate(parts)]
+        with timeout(_TOGETHER_SECONDS):
+            if chunks:
+                self._chunk_writes.insert_many(chunks, ordered=False)
+            if rows:
+                self._file_writes.insert_many(rows, ordered=False)
+        return files
+
+    def chunk(self, file_id: ObjectId, number: int) -> bytes:
+        """One chunk of a file, from 0: `CHUNK_BYTES` of it, or what is left at its end.
+
+        Raises:
+            NotFound: no such file (any more), or no such chunk.
+        """
+        row = self._chunks.find_one({"files_id": file_id, "n": number}, {"data": 1})
+        if row is None:
+            raise NotFound(f"file {file_id} is not stored any more")
+        return row["data"]
 
     def read(self, file_id: ObjectId) -> bytes:
         """The whole content.
@@ -212,6 +247,16 @@ class Files:
         short = [row["_id"] for row in files if chunks.get(row["_id"], 0) < -(-row["length"] // row["chunkSize"])]
         # A file that is being deleted loses its document first.
         return set(self.lengths(short))
+
+
+def _file_row(file: StoredFile, name: str) -> Document:
+    """As the specification of GridFS has it."""
+    sizes = {"length": file.size, "chunkSize": CHUNK_BYTES}
+    return {"_id": file.id, "filename": name, **sizes, "uploadDate": utc_now()}
+
+
+def _chunk_row(file_id: ObjectId, number: int, data: bytes) -> Document:
+    return {"files_id": file_id, "n": number, "data": data}
 
 
 def _batches(files: Iterable[tuple[ObjectId, int]], most_bytes: int) -> Iterator[list[tuple[ObjectId, int]]]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from bson import ObjectId
 
 from storage.database import batches
-from storage.references import Bucket, artifacts, image_files, referenced
+from storage.references import Bucket, artifacts, image_files, referenced, uploads
 from storage.store import Store
 
 Ids = set[ObjectId]
@@ -63,7 +63,7 @@ def _owners(store: Store, _: datetime) -> Ids:
 def _projects_with_contents(store: Store, _: datetime) -> Ids:
     holders = (
         store.images, store.jobs, store.models, store.inferences, store.usage, store.webhooks, store.deliveries,
-        store.versions, store.kept_files,
+        store.imports, store.versions, store.kept_files,
     )  # fmt: skip
     return {project_id for holder in holders for project_id in holder.project_ids()}
 
@@ -138,11 +138,11 @@ LEFTOVERS: tuple[Leftover, ...] = (
     ),
     Leftover(
         "contents",
-        "Every image, version, job, model, webhook and result belongs to a project that exists.",
+        "Every image, import, version, job, model, webhook and result belongs to a project that exists.",
         _projects_with_contents,
         _without(lambda store, ids: store.projects.existing(ids)),
         _for_each(Store.delete_contents),
-        "project {}: it is deleted, and images, jobs, models, webhooks or results of it are left",
+        "project {}: it is deleted, and images, imports, jobs, models, webhooks or results of it are left",
     ),
     Leftover(
         "gone_classes",
@@ -206,6 +206,8 @@ LEFTOVERS: tuple[Leftover, ...] = (
     ),
     _files("image files", image_files),
     _files("artifacts", artifacts),
+    _files("pieces of uploads", uploads),
     _chunks("image files", image_files),
     _chunks("artifacts", artifacts),
+    _chunks("pieces of uploads", uploads),
 )

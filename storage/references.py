@@ -44,6 +44,11 @@ def artifacts(store: Store) -> Files:
     return store.artifacts
 
 
+def uploads(store: Store) -> Files:
+    """The bucket of the pieces of uploads."""
+    return store.uploads
+
+
 def referenced(store: Store, bucket: Bucket, file_ids: list[ObjectId]) -> set[ObjectId]:
     """Those of a bucket's files that any document refers to."""
     kinds = (kind for kind in REFERENCES if kind.bucket is bucket)
@@ -58,6 +63,16 @@ def _forget_checkpoint(store: Store, held: HeldFile) -> str:
 def _forget_record(store: Store, held: HeldFile) -> str:
     store.job_records.forget(held.owner_id, held.file.id)
     return "forgotten: this training cannot be repeated any more"
+
+
+def _forget_report(store: Store, held: HeldFile) -> str:
+    store.imports.forget_report(held.owner_id, held.file.id)
+    return "forgotten: this import has no report any more"
+
+
+def _forget_upload(store: Store, held: HeldFile) -> str:
+    store.imports.forget_pieces(held.owner_id)
+    return "given up: the archive must be uploaded again"
 
 
 def _kept_by_versions_alone(store: Store) -> Iterator[HeldFile]:
@@ -106,5 +121,19 @@ REFERENCES: tuple[Reference, ...] = (
         lambda store: store.job_records.held(),
         "do without repeating this training, or restore a backup",
         _forget_record,
+    ),
+    Reference(
+        artifacts,
+        lambda store, ids: store.imports.reports_referenced(ids),
+        lambda store: store.imports.held_reports(),
+        "do without the report of this import, or restore a backup",
+        _forget_report,
+    ),
+    Reference(
+        uploads,
+        lambda store, ids: store.imports.pieces_referenced(ids),
+        lambda store: store.imports.held_pieces(),
+        "upload the archive again",
+        _forget_upload,
     ),
 )

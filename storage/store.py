@@ -16,9 +16,12 @@ from storage.database import Database, Document, connect, shielded
 from storage.deliveries import Deliveries
 from storage.files import Files
 from storage.idempotency import Idempotency
+from storage.image_batches import ImageBatches
 from storage.image_changes import ImageChanges
 from storage.image_queries import ImageQueries
 from storage.images import Images
+from storage.import_runs import ImportRuns
+from storage.imports import Imports
 from storage.inferences import Inferences
 from storage.job_audit import JobAudit
 from storage.job_events import JobEvents
@@ -55,6 +58,7 @@ class Store:
         self.database = connect(settings) if database is None else database
         self.image_files = Files(self.database, "images")
         self.artifacts = Files(self.database, "artifacts")
+        self.uploads = Files(self.database, "uploads")
         self.passwords = Passwords(settings)
         self.users = Users(self.database, self.passwords)
         self.tokens = Tokens(self.database, settings.token_days)
@@ -70,6 +74,9 @@ class Store:
         self.versions = Versions(self.database, self.artifacts)
         self.image_queries = ImageQueries(self.database)
         self.image_changes = ImageChanges(self.database)
+        self.image_batches = ImageBatches(self.database, self.image_files, self.images)
+        self.imports = Imports(self.database, self.uploads, self.artifacts, settings.import_upload_hours)
+        self.import_runs = ImportRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
         self.jobs = Jobs(self.database, self.artifacts, settings.queued_jobs_per_user)
         self.job_runs = JobRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
         self.job_records = JobRecords(self.database, self.artifacts)
@@ -99,7 +106,7 @@ class Store:
             self.class_annotations, self.jobs, self.job_records, self.job_events, self.models, self.inferences,
             self.workers, self.idempotency, self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes,
             self.deliveries, self.usage, self.image_files, self.artifacts, self.kept_files, self.versions,
-            self.catalogue,
+            self.catalogue, self.uploads, self.imports,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -137,6 +144,7 @@ class Store:
     def delete_contents(self, project_id: ObjectId) -> None:
         """Delete what belonged to a project that is gone; jobs still ending in a worker stay for the sweeper."""
         self.jobs.cancel_all(project_id)
+        self.imports.delete_project(project_id)
         self.versions.delete_project(project_id)
         kept = self.kept_files.delete_project(project_id)
         self.images.delete_all(project_id)

@@ -47,7 +47,7 @@ class JobResource(ProjectResource):
         """As of a project; a job of somebody else's project does not exist for the caller."""
         job_id = path.pop("job_id")
         self.job = self.services.store.jobs.get(object_id(job_id, "job"))
-        self.project = _permitted(self, self.job.project_id, f"there is no job '{job_id}'")
+        self.project = permitted(self, self.job.project_id, f"there is no job '{job_id}'")
 
 
 class ModelResource(ProjectResource):
@@ -60,12 +60,17 @@ class ModelResource(ProjectResource):
         model_id = path.pop("model_id")
         self.model = self.services.store.models.get(object_id(model_id, "model"))
         missing = f"there is no model '{model_id}'"
-        self.project = _permitted(self, self.model.project_id, missing)
+        self.project = permitted(self, self.model.project_id, missing)
         if self.project.role_of(self.user.id) is Role.GUEST and self.project.model_id != self.model.id:
             raise NotFound(missing)
 
 
-def _permitted(resource: ProjectResource, project_id: object, missing: str) -> Project:
+def permitted(resource: ProjectResource, project_id: object, missing: str) -> Project:
+    """The project of something, as `ProjectResource.permitted`; whoever may not know of it learns of nothing.
+
+    Args:
+        missing: what to say then.
+    """
     try:
         return resource.permitted(str(project_id))
     except Forbidden:

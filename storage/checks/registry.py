@@ -9,6 +9,7 @@ from storage.checks.files import (
     every_file_that_is_referred_to_is_there_in_its_length,
 )
 from storage.checks.images import every_image_is_found_by_its_labels_split_and_tags
+from storage.checks.imports import every_running_import_has_a_live_lease
 from storage.checks.indexes import every_index_is_there_as_it_is_declared
 from storage.checks.jobs import (
     a_job_that_has_ended_holds_no_checkpoint_lease_or_project,
@@ -22,6 +23,7 @@ from storage.leftovers import LEFTOVERS
 
 CHECKS: tuple[Check, ...] = (
     check(every_running_job_has_a_live_lease, settles=True),
+    check(every_running_import_has_a_live_lease, settles=True),
     *(nothing_left_over(kind) for kind in LEFTOVERS),
     check(every_index_is_there_as_it_is_declared),
     check(a_job_that_has_ended_holds_no_checkpoint_lease_or_project),

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import pytest
 from bson import ObjectId
 
+from datasets.imports.options import ImportOptions
 from datasets.versions import freeze
 from notifications.signatures import new_secret
+from storage.import_record import Import
 from storage.job import Job
 from storage.models import Model
 from storage.projects import Project
@@ -20,19 +22,20 @@ CARD = {"project_type": "classification", "classes": ["cat", "dog"]}
 
 @dataclass(frozen=True)
 class Pets:
-    """A project with two classes, an image of each, a version, a queued job, a model that it serves, and a webhook."""
+    """A project with two classes, an image of each, a version, a queued job, a served model, a webhook, an upload."""
 
     project: Project
     job: Job
     model: Model
     webhook: Webhook
     delivery_id: ObjectId
+    upload: Import
 
     @property
     def ids(self) -> dict[str, object]:
         """What a path may name."""
         own = {"project_id": self.project.id, "webhook_id": self.webhook.id, "delivery_id": self.delivery_id}
-        return {"job_id": self.job.id, "model_id": self.model.id, **own}
+        return {"job_id": self.job.id, "model_id": self.model.id, "import_id": self.upload.id, **own}
 
 
 @pytest.fixture
@@ -48,7 +51,8 @@ def pets(caller: Caller, store: Store) -> Pets:
     job = store.jobs.create(project, {"epochs": 1}, 1)
     webhook = store.webhooks.create(project, "https://93.184.215.14/", ("job.failed",), new_secret())
     delivery_id = store.deliveries.add(webhook.id, user.id, "job.failed", "{}", project.id, job.id, 1)
-    return Pets(project, job, trained(store, project, job), webhook, delivery_id)
+    upload = store.imports.create(project.id, user.id, 1000, "pets.zip", ImportOptions().to_row())
+    return Pets(project, job, trained(store, project, job), webhook, delivery_id, upload)
 
 
 def trained(store: Store, project: Project, job: Job) -> Model:

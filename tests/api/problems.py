@@ -16,6 +16,7 @@ PROJECT = "/api/v1/projects/<project>"
 WEBHOOKS = f"{PROJECT}/webhooks"
 IMAGES = "/api/v1/projects/<project>/images"
 WEBHOOKS = "/api/v1/projects/<project>/webhooks"
+IMPORTS, IMPORT = "/api/v1/projects/<project>/imports", "/api/v1/imports/<import_id>"
 
 # One valid request of the owner for each method of each route; `{name}` in a path is filled in by the test.
 REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
@@ -107,6 +108,17 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", f"{WEBHOOKS}/<webhook_id>/rotate-secret"): {},
     ("GET", f"{WEBHOOKS}/<webhook_id>/deliveries"): {"limit": 5, "state": "waiting"},
     ("POST", f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry"): {},
+    ("GET", IMPORTS): {"limit": 5},
+    ("POST", IMPORTS): {"size": 1000, "filename": "pets.zip"},
+    ("OPTIONS", IMPORTS): {},
+    ("GET", IMPORT): {},
+    ("DELETE", IMPORT): {},
+    ("HEAD", f"{IMPORT}/data"): {},
+    ("PATCH", f"{IMPORT}/data"): {},
+    ("DELETE", f"{IMPORT}/data"): {},
+    ("GET", f"{IMPORT}/report"): {"format": "csv"},
+    ("POST", f"{IMPORT}/cancel"): {},
+    ("POST", f"{IMPORT}/retry"): {"dry_run": False},
     ("GET", "/api/v1/projects"): {"limit": 5, "type": "classification", "sort": "-name"},
     ("POST", "/api/v1/projects"): {"name": "more pets", "type": "detection", "classes": ["cat"]},
     ("GET", PROJECT): {},
@@ -173,6 +185,8 @@ def fill(
 def assert_problem(response: TestResponse, status: int, *words: str) -> dict[str, Any]:
     """Check the status, the one error shape and words of the detail; gives the body."""
     assert response.status_code == status, response.text
+    if response.request.method == "HEAD":
+        return {}
     assert response.mimetype == "application/problem+json"
     body = response.json
     assert body is not None

@@ -232,7 +232,8 @@ def lose_account(world: World) -> tuple[str, str]:
 
 def lose_project(world: World) -> tuple[str, str]:
     world.store.projects.delete(world.project.id)
-    where = f"project {world.project.id}: it is deleted, and images, jobs, models, webhooks or results of it are left"
+    left = "images, imports, jobs, models, webhooks or results"
+    where = f"project {world.project.id}: it is deleted, and {left} of it are left"
     return where, "removed"
 
 

@@ -11,6 +11,7 @@ from storage.store import Store
 from training.worker.desk import Desk
 from training.worker.devices import LocalDevice
 from training.worker.housekeeping import Housekeeper
+from training.worker.importers import Importers
 from training.worker.presence import Presence
 from training.worker.supervisor import Supervisor
 
@@ -26,7 +27,8 @@ class Crew:
         ]
         self._threads = [desk.thread for desk in self._desks]
         self._threads += [Housekeeper(store, stop).thread, Presence(store, devices, stop).thread]
-        self._threads.append(notifier(store, settings, stop).thread)
+        self._importers = Importers(store, settings, stop)
+        self._threads += [notifier(store, settings, stop).thread, self._importers.thread]
 
     def start(self) -> None:
         """Begin."""
@@ -37,6 +39,7 @@ class Crew:
         """There may be something to do; the first desk whose device fits takes it."""
         for desk in self._desks:
             desk.call()
+        self._importers.call()
 
     def stop(self) -> None:
         """Ask all to end."""

@@ -1,0 +1,1 @@
+"""Archives that strangers made, read without trust: what is in them, and each file's content within bounds."""
