@@ -107,7 +107,7 @@ def _unlabelled(snapshot: Snapshot) -> Iterator[Finding]:
         yield Finding.about(
             "unlabelled",
             f"{plural(len(names), 'image')} {verb} no label: {some_of(names)}: "
-            "where labels are boxes, they count as images that show nothing",
+            "trainings leave them out; where labels are boxes, say of those that show nothing that they do",
             names,
         )
 

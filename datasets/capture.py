@@ -57,6 +57,7 @@ def _snapshot_image(image: StoredImage, index_of: dict[int, int], groups: tuple[
         format=image.format,
         annotations=annotations,
         waits=bool(image.annotations) and not annotations,
+        background=image.background,
         image_id=str(image.id),
         split=image.split,
         groups=groups,

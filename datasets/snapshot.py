@@ -34,6 +34,7 @@ class SnapshotImage:
 
     Attributes:
         waits: it is labelled, but with classes that left the class list.
+        background: somebody has said that it shows no object.
         image_id: of the stored image, for the record; the content is what counts.
         split: `train`, `val` or `test` when somebody has decided it, else empty.
         groups: names of what must stay on one side of the split, such as all pictures of one patient.
@@ -48,10 +49,16 @@ class SnapshotImage:
     format: str
     annotations: tuple[Annotation, ...]
     waits: bool = False
+    background: bool = False
     image_id: str = ""
     split: str = ""
     groups: tuple[str, ...] = ()
     look: Look | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether anybody has said what it shows."""
+        return bool(self.annotations or self.waits or self.background)
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class Snapshot:
 
     @property
     def unlabelled(self) -> list[str]:
-        return [image.name for image in self.images if not (image.annotations or image.waits)]
+        return [image.name for image in self.images if not image.is_labelled]
 
     def images_of_class(self) -> list[int]:
         """How many images hold each class, in the order of `classes`."""

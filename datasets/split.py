@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from datasets.snapshot import TEST, TRAIN, VAL, Snapshot, SnapshotImage
 from datasets.units import Unit, units_of
@@ -26,7 +26,8 @@ class Split:
     Attributes:
         val_is_train: nothing could be held back without taking the only image of a class; `val` repeats `train`.
         test: neither trained on nor validated with.
-        left_out: of no part, since the same picture, or one of the same group, is fixed in another part.
+        left_out: of no part, since nobody has labelled them, or since the same picture, or one of the same group, is
+            fixed in another part.
         notes: what a person should know about it, one sentence each.
     """
 
@@ -41,17 +42,30 @@ class Split:
 def split(snapshot: Snapshot, train_fraction: float, seed: int) -> Split:
     """Split by content: the same images and seed give the same parts, whatever their names and order.
 
-    What is fixed keeps its part. Images that are equal byte for byte, that show the same picture, or that share a
-    group stay together (`datasets.units`), and follow what is fixed among them. Each of the other units counts for its
-    rarest class (those that show none for a stratum of their own), and every stratum is split in the same proportion,
-    so rare classes are held back too (rarest label first, after Sechidis et al. 2011, "On the Stratification of
-    Multi-Label Data"). Every class keeps an image in the training part.
+    What nobody has labelled goes nowhere, and what is fixed keeps its part. Images that are equal byte for byte, that
+    show the same picture, or that share a group stay together (`datasets.units`), and follow what is fixed among them.
+    Each of the other units counts for its rarest class (those that show none for a stratum of their own), and every
+    stratum is split in the same proportion, so rare classes are held back too (rarest label first, after Sechidis et
+    al. 2011, "On the Stratification of Multi-Label Data"). Every class keeps an image in the training part.
 
     Should nearly all pictures look alike, they are told apart by content and group only.
 
     Args:
         train_fraction: 0.5 to 0.95, of what is not fixed.
     """
+    labelled = replace(snapshot, images=tuple(image for image in snapshot.images if image.is_labelled))
+    found = _labelled_split(labelled, train_fraction, seed)
+    unlabelled = tuple(image for image in snapshot.images if not image.is_labelled)
+    if not unlabelled:
+        return found
+    verb = "is" if len(unlabelled) == 1 else "are"
+    note = (
+        f"{plural(len(unlabelled), 'image')} that nobody has labelled {verb} left out: {some_of(snapshot.unlabelled)}"
+    )
+    return replace(found, left_out=(*found.left_out, *unlabelled), notes=(*found.notes, note))
+
+
+def _labelled_split(snapshot: Snapshot, train_fraction: float, seed: int) -> Split:
     parts = _Parts(snapshot, units_of(snapshot), train_fraction, seed)
     if parts.held_back_too_little():
         plain = _Parts(snapshot, units_of(snapshot, similar=False), train_fraction, seed)

@@ -4,7 +4,7 @@ import dataclasses
 
 from datasets.advice import advice
 from datasets.snapshot import Annotation
-from tests.datasets.samples import image, snapshot
+from tests.datasets.samples import image, snapshot, unlabelled
 
 
 def _codes(*given, **options) -> list[str]:
@@ -33,7 +33,7 @@ def test_images_are_named_of_contradictions_conflicts_tiny_boxes_and_missing_lab
         image("cat", 0, content="y"),
         image("no cat", 1, content="y"),
         tiny,
-        image("bare"),
+        unlabelled("bare"),
     )
     found = {finding.code: finding for finding in advice(data)}
     assert {code: finding.images for code, finding in found.items()} == {

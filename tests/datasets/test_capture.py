@@ -20,7 +20,7 @@ def test_a_snapshot_holds_classes_and_images_by_name(caller: Caller, store: Stor
     annotation = taken.images[1].annotations[0]
     assert (annotation.class_index, annotation.box) == (1, (0.5, 0.5, 0.1, 0.1))
     assert (taken.images[1].width, taken.images[1].height) == (40, 20)
-    assert taken.unlabelled == ["a"]
+    assert taken.unlabelled == []  # to say of a detector's image that it has no label is to say that it shows nothing
 
 
 def test_annotations_follow_their_class_and_removed_classes_are_counted_by_image(caller: Caller, store: Store):

@@ -9,7 +9,7 @@ import pytest
 from datasets.snapshot import Snapshot, SnapshotImage
 from datasets.split import split
 from tests.datasets.pictures import changed, saved, scene, seen
-from tests.datasets.samples import image, snapshot
+from tests.datasets.samples import image, snapshot, unlabelled
 
 
 def _names(images: tuple[SnapshotImage, ...]) -> list[str]:
@@ -26,8 +26,10 @@ def _any(odds: random.Random) -> Snapshot:
     for number in range(odds.randint(1, 60)):
         shown = [min(3, int(odds.expovariate(1.2))) for _ in range(odds.randint(0, 3))]
         images.append(image(f"i{number}", *shown, content=str(odds.randint(0, 50))))
-    same = {item.sha256: item.annotations for item in images}
-    return snapshot(*(dataclasses.replace(item, annotations=same[item.sha256]) for item in images), classes=4)
+    same = {item.sha256: (item.annotations, item.background) for item in images}
+    labels = ("annotations", "background")
+    alike = (dataclasses.replace(item, **dict(zip(labels, same[item.sha256], strict=True))) for item in images)
+    return snapshot(*alike, classes=4)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -208,3 +210,11 @@ def test_the_same_units_are_split_the_same_whatever_their_order():
     first = split(snapshot(*images), 0.8, 7)
     random.Random(1).shuffle(images)
     assert split(snapshot(*images), 0.8, 7) == first
+
+
+def test_what_nobody_has_labelled_goes_nowhere_and_is_named():
+    shown, nothing = [image(f"i{number}", number % 2) for number in range(20)], image("nothing")
+    parts = split(snapshot(*shown, nothing, unlabelled("new")), 0.8, 0)
+    assert _names(parts.left_out) == ["new"]
+    assert "nothing" in _names(parts.train + parts.val)
+    assert parts.notes == ("1 image that nobody has labelled is left out: 'new'",)

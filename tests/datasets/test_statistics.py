@@ -4,7 +4,7 @@ import json
 
 from datasets.snapshot import Snapshot
 from datasets.statistics import describe
-from tests.datasets.samples import image, snapshot
+from tests.datasets.samples import image, snapshot, unlabelled
 
 
 def test_an_empty_snapshot_has_no_sizes():
@@ -16,7 +16,7 @@ def test_an_empty_snapshot_has_no_sizes():
 
 
 def test_images_count_once_a_class_and_annotations_each():
-    found = describe(snapshot(image("a", 0, 0, 1), image("b", 0), image("c")))
+    found = describe(snapshot(image("a", 0, 0, 1), image("b", 0), unlabelled("c")))
     assert found["images_per_class"] == {"c0": 2, "c1": 1}
     assert found["annotations_per_class"] == {"c0": 3, "c1": 1}
     assert found["images_without_label"] == {"count": 1, "names": ["c"]}
@@ -36,7 +36,7 @@ def test_duplicates_are_listed_by_name_and_sizes_by_how_common_they_are():
 
 
 def test_the_description_is_json_and_long_lists_are_cut():
-    found = describe(snapshot(*(image(f"i{number}") for number in range(500))))
+    found = describe(snapshot(*(unlabelled(f"i{number}") for number in range(500))))
     assert json.loads(json.dumps(found)) == found
     assert found["images_without_label"]["count"] == 500
     assert len(found["images_without_label"]["names"]) == 100
