@@ -37,7 +37,7 @@ def test_data_points_statistics_and_missing_things_of_a_detection_project(caller
     assert analysis["annotation_count"] == 4
     assert analysis["images_per_class"] == {"red": 2, "white": 1, "plate": 0}
     assert analysis["annotations_per_class"] == {"red": 3, "white": 1, "plate": 0}
-    assert analysis["images_without_label"] == {"count": 1, "names": ["b.png"]}
+    assert analysis["images_without_label"] == {"count": 0, "names": []}  # b.png was said to show nothing
     assert analysis["image_sizes"]["width_px"] == {"min": 60, "median": 100, "max": 100}
     assert analysis["box_sizes"]["width_px"] == {"min": 10, "median": 25, "max": 100}
     assert analysis["exact_duplicates"] == [["a.png", "b.png"]]
