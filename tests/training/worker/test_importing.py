@@ -18,7 +18,7 @@ from tests.conftest import Caller, wait_until
 from tests.datasets.archive_files import slow_archive
 from tests.storage.test_sweeper import AT_ONCE, NONE
 
-MANY = 450
+MANY = 300
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.conftest import Caller, start_worker, wait_until
 from tests.datasets.archive_files import slow_archive
 from tests.training.worker.test_importing import images, row_of
 
-MANY = 450
+MANY = 280
 
 
 def test_a_worker_that_stops_gives_it_back_for_nothing_lost(
