@@ -94,6 +94,7 @@ def _written(image: StoredImage, project: Project, names: dict[int, str]) -> Wri
 
 def _labels(image: StoredImage, project: Project, names: dict[int, str]) -> tuple[Label, ...] | None:
     """Labels of classes that the project has; None when nobody has labelled the image, or only with others."""
-    if not image.annotations:
-        return () if LABEL_FORMATS[project.type].empty_is_background else None
-    return tuple(Label(names[a.class_id], a.box) for a in image.annotations if a.class_id in names) or None
+    annotations = project.annotations_now(image.annotations)
+    if not annotations:
+        return () if image.background else None
+    return tuple(Label(names[a.class_id], a.box) for a in annotations if a.class_id in names) or None

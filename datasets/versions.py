@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
-from collections.abc import Iterator
 from typing import Any
 
 from bson import ObjectId
@@ -24,23 +23,32 @@ from utils import Conflict, NotFound
 _LOOKS = 5
 
 
-def freeze(store: Store, project: Project, by: User, name: str = "", description: str = "") -> Version:
+def freeze(
+    store: Store, project: Project, by: User, name: str = "", description: str = "", request_key: str | None = None
+) -> Version:
     """Make a version of what the project holds now.
 
     An image that changes while the dataset is read could be missing from it, or its file be deleted. So the files are
     kept first, then the images are looked at again; when any has changed in between, all of it is done anew.
 
+    Args:
+        request_key: names the request; made again, it gives the version that it made before.
+
     Raises:
         Conflict: the images kept changing.
         NotFound: the project was deleted meanwhile.
     """
+    made = store.versions.made_by(project.id, request_key) if request_key else None
+    if made:
+        return made
+    said = {"name": name, "description": description, "created_by": by.username}
     for _ in range(_LOOKS):
         version_id = ObjectId()
         frozen = FrozenDataset(*_read(store, project))
         store.kept_files.keep(project.id, version_id, (_file(image) for image in frozen.images))
         try:
             if store.images.states(project.id) == {i.id: (i.revision, i.file_id) for i in frozen.images}:
-                return _record(store, version_id, frozen, {"name": name, "description": description, "by": by.username})
+                return _record(store, version_id, frozen, said, request_key)
         except NotFound:
             store.release_versions({version_id})
             raise
@@ -57,15 +65,17 @@ def _file(image: StoredImage) -> StoredFile:
     return StoredFile(image.file_id, image.sha256, image.size)
 
 
-def _record(store: Store, version_id: ObjectId, frozen: FrozenDataset, words: dict[str, str]) -> Version:
+def _record(
+    store: Store, version_id: ObjectId, frozen: FrozenDataset, said: dict[str, str], request_key: str | None
+) -> Version:
     file = store.artifacts.put(io.BytesIO(frozen.to_bytes()), "version.json.gz")
     fields: dict[str, Any] = {
-        "name": words["name"],
-        "description": words["description"],
-        "created_by": words["by"],
+        **said,
         "digest": frozen.snapshot().digest(),
         **frozen.counts(),
     }
+    if request_key:
+        fields["request_key"] = request_key
     return store.versions.create(frozen.project.id, version_id, file, fields)
 
 
@@ -104,16 +114,6 @@ def snapshot_of_version(store: Store, project: Project, number: int) -> Snapshot
         return dataclasses.replace(image, perceptual_hash=same.perceptual_hash, thumbnail=same.thumbnail)
 
     return dataclasses.replace(frozen, images=tuple(map(looked_at, frozen.images))).snapshot()
-
-
-def images_of(store: Store, project: Project, number: int) -> Iterator[StoredImage]:
-    """The images of a version, by name; their labels may be of classes that had left the list by then.
-
-    Raises:
-        NotFound: there is no such version.
-        Conflict: its file is lost or damaged.
-    """
-    return iter(thawed(store, project, store.versions.get(project.id, number)).images)
 
 
 def stored_contents(store: Store, project_id: ObjectId) -> dict[str, ObjectId]:

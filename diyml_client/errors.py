@@ -77,7 +77,7 @@ class NotFound(DiymlError):
 class Conflict(DiymlError):
     """409: it does not fit what is there, such as a name that is taken."""
 
-    advice = "Choose another name, or wait until what is under way has ended."
+    advice = "Put what stands in the way right, or wait for its end, then try again."
 
 
 class ChangedMeanwhile(DiymlError):

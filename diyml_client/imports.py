@@ -103,6 +103,11 @@ class Import(Bound):
         self._transport.json("POST", self._path("cancel"))
         return self.refresh()
 
+    def retry(self, **options: Any) -> Import:
+        """Try an ended one again, with the bytes that are still there; options that are named replace the old ones."""
+        self._transport.json("POST", self._path("retry"), body=options)
+        return self.refresh()
+
     def delete(self) -> None:
         """Forget it, and what was uploaded for it."""
         self._transport.json("DELETE", self._path())

@@ -63,5 +63,20 @@ class Form:
         return "\r\n".join([*lines, "", ""]).encode()
 
 
+class FileBody:
+    """A file as a body, read while it is sent; it can be sent any number of times."""
+
+    def __init__(self, path: Path):
+        self._part = Part("", path)
+
+    def __len__(self) -> int:
+        """Bytes of the file."""
+        return self._part.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The bytes."""
+        return self._part.pieces()
+
+
 def _quoted(text: str) -> str:
     return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

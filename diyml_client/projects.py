@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from diyml_client.bound import Bound, Collection
@@ -17,6 +18,7 @@ from diyml_client.imports import Imports
 from diyml_client.jobs import Job, Jobs, job_of
 from diyml_client.members import Members
 from diyml_client.models import Models
+from diyml_client.multipart import FileBody
 from diyml_client.records import Record, read
 from diyml_client.transport import Transport, path_of
 from diyml_client.versions import Versions
@@ -225,6 +227,19 @@ class Projects(Collection):
         if classes:
             body["classes"] = [*classes]
         return _read(self._transport, self._transport.json("POST", path_of("projects"), body=body))
+
+    def from_capsule(self, capsule: Path | str, name: str | None = None) -> Project:
+        """Make a project of a file that `project.exports.capsule` has written, here or elsewhere.
+
+        Args:
+            name: of the new project; without one it is called as it was.
+        """
+        body = FileBody(Path(capsule))
+        headers = {"Content-Type": "application/zip"}
+        made = self._transport.json(
+            "POST", path_of("capsules"), params={"name": name}, data=lambda: body, headers=headers
+        )
+        return self.get(made["id"])
 
     def delete(self, project: str) -> None:
         """Delete one with everything in it, for good."""

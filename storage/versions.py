@@ -72,6 +72,7 @@ class Versions:
         self._versions.create_index([("project_id", 1), ("created_at", -1), ("_id", -1)])
         self._versions.create_index([("project_id", 1), ("digest", 1)])
         self._versions.create_index("file.file_id")
+        self._versions.create_index("request_key", sparse=True)
 
     def create(self, project_id: ObjectId, version_id: ObjectId, file: StoredFile, fields: dict[str, Any]) -> Version:
         """Record a version whose file is stored and whose images are kept; from here on it counts.
@@ -92,6 +93,11 @@ class Versions:
         }
         self._versions.insert_one(row)
         return self.get(project_id, row["version"])  # the database keeps milliseconds
+
+    def made_by(self, project_id: ObjectId, request_key: str) -> Version | None:
+        """The version that a request has made, if it has."""
+        row = self._versions.find_one({"project_id": project_id, "request_key": request_key})
+        return _version(row) if row else None
 
     def _next_number(self, project_id: ObjectId) -> int:
         """Counted in the project, so that a number that jobs and cards name never comes to mean other data."""

@@ -9,8 +9,10 @@ from flask import Response, request
 
 from api.operation import Content, operation
 from api.v1.located import ProjectResource
-from datasets.capture import read
+from api.v1.version_schemas import ExportQuery
 from datasets.export import export, format_for
+from datasets.frozen import FrozenDataset
+from datasets.versions import current, thawed
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -19,6 +21,7 @@ class DatasetExport(ProjectResource):
     """Images and labels in one of the formats."""
 
     @operation(
+        takes=ExportQuery,
         gives=Content("application/zip"),
         errors=(429, 503),
         headers={
@@ -26,25 +29,32 @@ class DatasetExport(ProjectResource):
             "Content-Disposition": "a name for the file.",
         },
     )
-    def get(self, export_format: str) -> Response:
+    def get(self, query: ExportQuery, export_format: str) -> Response:
         """Download images, labels and `diyml.json`, which an import reads to give the same dataset again.
 
-        Formats: `yolo`, `coco`, `voc` for boxes, `folders` for one class an image, `csv` for both.
+        With `version` it is that version of the dataset. Formats: `yolo`, `coco`, `voc` for boxes, `folders` for one
+        class an image, `csv` for both.
         """
         format = format_for(export_format, self.project)
         release = self.services.streams.admit(self.user.id)
         try:
-            project, images = read(self.services.store, self.project)
-            archive = export(project, images, self.services.store.image_files, format)
+            dataset = self._dataset(query.version)
+            archive = export(dataset.project, dataset.images, self.services.store.image_files, format)
         except BaseException:
             release()
             raise
-        headers = {**_HEADERS, "Content-Disposition": _attachment(f"{project.name}-{format.name}.zip")}
+        headers = {**_HEADERS, "Content-Disposition": _attachment(f"{dataset.project.name}-{format.name}.zip")}
         content = () if request.method == "HEAD" else archive.stream()
         response = Response(_then(release, content), mimetype="application/zip", headers=headers)
         response.content_length = archive.length
         response.call_on_close(release)  # a stream that nobody began to read does not end
         return response
+
+    def _dataset(self, version: int | None) -> FrozenDataset:
+        store = self.services.store
+        if version is None:
+            return current(store, self.project)
+        return thawed(store, self.project, store.versions.get(self.project.id, version))
 
 
 def _then(call: Callable[[], None], pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from api.names import encodable, printable
+from api.names import Number, encodable, printable
 from api.operation import Request, Shown
+from api.v1.schemas import MOST_VERSION
 
 MOST_DESCRIPTION_CHARACTERS = 5000
 
@@ -37,6 +38,12 @@ class VersionChange(Request):
 
     name: Title | None = None
     description: Description | None = None
+
+
+class ExportQuery(Request):
+    """Which version of the dataset; none is the project as it is."""
+
+    version: Annotated[int | None, Field(ge=1, le=MOST_VERSION), Number] = None
 
 
 class VersionShown(Shown):

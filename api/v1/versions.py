@@ -53,7 +53,7 @@ class VersionList(ProjectVersions):
     @operation(takes=NewVersion, gives=VersionShown, status=201, errors=(409,), headers={"Location": "the version"})
     def post(self, new: NewVersion) -> tuple[dict[str, Any], dict[str, str]]:
         """Freeze classes, images, labels, splits and tags as they are now."""
-        version = freeze(self.services.store, self.project, self.user, new.name, new.description)
+        version = freeze(self.services.store, self.project, self.user, new.name, new.description, self.request_key)
         location = f"/api/v1/projects/{self.project.id}/versions/{version.version}"
         return self.shown(version)[0], {"Location": location}
 

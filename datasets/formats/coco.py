@@ -34,6 +34,8 @@ from datasets.formats.tree import Tree
 from utils import InvalidInput
 
 _HEAD_BYTES = 64 * 1024
+# One for all: `json.dumps` would make one for each of many thousand rows.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _LOOKS_RIGHT = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
 _LISTS = ("images", "annotations", "categories")
 # Files of the same images that hold something else than boxes.
@@ -148,4 +150,4 @@ def _bbox(box: Box, image: WrittenImage) -> list[float]:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)

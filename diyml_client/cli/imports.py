@@ -15,6 +15,7 @@ from rich.progress import Progress
 from diyml_client.cli.context import App, command, in_project
 from diyml_client.imports import Import
 
+SPLITS = ("as given", "ignore", "train", "val", "test")
 FORMATS = ("yolo", "coco", "voc", "folders", "csv")
 # The same folder makes the same file, byte for byte, so that an upload that was broken off can go on.
 _SAME_MOMENT = (1980, 1, 1, 0, 0, 0)
@@ -29,7 +30,7 @@ def add_to(root: click.Group) -> None:
         in_project(),
         click.option("--format", type=click.Choice(("auto", *FORMATS)), default="auto", show_default=True),
         click.option("--on-conflict", type=click.Choice(("skip", "replace", "keep_both")), help="With names taken."),
-        click.option("--split", help="given, ignore, train, val or test."),
+        click.option("--split", type=click.Choice(SPLITS), help="The part that the images belong to."),
         click.option("--class-map", "pairs", multiple=True, help="THEIRS=OURS; empty behind = leaves the class out."),
         click.option("--all-or-nothing", is_flag=True, help="Import nothing when anything is wrong."),
         click.option("--no-new-classes", is_flag=True, help="Refuse classes that the project does not have."),

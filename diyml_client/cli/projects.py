@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -33,6 +34,13 @@ def add_to(root: click.Group) -> None:
         short_help="Make one.",
     )(create)
     command(group, click.argument("project"), name="show", short_help="Show one.")(show)
+    command(
+        group,
+        click.argument("capsule", type=click.Path(exists=True, dir_okay=False, path_type=Path)),
+        click.option("--name", help="What it is to be called; without it as it was."),
+        name="restore",
+        short_help="Make one of a capsule.",
+    )(restore)
     command(
         group,
         click.argument("project"),
@@ -74,6 +82,12 @@ def show(app: App, project: str) -> None:
         ("published", found.is_published),
     ]
     app.out.one(found, shown)
+
+
+def restore(app: App, capsule: Path, name: str | None) -> None:
+    """Make a project of a file that `diyml export capsule` has written, here or elsewhere."""
+    project = app.client.projects.from_capsule(capsule, name)
+    app.out.one(project, [("name", project.name), ("images", project.counts)])
 
 
 def delete(app: App, project: str, yes: bool) -> None:

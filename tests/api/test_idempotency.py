@@ -63,7 +63,7 @@ SECRETS = {("POST", WEBHOOKS), ("POST", f"{WEBHOOKS}/<webhook_id>/rotate-secret"
 KEPT = set(WRITES) - {CONFIRM} - ENDING - OF_OTHERS - OF_OTHER_VERSIONS - set(FILES) - OF_AN_ENDED_TRAINING - SECRETS
 # What may happen twice when a process is killed after the work and before the answer is kept.
 TWICE = {
-    ("POST", "/inference"), ("POST", f"{WEBHOOKS}/<webhook_id>/test"), ("POST", f"{PROJECT_PATH}/versions"),
+    ("POST", "/inference"), ("POST", f"{WEBHOOKS}/<webhook_id>/test"),
 }  # fmt: skip
 PROJECT = {"project_name": "pets", "project_type": "detection"}
 

@@ -31,6 +31,7 @@ def test_who_logs_in_has_a_token_with_all_scopes_until_logging_out(platform: tup
         me = again.me.get()
         assert (me.username, sorted(me.scopes)) == (name, ["account", "infer", "read", "train", "write"])
         assert me.expires_at
+        assert me.created_at
         assert me.expires_at > me.created_at
         again.logout()
         with pytest.raises(Unauthenticated, match="Log in again"):
@@ -106,7 +107,7 @@ def test_what_is_refused_names_each_field(user: Client, project: Project):
     with pytest.raises(InvalidRequest) as caught:
         user.projects.create("a/b", "painting")
     assert {error["field"] for error in caught.value.errors} == {"name", "type"}
-    with pytest.raises(Conflict, match="Choose another name"):
+    with pytest.raises(Conflict, match="stands in the way"):
         user.projects.create(project.name, "detection")
 
 

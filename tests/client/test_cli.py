@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ class Shell:
         assert "\x1b" not in ran.stdout + ran.stderr
         return ran
 
-    def json(self, *arguments: str) -> object:
+    def json(self, *arguments: str) -> Any:
         """What a command prints with `--json`."""
         return json.loads(self.run(*arguments, "--json").stdout)
 
@@ -151,7 +152,7 @@ def test_a_folder_is_uploaded_and_once_more_sends_nothing(shell: Shell, project:
 
 
 @accounts
-@needs(f"{P}/imports", f"{P}/exports/<format>")
+@needs(f"{P}/imports", f"{P}/exports/<export_format>")
 def test_a_folder_goes_in_and_comes_out(shell: Shell, project: Project, shades: Path):
     answer = shell.json("import", str(shades), "-p", project.name, "--format", "folders")
     assert (answer["state"], answer["counts"]["created"]) == ("succeeded", 12)
@@ -269,7 +270,7 @@ def test_alone_it_shows_its_help(home: Path, monkeypatch: pytest.MonkeyPatch, ca
 
 
 def test_every_command_says_what_it_does():
-    def commands(group: object, name: str) -> list[tuple[str, object]]:
+    def commands(group: Any, name: str) -> list[tuple[str, Any]]:
         found = getattr(group, "commands", None)
         if found is None:
             return [(name, group)]

@@ -161,12 +161,20 @@ def test_an_upload_that_another_run_broke_off_goes_on_where_it_was(
     assert len(list(project.imports.list())) == 1
 
 
-@needs(f"{P}/exports/<format>")
+@needs(f"{P}/exports/<export_format>")
 def test_data_are_exported_as_a_file(project: Project, shades: Path, tmp_path: Path):
     project.images.upload(shades, "folders")
     with zipfile.ZipFile(project.exports.download("folders", tmp_path / "out.zip")) as archive:
         assert sum(name.endswith(".png") for name in archive.namelist()) == 12
     assert not (tmp_path / "out.zip.part").exists()
+
+
+@needs("/api/v1/capsules")
+def test_a_project_goes_to_another_server_as_a_capsule(user: Client, project: Project, shades: Path, tmp_path: Path):
+    project.images.upload(shades, "folders")
+    capsule = project.exports.capsule(tmp_path / "all.zip")
+    again = user.projects.from_capsule(capsule, f"{project.name}-again")
+    assert (again.id != project.id, again.counts["images"]) == (True, 12)
 
 
 @needs(f"{P}/versions")

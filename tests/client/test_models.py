@@ -97,7 +97,7 @@ def test_what_is_published_answers_everybody(published: Project, guest: Client, 
     assert [len(item.predictions) for item in both] == [1, 1]
     assert guest.predict(published.name, dark, annotated=True)[:2] == b"\xff\xd8"
     with pytest.raises(InvalidRequest, match="one image, got 2"):
-        guest.predict(published.name, [dark, bright], annotated=True)
+        guest.predict(published.name, [dark, bright], annotated=True)  # type: ignore[call-overload]
     assert len(guest.predict(published.name, [dark] * 65)) == 65
 
 

@@ -23,7 +23,7 @@ pytestmark = needs(
     f"{P}/images",
     f"{P}/publication",
     "/api/v1/catalogue",
-    f"{P}/exports/<format>",
+    f"{P}/exports/<export_format>",
     f"{P}/imports",
     "/api/v1/tokens",
 )

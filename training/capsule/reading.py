@@ -10,7 +10,6 @@ from bson.errors import InvalidDocument
 
 from datasets.frozen import FrozenDataset, with_classes
 from datasets.images import read_info
-from inference.check import check_model
 from storage.device import Device, DeviceKind
 from storage.files import StoredFile
 from storage.images import StoredAnnotation, StoredImage
@@ -255,6 +254,8 @@ def _gone(contents: Contents) -> list[dict[str, Any]]:
 
 
 def _check_network(content: bytes, version: int) -> None:
+    from inference.check import check_model  # brings onnx, which a web process does without
+
     try:
         check_model(content)
     except DomainError as error:

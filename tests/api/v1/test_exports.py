@@ -176,3 +176,23 @@ def test_open_exports_of_one_user_are_bounded_and_given_back(client: FlaskClient
         assert_problem(_get(client, caller, "things", "yolo"), 429)
         for response in opened:
             response.close()
+
+
+def test_a_version_is_exported_as_it_was_whatever_has_become_of_the_project(client: FlaskClient, caller: Caller):
+    placed = _project(caller, "detection")
+    headers = {"Authorization": f"Bearer {caller.token}"}
+    assert client.post("/api/v1/projects/things/versions", json={}, headers=headers).status_code == 201
+    assert (
+        caller.call("PATCH", "/upload/data_point", project_name="things", data_point_name=NAMES[0]).status_code == 200
+    )
+    assert caller.place("things", "later.png", "", picture(seed=99)).status_code == 200
+    then = ZipSource(_get(client, caller, "things", "yolo", version=1).data)
+    found = {image.name: image for image in FORMATS["yolo"].read(then, lambda finding: None).images}
+    assert set(found) == set(placed)
+    hashes = {name: hashlib.sha256(then.archive.read(image.path)).hexdigest() for name, image in found.items()}
+    assert hashes == {name: sha256 for name, (sha256, _) in placed.items()}
+    now = ZipSource(_get(client, caller, "things", "yolo").data)
+    assert {image.name for image in FORMATS["yolo"].read(now, lambda finding: None).images} == {
+        *NAMES[1:], "later.png"
+    }  # fmt: skip
+    assert_problem(_get(client, caller, "things", "yolo", version=2), 404, "version 2")

@@ -239,6 +239,7 @@ def test_half_a_project_is_swept(another: Store, user: User):
         (packed({"a/": b""}, manifest=False), "no plain file"),
         (packed({"a": b"x"}, manifest=False)[:-30], "no ZIP file"),
     ],
+    ids=["empty", "directory", "too much", "a folder", "cut short"],
 )
 def test_an_archive_that_is_none_or_made_to_harm_is_refused(archive: bytes, word: str):
     with pytest.raises(InvalidInput, match=word):

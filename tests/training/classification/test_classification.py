@@ -262,7 +262,7 @@ def test_hostile_class_names_reach_card_and_pictures_unharmed(tmp_path):
     model, _ = fit(shapes(tmp_path, 3, HOSTILE), tmp_path / "job", epochs=1)
     assert tuple(model.card.classes) == HOSTILE
     assert [path.name for path in model.artifacts] == ["curves.png", "confusion.png", "validation.png", FILE]
-    for path in model.artifacts:
+    for path in model.artifacts[:-1]:
         with Image.open(path) as picture:
             picture.load()
 
