@@ -51,11 +51,19 @@ class ImportRuns:
     def _turns(self) -> list[ObjectId]:
         waiting = self._imports.distinct("owner_id", {"state": ImportState.QUEUED.value})
         is_running = {"$cond": [{"$eq": ["$state", ImportState.RUNNING.value]}, 1, 0]}
+        waits_since = {"$cond": [{"$eq": ["$state", ImportState.QUEUED.value]}, "$queued_at", None]}
         rows = self._imports.aggregate(
             [
                 {"$match": {"owner_id": {"$in": waiting}}},
-                {"$group": {"_id": "$owner_id", "last": {"$max": "$started_at"}, "running": {"$sum": is_running}}},
-                {"$sort": {"running": 1, "last": 1}},
+                {
+                    "$group": {
+                        "_id": "$owner_id",
+                        "running": {"$sum": is_running},
+                        "last": {"$max": "$started_at"},
+                        "waits_since": {"$min": waits_since},
+                    }
+                },
+                {"$sort": {"running": 1, "last": 1, "waits_since": 1}},
             ]
         )
         return [row["_id"] for row in rows]

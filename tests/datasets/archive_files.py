@@ -8,6 +8,8 @@ import tarfile
 import zipfile
 from collections.abc import Mapping
 
+from PIL import Image
+
 from tests.conftest import picture
 
 CLASSES = ("RBC", "WBC", "Platelets")
@@ -43,3 +45,12 @@ def yolo_files(images: int = 6, seed: int = 0, first: int = 0) -> dict[str, byte
         files[f"images/{part}/cell{number}.png"] = picture(24, 16, seed=seed + number)
         files[f"labels/{part}/cell{number}.txt"] = f"{number % 3} 0.5 0.5 0.25 0.5\n0 0.25 0.25 0.1 0.1\n"
     return files
+
+
+def slow_archive(images: int) -> bytes:
+    """Images of two classes that take a while: each is decoded for long, and all differ."""
+    stream = io.BytesIO()
+    Image.new("RGB", (1200, 900), (200, 30, 30)).save(stream, "JPEG")
+    image = stream.getvalue()
+    files = {f"{'red' if number % 2 else 'other'}/{number:04}.jpg": image + b"%d" % number for number in range(images)}
+    return zipped(files, zipfile.ZIP_STORED)
