@@ -35,12 +35,11 @@ class Importer:
         self._settings = settings
         self._stop = stop
         self._name = str(Identity.of_this_process())
-        self._parent = os.getppid()
 
     def run(self) -> None:
-        """Work until asked to stop, left alone by the worker that started it, or idle for long."""
+        """Work until asked to stop, or idle for long."""
         idle = 0.0
-        while idle < IDLE_SECONDS and not self._stop.is_set() and os.getppid() == self._parent:
+        while idle < IDLE_SECONDS and not self._stop.is_set():
             record = self._claim()
             if record is None:
                 idle += _LOOK_SECONDS
@@ -120,7 +119,10 @@ class Heart:
 
 
 def main() -> int:
-    """Work until there is nothing to do for a while, or SIGTERM comes; an import that runs then goes back."""
+    """Work until there is nothing to do for a while, SIGTERM comes, or the worker that started it is gone.
+
+    An import that runs then goes back to the queue.
+    """
     try:
         settings = Settings.from_environment()
     except SettingsError as error:
@@ -133,7 +135,9 @@ def main() -> int:
     store = Store(settings)
     importer = threading.Thread(target=Importer(store, settings, stop).run, name="importer")
     importer.start()
-    while importer.is_alive() and not signal.wait(_LOOK_SECONDS):
+    worker = os.getppid()
+    # Without its worker it would belong to nobody, and wait for a database that may be gone as well.
+    while importer.is_alive() and os.getppid() == worker and not signal.wait(_LOOK_SECONDS):
         pass
     stop.set()
     importer.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 from flask.testing import FlaskClient
 
 from settings import Settings
@@ -12,6 +13,20 @@ from tests.datasets.archive_files import slow_archive
 from tests.training.worker.test_importing import images, row_of
 
 MANY = 280
+
+
+def test_a_process_whose_worker_was_killed_ends_and_gives_its_import_back(
+    client: FlaskClient, caller: Caller, store: Store, settings: Settings
+):
+    caller.project("cells", type="classification")
+    ImportCalls(client, caller.token, "cells").begin(slow_archive(MANY))
+    worker = start_worker(settings)
+    wait_until(lambda: row_of(store)["state"] == "running", 40, 0.01)
+    process = psutil.Process(int(row_of(store)["worker"].split("/")[2]))
+    worker.kill()
+    worker.wait()
+    wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, 20)
+    assert (row_of(store)["state"], row_of(store)["losses"]) == ("queued", 0)
 
 
 def test_a_worker_that_stops_gives_it_back_for_nothing_lost(
