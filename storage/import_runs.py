@@ -30,9 +30,9 @@ class ImportRuns:
         self._lease_ms = lease_seconds * 1000
         self._max_attempts = max_attempts
 
-    def any_queued(self) -> bool:
-        """Whether there is something to do."""
-        return self._imports.find_one({"state": ImportState.QUEUED.value}, {"_id": 1}) is not None
+    def queued(self) -> int:
+        """How many wait."""
+        return self._imports.count_documents({"state": ImportState.QUEUED.value})
 
     def claim(self, worker: str) -> Import | None:
         """Take the next queued import: of the user with the fewest running, then of whose last one began first."""

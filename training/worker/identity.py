@@ -33,6 +33,13 @@ class Identity:
     def __str__(self) -> str:
         return f"{self.host}/{self.machine}/{self.pid}/{self.started}"
 
+    def pid_here(self, name: str | None) -> int | None:
+        """The process that `name` is, if it is one of this machine."""
+        with suppress(ValueError):  # a name of another form
+            host, machine, pid, _ = str(name).split("/")
+            return int(pid) if (host, machine) == (self.host, self.machine) else None
+        return None
+
     def knows_gone(self, name: str | None) -> bool:
         """Whether `name` is a worker of this machine whose process has ended; False when that cannot be known."""
         with suppress(ValueError):  # a name of another form

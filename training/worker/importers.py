@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -62,17 +63,23 @@ class Importers:
     def _look(self) -> None:
         self._processes = [process for process in self._processes if process.poll() is None]
         self.reap()
-        if len(self._processes) < self._settings.importers and self._store.import_runs.any_queued():
+        if len(self._processes) < self._settings.importers and self._store.import_runs.queued() > self._idle():
             self._processes.append(self._start())
         if time.monotonic() - self._tidied_at > _TIDY_SECONDS:
             self._tidied_at = time.monotonic()
             self._store.imports.give_up()
             self._store.imports.drop_pieces()
 
+    def _idle(self) -> int:
+        """How many of the processes have nothing to do, or are about to look for it."""
+        pids = {process.pid for process in self._processes}
+        busy = sum(self._me.pid_here(record.worker) in pids for record in self._store.import_runs.running())
+        return len(pids) - busy
+
     def _start(self) -> subprocess.Popen[bytes]:
         # Its log is that of the worker.
         return subprocess.Popen(
-            [sys.executable, "-m", "training.worker.importing"],
+            [sys.executable, "-m", "training.worker.importing", str(os.getpid())],
             env=child_environment(self._settings),
             stdin=subprocess.DEVNULL,
         )

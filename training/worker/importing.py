@@ -1,4 +1,4 @@
-"""`python -m training.worker.importing`: imports one archive after the other, until there has been none for a while.
+"""`python -m training.worker.importing WORKER_PID`: imports one archive after the other, as long as there are any.
 
 A process of its own: what an archive does to a decoder stays away from trainings and from other imports.
 """
@@ -118,10 +118,13 @@ class Heart:
             self._interrupts.cancelled.set()
 
 
-def main() -> int:
+def main(worker_pid: int) -> int:
     """Work until there is nothing to do for a while, SIGTERM comes, or the worker that started it is gone.
 
     An import that runs then goes back to the queue.
+
+    Args:
+        worker_pid: of that worker, which may be gone already.
     """
     try:
         settings = Settings.from_environment()
@@ -135,9 +138,8 @@ def main() -> int:
     store = Store(settings)
     importer = threading.Thread(target=Importer(store, settings, stop).run, name="importer")
     importer.start()
-    worker = os.getppid()
     # Without its worker it would belong to nobody, and wait for a database that may be gone as well.
-    while importer.is_alive() and os.getppid() == worker and not signal.wait(_LOOK_SECONDS):
+    while importer.is_alive() and os.getppid() == worker_pid and not signal.wait(_LOOK_SECONDS):
         pass
     stop.set()
     importer.join()
@@ -146,4 +148,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(int(sys.argv[1])))

@@ -26,7 +26,8 @@ def test_a_process_whose_worker_was_killed_ends_and_gives_its_import_back(
     worker.kill()
     worker.wait()
     wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, 20)
-    assert (row_of(store)["state"], row_of(store)["losses"]) == ("queued", 0)
+    wait_until(lambda: row_of(store)["state"] == "queued", 10)
+    assert row_of(store)["losses"] == 0
 
 
 def test_a_worker_that_stops_gives_it_back_for_nothing_lost(
