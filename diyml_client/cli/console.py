@@ -66,7 +66,8 @@ class Output:
         if self.as_json:
             self.data(list(items))
         else:
-            self.table([*columns.values()], ([getattr(item, name) for name in columns] for item in items), none)
+            rows = ([_brief(getattr(item, name)) for name in columns] for item in items)
+            self.table([*columns.values()], rows, none)
 
     def one(self, item: Any, fields: Sequence[tuple[str, Any]]) -> None:
         """One thing, either way; `fields` are its lines for a person."""
@@ -89,6 +90,13 @@ def _console(stream: Any) -> Console:
     terminal = bool(stream.isatty())
     width = None if terminal else _PLAIN_CHARACTERS
     return Console(file=stream, force_terminal=terminal, width=width, highlight=False, emoji=False)
+
+
+def _brief(value: Any) -> Any:
+    """Of what holds figures by name only the overall ones: a cell has no room for those of each class."""
+    if not isinstance(value, dict):
+        return value
+    return {name: item for name, item in value.items() if not isinstance(item, (dict, list, tuple))}
 
 
 def plain(value: Any) -> Any:

@@ -52,7 +52,7 @@ def add_to(root: click.Group) -> None:
 
 def list_projects(app: App, **filters: str | None) -> None:
     """List your projects and those you are a member of, newest first."""
-    columns = {"name": "NAME", "type": "TYPE", "role": "ROLE", "is_published": "PUBLISHED", "counts": "IMAGES"}
+    columns = {"name": "NAME", "type": "TYPE", "role": "ROLE", "is_published": "PUBLISHED", "updated_at": "CHANGED"}
     app.out.list(app.client.projects.list(**filters), columns, "There are no projects.")
 
 
