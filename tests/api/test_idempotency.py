@@ -33,7 +33,7 @@ from utils import Conflict, InvalidInput, Unavailable
 
 WRITES = [
     (method, route.path) for route in ROUTES for method, access in route.access.items()
-    if not access.is_public and method != "GET"
+    if not access.is_public and method not in ("GET", "HEAD")
 ]  # fmt: skip
 # These ask for an ended training, so they have their tests in tests/training, test_recording.py and quantization.
 OF_AN_ENDED_TRAINING = {
@@ -56,11 +56,18 @@ OF_OTHERS = {
 OF_OTHER_VERSIONS = {
     ("DELETE", "/api/v1/models/<model_id>"), ("POST", f"{PROJECT_PATH}/promote"), ("POST", f"{PROJECT_PATH}/rollback")
 }  # fmt: skip
+# These ask for an ended import, or for other bodies than JSON: see tests/api/v1/test_import_upload.py, test_imports.py
+# and tests/training/capsule.
+OF_FILES = {
+    ("POST", "/api/v1/imports/<import_id>/retry"), ("PATCH", "/api/v1/imports/<import_id>/data"),
+    ("POST", "/api/v1/capsules"),
+}  # fmt: skip
 # What is told, instead of the answer that was never kept, to whoever asks again: it has been done.
 TOLD_SO = {("POST", f"{PROJECT_PATH}/classes"): 409, ("POST", "/api/v1/me/password"): 401}
 CONFIRM = ("POST", "/api/v1/me/email/confirm")  # with the code of a mail: see tests/api/v1/test_me.py
 SECRETS = {("POST", WEBHOOKS), ("POST", f"{WEBHOOKS}/<webhook_id>/rotate-secret")}
-KEPT = set(WRITES) - {CONFIRM} - ENDING - OF_OTHERS - OF_OTHER_VERSIONS - set(FILES) - OF_AN_ENDED_TRAINING - SECRETS
+OTHERS = {CONFIRM} | ENDING | OF_OTHERS | OF_OTHER_VERSIONS | OF_FILES | set(FILES) | OF_AN_ENDED_TRAINING | SECRETS
+KEPT = set(WRITES) - OTHERS
 # What may happen twice when a process is killed after the work and before the answer is kept.
 TWICE = {
     ("POST", "/inference"), ("POST", f"{WEBHOOKS}/<webhook_id>/test"),

@@ -156,7 +156,7 @@ def test_a_folder_is_uploaded_and_once_more_sends_nothing(shell: Shell, project:
 def test_a_folder_goes_in_and_comes_out(shell: Shell, project: Project, shades: Path):
     answer = shell.json("import", str(shades), "-p", project.name, "--format", "folders")
     assert (answer["state"], answer["counts"]["created"]) == ("succeeded", 12)
-    assert shell.json("export", "yolo", "-p", project.name, "-o", "out.zip")["size"] > 0
+    assert shell.json("export", "folders", "-p", project.name, "-o", "out.zip")["size"] > 0
     assert (shell.home / "out.zip").is_file()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from settings import Settings
 from storage.store import Store
@@ -19,6 +20,11 @@ NOTHING = {
     "email_pending": None,
     "email_events": ["job.succeeded", "job.failed"],
 }
+
+
+def mail_part(response: TestResponse) -> dict[str, object]:
+    """What an answer tells of name and mail; the rest is of the token."""
+    return {name: response.json[name] for name in NOTHING}
 
 
 @pytest.fixture
@@ -43,8 +49,8 @@ def postbox(mail_settings: Settings) -> Iterator[Postbox]:
 
 
 def test_an_account_has_no_address_before_it_gives_one(caller: Caller):
-    assert get(caller, "/api/v1/me").json == NOTHING
-    assert caller.call("PATCH", "/api/v1/me").json == NOTHING
+    assert mail_part(get(caller, "/api/v1/me")) == NOTHING
+    assert mail_part(caller.call("PATCH", "/api/v1/me")) == NOTHING
 
 
 def test_an_address_counts_once_its_code_came_back(
@@ -52,13 +58,13 @@ def test_an_address_counts_once_its_code_came_back(
 ):
     asked = caller.call("PATCH", "/api/v1/me", email=ADDRESS, email_events=["job.failed"])
     assert asked.status_code == 200
-    assert asked.json == {**NOTHING, "email_pending": ADDRESS, "email_events": ["job.failed"]}
+    assert mail_part(asked) == {**NOTHING, "email_pending": ADDRESS, "email_events": ["job.failed"]}
     with mailing(store, mail_settings):
         (mail,) = wait_until(lambda: postbox.mails)
     code = next(line.strip() for line in text_of(mail).splitlines() if line.startswith("    "))
     assert_problem(caller.call("POST", "/api/v1/me/email/confirm", code="0" * 16), 400, "code")
     confirmed = caller.call("POST", "/api/v1/me/email/confirm", code=code)
-    assert confirmed.json == {**NOTHING, "email": ADDRESS, "email_events": ["job.failed"]}
+    assert mail_part(confirmed) == {**NOTHING, "email": ADDRESS, "email_events": ["job.failed"]}
     assert_problem(caller.call("POST", "/api/v1/me/email/confirm", code=code), 400, "code")
     token = {"Authorization": f"Bearer {caller.token}"}
     removed = caller._client.patch("/api/v1/me", json={"email": None}, headers=token).json
@@ -77,7 +83,7 @@ def test_another_users_code_does_not_help(caller: Caller, other: Caller, store: 
 
 def test_without_a_mail_server_no_address_is_taken(caller: Caller, store: Store):
     assert_problem(caller.call("PATCH", "/api/v1/me", email=ADDRESS), 409, "operator")
-    assert get(caller, "/api/v1/me").json == NOTHING
+    assert mail_part(get(caller, "/api/v1/me")) == NOTHING
     assert store.database["deliveries"].count_documents({}) == 0
 
 
