@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 
+import psutil
+
 from inference.service.room import Room
 from launch.members import is_healthy, member_environment
 from tests.api.test_overload import WebServer
@@ -21,7 +23,10 @@ class MortalServer(WebServer):
         return f"http://127.0.0.1:{self._settings.port}"
 
     def kill_web(self) -> None:
-        """`kill -9` the web process; the engine stays."""
+        """`kill -9` the web server; the engine stays."""
+        # Its workers too: they would end by themselves, and hold the port until then.
+        for process in psutil.Process(self._processes[0].pid).children(recursive=True):
+            process.kill()
         self._processes[0].kill()
         self._processes[0].wait()
 
