@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from api.streams import Streams
 from launch.members import is_healthy
 from settings import Settings
 from storage.job_events import News, numbered
@@ -203,6 +205,17 @@ def test_a_stream_shows_that_it_lives_and_how_to_come_back(caller: Caller, pets:
     assert text.count(": still here\n\n") >= 2
 
 
+@pytest.fixture
+def free_streams(session_app: Flask, settings: Settings) -> Iterator[None]:
+    """No place is taken: answers that other tests have not read to their end may hold some."""
+    services = session_app.extensions["diyml"].services
+    before = services.streams
+    object.__setattr__(services, "streams", Streams(settings.web_threads))
+    yield
+    object.__setattr__(services, "streams", before)
+
+
+@pytest.mark.usefixtures("free_streams")
 def test_streams_are_bounded_per_user_and_in_all_and_give_their_place_back(
     client: FlaskClient, caller: Caller, other: Caller, pets: Pets, store: Store
 ):
