@@ -176,5 +176,6 @@ def test_a_route_that_does_not_say_who_may_call_it_does_not_start(
 
 def _contents(store: Store) -> dict[str, object]:
     left = (name for name in store.database.list_collection_names() if name not in ("throttles", "images.chunks"))
-    # That a token was used is noted whatever comes of it.
-    return {name: list(store.database[name].find({}, {"last_used_at": 0}).sort("_id", 1)) for name in left}
+    # What has expired MongoDB removes by itself, and that a token was used is noted whatever comes of it.
+    alive = {"$or": [{"expires_at": {"$exists": False}}, {"expires_at": {"$gt": utc_now()}}]}
+    return {name: list(store.database[name].find(alive, {"last_used_at": 0}).sort("_id", 1)) for name in left}
