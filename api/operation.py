@@ -96,7 +96,7 @@ def operation(
             result = method(self, **path) if takes is Request else method(self, given, **path)
             return _answer(result, declared)
 
-        call.operation = declared  # type: ignore[attr-defined]
+        call.operation = declared  # type: ignore[attr-defined]  # functions carry what is put on them
         return call
 
     return decorate

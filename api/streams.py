@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import TypeVar
 
 from utils import TooManyRequests, Unavailable, plural
 
 _MOST_PER_USER = 3
 _RETRY_AFTER_SECONDS = 5
+
+T = TypeVar("T")
 
 
 class Streams:
@@ -52,6 +55,14 @@ class Streams:
         with self._lock:
             self._open[user] -= 1
             self._open += Counter()  # forget users without streams
+
+
+def ending(release: Callable[[], None], pieces: Iterable[T]) -> Iterator[T]:
+    """The same pieces; the place in the stream is given back behind the last, or when nobody wants more."""
+    try:
+        yield from pieces
+    finally:
+        release()
 
 
 class _Once:

@@ -113,7 +113,7 @@ class Site:
         uploaded = time.perf_counter()
         watch = Watch()
         while (record := self._call("GET", f"/api/v1/imports/{created['id']}").json())["finished_at"] is None:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_LOOK_SECONDS)  # Nobody tells when an import has ended.
         ended = time.perf_counter()
         watch.stop()
         if record["state"] != "succeeded" or record["counts"]["failed"]:

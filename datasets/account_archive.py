@@ -6,7 +6,6 @@ not read either.
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from datasets.zip_sink import ZipSink
 from storage.database import batches
 from storage.images import StoredImage
 from storage.project import Project
@@ -40,7 +40,7 @@ class AccountArchive:
     def __init__(self, store: Store, user: User):
         self._store = store
         self._user = user
-        self._sink = _Sink()
+        self._sink = ZipSink()
         self._missing: list[str] = []
 
     def stream(self) -> Iterator[bytes]:
@@ -53,8 +53,8 @@ class AccountArchive:
                 yield from self._project(project, f"projects/{project.name}")
             if self._missing:
                 self._put("missing.json", self._missing)
-            yield self._sink.take()
-        yield self._sink.take()
+            yield from self._sink.take()
+        yield from self._sink.take()
 
     def _project(self, project: Project, folder: str) -> Iterator[bytes]:
         self._put(f"{folder}/project.json", self._described(project))
@@ -64,7 +64,7 @@ class AccountArchive:
             except NotFound:
                 continue  # deleted meanwhile
             self._put(f"{folder}/jobs/{job_id}.json", {name: getattr(job, name) for name in _JOB_FIELDS})
-            yield self._sink.take()
+            yield from self._sink.take()
         for model in self._store.models.list_all(project.id):
             calls = self._store.usage.by_day(model.id, KEPT_DAYS)
             usage = [{"day": day, "calls": counted.count, "errors": counted.errors} for day, counted in calls.items()]
@@ -84,7 +84,7 @@ class AccountArchive:
             with self._zip.open(f"{folder}/images/{image.name}", "w", force_zip64=True) as target:
                 for chunk in chunks:
                     target.write(chunk)
-                    yield self._sink.take()
+                    yield from self._sink.take()
         except NotFound:
             self._missing.append(f"{folder}/images/{image.name}")
 
@@ -126,25 +126,6 @@ class AccountArchive:
 
     def _put(self, path: str, content: object) -> None:
         self._zip.writestr(path, json.dumps(content, default=_plain, ensure_ascii=False, indent=1))
-
-
-class _Sink(io.RawIOBase):
-    """What a zip file is written to: it cannot seek, and keeps what was not sent yet."""
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self._held += data
-        return len(data)
-
-    def take(self) -> bytes:
-        """What is held; nothing is a piece too, which nobody notices."""
-        held, self._held = bytes(self._held), bytearray()
-        return held
 
 
 def _annotated(project: Project, image: StoredImage) -> dict[str, Any]:

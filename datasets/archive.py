@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from datasets.zip_sink import ZipSink
 from utils import plural
 
 MISSING = "missing.txt"
@@ -56,7 +57,7 @@ class Archive:
 
     def stream(self) -> Iterator[bytes]:
         """The archive in pieces of some hundred kilobytes; it may be gone through once."""
-        sink, missing = _Sink(), []
+        sink, missing = ZipSink(), []
         now = time.localtime()[:6]
         with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
             fetched = self._fetch(entry for entry in self._entries if entry.content is None)
@@ -68,36 +69,9 @@ class Archive:
                 archive.writestr(zipfile.ZipInfo(entry.path, now), content)
                 yield from sink.take(_SEND_BYTES)
             if missing:
-                room = _room_at_end(archive, sink.sent, self.length)
+                room = _room_at_end(archive, sink.written, self.length)
                 archive.writestr(zipfile.ZipInfo(MISSING, now), _missing_text(missing, room))
-        yield from sink.take(0)
-
-
-class _Sink:
-    """What a zip file is written to: it cannot seek, and keeps what was not sent yet."""
-
-    def __init__(self) -> None:
-        self.sent = 0
-        self._parts: list[bytes] = []
-        self._held = 0
-
-    def write(self, data: bytes, /) -> int:
-        self._parts.append(bytes(data))
-        self._held += len(data)
-        self.sent += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """As files have it."""
-
-    def close(self) -> None:
-        """As files have it; what is held stays."""
-
-    def take(self, at_least: int) -> Iterator[bytes]:
-        """What is held, when it is this much."""
-        if self._held > at_least:
-            yield b"".join(self._parts)
-            self._parts, self._held = [], 0
+        yield from sink.take()
 
 
 def _length_of(entries: list[Entry]) -> int:

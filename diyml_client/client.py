@@ -124,7 +124,7 @@ class Client:
         """
         name = project.name if isinstance(project, Project) else project
         alone = isinstance(image, (str, bytes, Path))
-        images: Sequence[ImageLike] = [image] if alone else image  # type: ignore[assignment,list-item]
+        images: Sequence[ImageLike] = [image] if alone else image  # type: ignore[assignment,list-item]  # as `alone` tells
         if annotated:
             if len(images) != 1:
                 raise InvalidRequest(f"annotated takes one image, got {len(images)}")

@@ -110,7 +110,7 @@ def _operation(item: Described, schemas: Schemas) -> dict[str, Any]:
         "tags": [item.tag],
         "summary": title.rstrip("."),
         "description": "\n\n".join(part for part in (rest.split("Raises:")[0].strip(), _who(item.access)) if part),
-        "security": [] if item.access.is_public else [{_BEARER: [item.access.scope.value]}],  # type: ignore[union-attr]
+        "security": [{_BEARER: [item.access.scope.value]}] if item.access.scope else [],
         "responses": responses.of(item, schemas),
     }
     if item.method in ("GET", "DELETE"):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-
 from flask import Response, request
 
 from api.operation import Content, operation
 from api.resource import PlatformResource
+from api.streams import ending
 from datasets.account_archive import AccountArchive
 
 _HEADERS = {
@@ -25,13 +24,6 @@ class AccountExport(PlatformResource):
         """Download the account with its projects, their data, jobs and models' cards; no secrets are in it."""
         release = self.services.streams.admit(self.user.id)
         pieces = () if request.method == "HEAD" else AccountArchive(self.services.store, self.user).stream()
-        response = Response(_then(release, pieces), mimetype="application/zip", headers=_HEADERS)
+        response = Response(ending(release, pieces), mimetype="application/zip", headers=_HEADERS)
         response.call_on_close(release)  # a stream that nobody began to read does not end
         return response
-
-
-def _then(call: Callable[[], None], pieces: Iterable[bytes]) -> Iterator[bytes]:
-    try:
-        yield from (piece for piece in pieces if piece)
-    finally:
-        call()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from urllib.parse import quote
-
 from flask import Response, request
 
+from api.downloads import disposition
 from api.operation import Content, operation
+from api.streams import ending
 from api.v1.located import ProjectResource
 from api.v1.version_schemas import ExportQuery
 from datasets.export import export, format_for
@@ -43,9 +42,12 @@ class DatasetExport(ProjectResource):
         except BaseException:
             release()
             raise
-        headers = {**_HEADERS, "Content-Disposition": _attachment(f"{dataset.project.name}-{format.name}.zip")}
+        headers = {
+            **_HEADERS,
+            "Content-Disposition": disposition("attachment", f"{dataset.project.name}-{format.name}.zip"),
+        }
         content = () if request.method == "HEAD" else archive.stream()
-        response = Response(_then(release, content), mimetype="application/zip", headers=headers)
+        response = Response(ending(release, content), mimetype="application/zip", headers=headers)
         response.content_length = archive.length
         response.call_on_close(release)  # a stream that nobody began to read does not end
         return response
@@ -55,16 +57,3 @@ class DatasetExport(ProjectResource):
         if version is None:
             return current(store, self.project)
         return thawed(store, self.project, store.versions.get(self.project.id, version))
-
-
-def _then(call: Callable[[], None], pieces: Iterable[bytes]) -> Iterator[bytes]:
-    try:
-        yield from pieces
-    finally:
-        call()
-
-
-def _attachment(name: str) -> str:
-    """RFC 6266: a name of ASCII for old clients, and the real one."""
-    plain = "".join(character if character.isascii() and character not in '"\\%;' else "_" for character in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -11,6 +11,7 @@ from flask import Response, request
 
 from api.operation import Content, operation
 from api.output import json_text
+from api.streams import ending
 from api.v1.located import JobResource
 from api.v1.representation import model_url, queue_place
 from api.v1.schemas import EventsQuery
@@ -44,7 +45,7 @@ class JobEventStream(JobResource):
             return Response(status=204)  # which tells browsers to stop coming back
         release = self.services.streams.admit(self.user.id)
         follower = Follower(self.services.store, job, query.last_event_id, self.stopping)
-        texts = _then(release, follower.follow(query.seconds))
+        texts = ending(release, follower.follow(query.seconds))
         response = Response(texts, mimetype="text/event-stream", headers=_HEADERS)
         response.call_on_close(release)  # a stream that nobody began to read does not end
         return response
@@ -108,13 +109,6 @@ class Follower:
 
     def _is_over(self) -> bool:
         return self._job.state.ended and self._seq >= self._job.last_event
-
-
-def _then(call: Callable[[], None], texts: Iterator[str]) -> Iterator[str]:
-    try:
-        yield from texts
-    finally:
-        call()
 
 
 def _data(event: Event, job: Job) -> dict[str, Any]:

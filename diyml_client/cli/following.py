@@ -51,8 +51,9 @@ def _watch(app: App, job: Job) -> None:
 
 def measured(event: JobEvent) -> dict[str, Any]:
     """The figures of an epoch, losses first."""
-    data = event.data.get("metrics") if isinstance(event.data.get("metrics"), dict) else event.data
-    values = {name: value for name, value in data.items() if name not in _NOT_MEASURED}  # type: ignore[union-attr]
+    nested = event.data.get("metrics")
+    data = nested if isinstance(nested, dict) else event.data
+    values = {name: value for name, value in data.items() if name not in _NOT_MEASURED}
     return dict(sorted(values.items(), key=lambda item: ("loss" not in item[0], item[0])))
 
 

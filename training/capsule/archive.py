@@ -6,10 +6,11 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any
 
 from pydantic import BaseModel
 
+from datasets.zip_sink import ZipSink
 from training.capsule.documents import FORMAT, MANIFEST
 from utils import VERSION
 
@@ -21,8 +22,8 @@ class Archive:
     """Entries go in one after the other; what they have become comes out of each step."""
 
     def __init__(self) -> None:
-        self._sent = _Sent()
-        self._zip = zipfile.ZipFile(cast(Any, self._sent), "w", allowZip64=True)
+        self._sent = ZipSink()
+        self._zip = zipfile.ZipFile(self._sent, "w", allowZip64=True)
         self._entries: list[dict[str, Any]] = []
 
     def add(self, path: str, content: Iterable[bytes], packed: bool = True) -> Iterator[bytes]:
@@ -35,8 +36,8 @@ class Archive:
                 digest.update(chunk)
                 size += len(chunk)
                 entry.write(chunk)
-                yield self._sent.take()
-        yield self._sent.take()
+                yield from self._sent.take()
+        yield from self._sent.take()
         self._entries.append({"path": path, "size": size, "sha256": digest.hexdigest()})
 
     def add_json(self, path: str, document: BaseModel) -> Iterator[bytes]:
@@ -48,23 +49,4 @@ class Archive:
         manifest = {"format": FORMAT, "kind": "diyml capsule", "written_by": VERSION, "entries": self._entries}
         yield from self.add(MANIFEST, [json.dumps(manifest).encode()])
         self._zip.close()
-        yield self._sent.take()
-
-
-class _Sent:
-    """A file that nobody can go back in."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def write(self, part: bytes) -> int:
-        self._parts.append(bytes(part))
-        return len(part)
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def take(self) -> bytes:
-        """What was written since."""
-        parts, self._parts = self._parts, []
-        return b"".join(parts)
+        yield from self._sent.take()
