@@ -37,6 +37,7 @@ def quantize_graph(source: Path, target: Path, inputs: Iterator[np.ndarray]) -> 
         str(target),
         _Inputs(onnx.load(source).graph.input[0].name, inputs),
         per_channel=True,
+        reduce_range=True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         calibrate_method=CalibrationMethod.MinMax,
