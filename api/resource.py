@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from flask import g, request
 from flask.typing import ResponseReturnValue
 from flask_restful import Resource
 from pydantic import BaseModel
+from werkzeug.exceptions import UnsupportedMediaType
 
 from api.access import Access, Caller
 from api.idempotency import once, sent_key
@@ -125,9 +127,10 @@ class PlatformResource(Resource):
 
     def token(self) -> str | None:
         """The token as sent: `api_token` among the parameters, or a bearer token."""
-        value = self.given.get("api_token")
-        if isinstance(value, str) and value:
-            return value
+        with suppress(UnsupportedMediaType):  # who calls is told first; the method reads the body again
+            value = self.given.get("api_token")
+            if isinstance(value, str) and value:
+                return value
         authorization = request.authorization
         return authorization.token if authorization and authorization.type == "bearer" else None
 

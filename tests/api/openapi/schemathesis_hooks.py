@@ -75,6 +75,7 @@ def _picture(seed: int) -> str:
 
 
 world = World()
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 
 @schemathesis.auth(refresh_interval=None)
