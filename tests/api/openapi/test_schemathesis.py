@@ -33,6 +33,8 @@ def server(settings: Settings, store: Store) -> Iterator[str]:
         "gunicorn",
         "--threads",
         "16",
+        "--limit-request-line",
+        "8190",
         "--graceful-timeout",
         "1",
         "--bind",
