@@ -108,10 +108,22 @@ def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | No
     return {**query, "seconds": 0} if query and "seconds" in query else query
 
 
-@schemathesis.hook
-def filter_query(context: Any, query: dict[str, Any] | None) -> bool:
+def _fits(query: dict[str, Any] | None) -> bool:
     """What makes a request line longer than the web server takes is refused before it is ours."""
     return len(urlencode(query or {}, doseq=True, errors="replace")) < MOST_QUERY_BYTES
+
+
+@schemathesis.hook
+def filter_query(context: Any, query: dict[str, Any] | None) -> bool:
+    """Queries that were drawn."""
+    return _fits(query)
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """Queries that were made of the bounds in the document: long lists get short."""
+    if not _fits(case.query):
+        case.query = {name: value[:1] if isinstance(value, list) else value for name, value in case.query.items()}
 
 
 @schemathesis.hook

@@ -19,7 +19,7 @@ from tests.launch.program import free_port
 
 HERE = Path(__file__).parent
 SECONDS = 30
-EXAMPLES = 3
+EXAMPLES = 2
 SEED = 1
 
 
