@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,12 +33,14 @@ class PlatformResource(Resource):
     """A resource with the platform's services; a fresh one is made for each request.
 
     Attributes:
+        REMEMBERS_CALLERS: who calls may be what it was a moment ago (`api/recent.py`), for what is called very often.
         caller: who calls, on methods that need a token, and with which; `user` is the account.
         access: what the route declares for the method that is called.
         request_key: the same when this call is made again, for what must not be made twice; None without
             an idempotency key.
     """
 
+    REMEMBERS_CALLERS = False
     caller: Caller
     user: User
     access: Access
@@ -153,13 +156,22 @@ class PlatformResource(Resource):
             raise TypeError(f"{request.method} {request.path} is about a project and declares no role")
         return self.services.store.projects.named(name, self.user, self.access.role, private)
 
-    def caller_of(self, token: str) -> Caller | None:
+    def _caller_of(self, token: str) -> Caller | None:
         """Whose token it is; None when it is nobody's."""
+        if not self.REMEMBERS_CALLERS:
+            return self._looked_up(token)
+        key = ("caller", hashlib.sha256(token.encode(errors="replace")).digest())
+        return self.recent.get(key, lambda: self._looked_up(token))
+
+    def _looked_up(self, token: str) -> Caller | None:
         store = self.services.store
         found = store.tokens.find(token)
         user = store.users.get(found.user_id) if found else None
         self._platform.database_answered()
-        return Caller(user, found) if user and found else None
+        if not user or not found:
+            return None
+        store.tokens.note_use(found)
+        return Caller(user, found)
 
     def _once(self, key: str, call: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
         def keyed(request_key: str) -> ResponseReturnValue:
@@ -172,13 +184,8 @@ class PlatformResource(Resource):
         token = self.token()
         if token is None:
             raise Unauthenticated("no token: send api_token, or the header 'Authorization: Bearer ...'")
-        caller = self.caller_of(token)
+        caller = self._caller_of(token)
         if caller is None:
             raise Unauthenticated("the token is unknown, revoked or expired: log in again")
         g.user_id = caller.user.id
-        self.note_use(caller)
         return caller
-
-    def note_use(self, caller: Caller) -> None:
-        """Note that a token is used."""
-        self.services.store.tokens.note_use(caller.token)

@@ -30,7 +30,9 @@ _REFUSALS = (InvalidInput, TooLarge, Conflict)
 
 
 class ImagesResource(ProjectResource):
-    """The base of all that is about images of a project."""
+    """The base of all that is about images of a project; they come and go by the hundred in a second."""
+
+    REMEMBERS_CALLERS = True
 
     def changes(self) -> bool:
         """Never: neither who may do what, nor what a project answers with."""
