@@ -27,6 +27,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from bson import ObjectId
+from pymongo import timeout
 
 from benchmarks.serving.platform import Platform, running
 from benchmarks.serving.program import HOST
@@ -82,9 +83,10 @@ def fill(running: Platform, images: int, projects: int) -> list[ObjectId]:
     collection = running.store.database["images"]
     began = time.monotonic()
     written = 0
-    while batch := list(itertools.islice(rows, _BATCH)):
-        collection.insert_many(batch, ordered=False)
-        written += len(batch)
+    with timeout(None):  # the bound of the store is one for single requests
+        while batch := list(itertools.islice(rows, _BATCH)):
+            collection.insert_many(batch, ordered=False)
+            written += len(batch)
     print(f"{written:,} documents in {time.monotonic() - began:.0f} s", flush=True)
     return ids
 
