@@ -27,11 +27,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from bson import ObjectId
-from pymongo import timeout
 
 from benchmarks.serving.platform import Platform, running
 from benchmarks.serving.program import HOST
 from benchmarks.serving.statistics import percentile, ratio
+from storage.database import unhurried
 from storage.image import LabelState
 from storage.image_facets import EVERY, class_facet, split_facet, state_facet, tag_facet
 
@@ -83,7 +83,7 @@ def fill(running: Platform, images: int, projects: int) -> list[ObjectId]:
     collection = running.store.database["images"]
     began = time.monotonic()
     written = 0
-    with timeout(None):  # the bound of the store is one for single requests
+    with unhurried():
         while batch := list(itertools.islice(rows, _BATCH)):
             collection.insert_many(batch, ordered=False)
             written += len(batch)
