@@ -168,6 +168,13 @@ class Settings:
     stop_seconds: float = _setting(
         "DIYML_STOP_SECONDS", 30.0, "Time to make a model of a training that is asked to stop early.", "s", least=1
     )
+    training_niceness: int = _setting(
+        "DIYML_TRAINING_NICENESS",
+        15,
+        "How far trainings step back behind everything else on the machine; 0 where they have it for themselves.",
+        least=0,
+        most=19,
+    )
     yolo_model: str = _setting("DIYML_YOLO_MODEL", "yolo26n", "Ultralytics model that detection trains.")
     weights_dir: str = _setting("DIYML_WEIGHTS_DIR", "", "Folder with pretrained weights; empty: <data>/weights.")
     download_weights: bool = _setting(

@@ -30,6 +30,8 @@ from settings import Settings
 from storage.mongod import EmbeddedMongod
 from storage.store import Store
 
+# Tests wait for their trainings, so these go on as everything else does; programs that tests start inherit it.
+os.environ.setdefault("DIYML_TRAINING_NICENESS", "0")
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse"
 
@@ -148,6 +150,7 @@ def session_settings(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -
         web_threads=32,
         heartbeat_seconds=0.2,
         lease_seconds=3,
+        training_niceness=int(os.environ["DIYML_TRAINING_NICENESS"]),
     )
 
 

@@ -68,10 +68,10 @@ class PipeReport:
 
 def main(arguments: list[str]) -> int:
     """Train what the folder describes; the exit status is 0, or EXIT_FAILED with the reason sent before."""
-    confine()
     folder, report = Path(arguments[0]), PipeReport(int(arguments[1]))
-    threading.Thread(target=_hear_supervisor, args=(report, str(folder)), daemon=True).start()
     spec = json.loads((folder / SPEC).read_text())
+    confine(spec["niceness"])
+    threading.Thread(target=_hear_supervisor, args=(report, str(folder)), daemon=True).start()
     workspace = Workspace(
         folder=folder / "work",
         weights_path=Path(spec["weights_path"]),

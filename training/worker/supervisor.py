@@ -170,6 +170,7 @@ class Supervisor:
             "checkpoint": str(checkpoint) if checkpoint else None,
             "checkpoint_seconds": self._settings.checkpoint_seconds,
             "stop_seconds": self._settings.stop_seconds,
+            "niceness": self._settings.training_niceness,
             "task": QUANTIZE if job.quantizes else TRAIN,
             "project_type": job.project_type,
             "device": self._device.kind.value,

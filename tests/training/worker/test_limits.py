@@ -108,7 +108,7 @@ def test_the_limit_of_a_control_group_and_of_those_above_it_counts(tmp_path: Pat
 
 
 def test_a_training_process_leaves_no_memory_image_and_goes_last_for_time_and_first_for_memory() -> None:
-    look = "import os, resource; from pathlib import Path; from training.confinement import confine; confine(); "
+    look = "import os, resource; from pathlib import Path; from training.confinement import confine; confine(15); "
     look += "print(resource.getrlimit(resource.RLIMIT_CORE), Path('/proc/self/oom_score_adj').read_text(), os.nice(0))"
     run = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True, cwd=os.getcwd())
     assert run.stdout.split() == ["(0,", "0)", "1000", "15"]
