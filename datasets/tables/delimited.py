@@ -28,12 +28,20 @@ class DelimitedTable:
     Args:
         file: at its beginning; can seek.
         look: is called for each block; may raise.
+        separator: what stands between the cells; None to find out.
 
     Raises:
         InvalidInput: it is no such table, in words.
     """
 
-    def __init__(self, file: BinaryIO, bounds: Bounds, look: Callable[[], None], block_bytes: int = _BLOCK_BYTES):
+    def __init__(
+        self,
+        file: BinaryIO,
+        bounds: Bounds,
+        look: Callable[[], None],
+        block_bytes: int = _BLOCK_BYTES,
+        separator: str | None = None,
+    ):
         self._file = text_file(file, bounds)
         self._bounds = bounds
         self._look = look
@@ -42,7 +50,7 @@ class DelimitedTable:
         self._rest = self._file.read(min(_HEAD_BYTES, block_bytes))
         if not self._rest.strip():
             raise InvalidInput("the file is empty: wanted a line that names the columns, and a line for each row")
-        self.separator = separator_of(self._rest)
+        self.separator = separator or separator_of(self._rest)
         self.names = self._header()
 
     @property
