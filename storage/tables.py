@@ -36,6 +36,7 @@ class Table:
         digest: SHA-256 of names and cells, whatever the format of the file.
         columns: as `datasets.tables.schema` writes them, with the types that were found out.
         settings: as `datasets.tables.settings` writes them; `revision` counts their changes from 1.
+        leaks: what these settings make of columns: name and message of each that gives the target away.
         rows_file: see `datasets.tables.rows_file`; `profile` see `datasets.tables.profile`.
         blocks: index of the rows file.
     """
@@ -56,7 +57,7 @@ class Table:
     blocks: bytes = field(repr=False, default=b"")
     number: int = 0
     revision: int = 1
-    made_by: str = ""
+    leaks: tuple[Document, ...] = ()
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
@@ -66,13 +67,13 @@ class Table:
         return self.file, self.rows_file, self.profile
 
 
-_PLAIN = set(Table.__dataclass_fields__) - {"id", "columns", *_FILES}
+_PLAIN = set(Table.__dataclass_fields__) - {"id", "columns", "leaks", *_FILES}
 
 
 def _table(row: Document) -> Table:
     fields: dict[str, Any] = {name: row[name] for name in _PLAIN if name in row}
     fields |= {name: _file(row[name]) for name in _FILES}
-    return Table(id=row["_id"], columns=tuple(row["columns"]), **fields)
+    return Table(id=row["_id"], columns=tuple(row["columns"]), leaks=tuple(row["leaks"]), **fields)
 
 
 def _file(row: Document) -> StoredFile:
@@ -85,7 +86,8 @@ def _row(table: Table) -> Document:
         for name, file in zip(_FILES, table.files, strict=True)
     }
     fields = {name: getattr(table, name) for name in _PLAIN}
-    return {"_id": table.id, "columns": list(table.columns), **fields, **files}
+    lists = {"columns": list(table.columns), "leaks": list(table.leaks)}
+    return {"_id": table.id, **lists, **fields, **files}
 
 
 @shielded
@@ -141,18 +143,15 @@ class Tables:
             raise NotFound("the table is not there any more")
         return _table(row)
 
-    def change(self, table: Table, settings: Document, revision: int | None) -> Table:
-        """Replace the settings.
-
-        Args:
-            revision: which must be the present one; None where that of `table` must.
+    def change(self, table: Table, settings: Document, leaks: list[Document]) -> Table:
+        """Replace the settings of a table that is of the revision that was read.
 
         Raises:
             ChangedMeanwhile: somebody else has changed the settings, or the table was replaced; nothing is changed.
         """
-        wanted = table.revision if revision is None else revision
-        change = {"$set": {"settings": settings, "updated_at": utc_now()}, "$inc": {"revision": 1}}
-        query = {"_id": table.id, "revision": wanted, "retired": {"$exists": False}}
+        fields = {"settings": settings, "leaks": leaks, "updated_at": utc_now()}
+        change = {"$set": fields, "$inc": {"revision": 1}}
+        query = {"_id": table.id, "revision": table.revision, "retired": {"$exists": False}}
         row = self._tables.find_one_and_update(query, change, return_document=ReturnDocument.AFTER)
         if row is None:
             raise ChangedMeanwhile("the table or its settings have been changed since you read them: read them again")

@@ -13,7 +13,6 @@ from datasets.tables.profile import MOST_DISTINCT, QUANTILES, ColumnProfile, Sum
 from datasets.tables.schema import Column, ColumnType, DateFormat
 
 MOST_SAMPLED_ROWS = 200_000
-BINS = 20
 _FORMATS = (None, *DateFormat)
 _SLASHES = {DateFormat.DAY_SLASHES, DateFormat.MONTH_SLASHES}
 # A column with more other cells than these is no column of numbers with some mistakes in it.
@@ -62,14 +61,6 @@ class Spread:
         return Summary(
             float(self._least), float(self._most), self._mean, tuple(map(float, quantiles)), self._whole, self._rising
         )
-
-
-def edges(summary: Summary) -> NDArray[np.float64]:
-    """Of the bins of a histogram; of the first and the last value in any case."""
-    shares = np.linspace(0, 1, BINS + 1)
-    found = summary.least * (1 - shares) + summary.most * shares  # their difference may be more than a number can be
-    found[0], found[-1] = summary.least, summary.most
-    return found
 
 
 class Values:

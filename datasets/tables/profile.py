@@ -12,6 +12,7 @@ from datasets.tables.schema import Column, ColumnType, DateFormat
 
 MOST_DISTINCT = 10_000
 SHOWN_VALUES = 20
+BINS = 20
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _FORMAT = "table profile 1"
 
@@ -49,6 +50,13 @@ class Summary:
     whole: bool
     rising: bool
     bins: tuple[int, ...] = ()
+
+    def edges(self, parts: int = BINS) -> tuple[float, ...]:
+        """Of the bins: least, most, and what lies between them in equal steps."""
+        shares = [place / parts for place in range(1, parts)]
+        # Their difference may be more than a number can be.
+        between = [self.least * (1 - share) + self.most * share for share in shares]
+        return (self.least, *between, self.most)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from datasets.tables.columns import values
-from datasets.tables.counting import MOST_SAMPLED_ROWS, ColumnCounter, edges
-from datasets.tables.profile import ColumnProfile, TableProfile, kept_values
+from datasets.tables.counting import MOST_SAMPLED_ROWS, ColumnCounter
+from datasets.tables.profile import ColumnProfile, Summary, TableProfile, kept_values
 
 _COLUMNS_TOGETHER = 32
 
@@ -80,7 +81,7 @@ def _with_bins(
         for name, profile in spread.items():
             if profile.summary:
                 here = frame.select(values(profile.column)).to_series().drop_nulls().to_numpy()
-                counts = np.histogram(here, edges(profile.summary))[0] if _has_width(profile) else np.array([len(here)])
+                counts = np.histogram(here, _edges(profile.summary))[0]
                 found[name] = counts if not len(found[name]) else found[name] + counts
     return {
         name: replace(profile, summary=replace(profile.summary, bins=tuple(map(int, found[name]))))
@@ -90,7 +91,7 @@ def _with_bins(
     }
 
 
-def _has_width(profile: ColumnProfile) -> bool:
-    if profile.summary is None:
-        return False
-    return bool((np.diff(edges(profile.summary)) > 0).all())
+def _edges(summary: Summary) -> NDArray[np.float64]:
+    """Of the bins; of one bin where the values lie too near to each other for more."""
+    found = np.array(summary.edges())
+    return found if bool((np.diff(found) > 0).all()) else np.array(summary.edges(1))

@@ -17,8 +17,6 @@ from datasets.tables.opening import PARQUET, peek
 from datasets.tables.parquet import ParquetTable
 from utils import InvalidInput
 
-FORMATS = ("csv", "tsv", "parquet")
-
 
 class ReadTable(Protocol):
     """A table as it is read."""
@@ -27,7 +25,7 @@ class ReadTable(Protocol):
 
     @property
     def format(self) -> str:
-        """One of `FORMATS`."""
+        """One of `datasets.tables.registry.FORMATS`."""
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """All of its rows, every cell as text; null where there is none. May be gone through once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -47,9 +47,13 @@ class Column:
     type: ColumnType
     date_format: DateFormat | None = None
 
+    def as_fields(self) -> dict[str, Any]:
+        """As plain values; `of` gives it back."""
+        return {"name": self.name, "type": self.type.value, "date_format": self.date_format and self.date_format.value}
+
     @classmethod
     def of(cls, fields: dict[str, Any]) -> Column:
-        """Back from what `dataclasses.asdict` and JSON made of it."""
+        """Back from what `as_fields` or `dataclasses.asdict` made of it."""
         date_format = fields.get("date_format")
         return cls(fields["name"], ColumnType(fields["type"]), DateFormat(date_format) if date_format else None)
 
@@ -90,7 +94,8 @@ class TableSchema:
 
     def as_fields(self) -> dict[str, Any]:
         """As plain values, always the same for equal schemas; `of` gives it back."""
-        return {**asdict(self), "ignored": sorted(self.ignored)}
+        columns = [column.as_fields() for column in self.columns]
+        return {"columns": columns, "target": self.target, "ignored": sorted(self.ignored), "group": self.group}
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> TableSchema:
