@@ -17,7 +17,7 @@ from datasets.tables.structure import Block
 from utils import InvalidInput, plural
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
-_BLOCK_BYTES = 16 * MIB
+_BLOCK_BYTES = 8 * MIB
 _HEAD_BYTES = 256 * 1024
 _HEAD_RECORDS = 50
 
