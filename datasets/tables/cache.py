@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from datasets.tables.rows_file import read_frames
 from datasets.tables.schema import TEST_PART, TRAIN_PART, VAL_PART, TableDataset, Task
 from datasets.tables.snapshot import LEAST_ROWS, TableSnapshot
 from datasets.tables.split import split_rows
+from datasets.tables.working import working_folder
 from storage.file_cache import FileCache
 from storage.files import Files
 from utils import InvalidInput, some_of
@@ -30,6 +30,7 @@ class TableCache:
     """
 
     def __init__(self, root: Path, max_bytes: int):
+        self._root = root
         self._cache = FileCache(root, max_bytes)
         self._in_use: dict[int, set[Path]] = {}
 
@@ -49,7 +50,8 @@ class TableCache:
             os.utime(path)
         else:
             packed = self._cache.fetch(files, file.id, file.sha256, "csv.gz")
-            _unpack(packed, path)
+            with working_folder(self._root / "unpacking") as folder:
+                _unpack(packed, path, folder)
             packed.unlink(missing_ok=True)
         self._cache.evict(keep=set().union(*list(self._in_use.values())))
         return path
@@ -109,18 +111,16 @@ def _classes(target: pl.Series) -> tuple[str, ...]:
     return tuple(sorted(counts["target"].to_list()))
 
 
-def _unpack(packed: Path, path: Path) -> None:
+def _unpack(packed: Path, path: Path, folder: Path) -> None:
     """The rows as one Parquet file; whole or not there."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".incoming-") as name:
-        folder = Path(name)
-        parts: FrameParts | None = None
-        with packed.open("rb") as file:
-            for frame in read_frames(file):
-                parts = parts or FrameParts(folder, tuple(frame.columns))
-                parts.add(frame)
-        if parts is None:
-            raise ValueError("the table has no row")
-        whole = folder / "whole"
-        pl.scan_parquet(parts.paths).sink_parquet(whole, compression="lz4")
-        os.chmod(whole, 0o444)
-        os.replace(whole, path)
+    parts: FrameParts | None = None
+    with packed.open("rb") as file:
+        for frame in read_frames(file):
+            parts = parts or FrameParts(folder, tuple(frame.columns))
+            parts.add(frame)
+    if parts is None:
+        raise ValueError("the table has no row")
+    whole = folder / "whole"
+    pl.scan_parquet(parts.paths).sink_parquet(whole, compression="lz4")
+    os.chmod(whole, 0o444)
+    os.replace(whole, path)

@@ -135,10 +135,10 @@ def _classes(snapshot: TableSnapshot, target: ColumnProfile) -> Iterator[Finding
     name = shown(target.column.name)
     if not target.distinct_is_exact or target.distinct > MOST_CLASSES:
         number = f"{target.distinct:,}" if target.distinct_is_exact else f"more than {target.distinct:,}"
-        hint = "set `task` to regression, or choose" if target.column.type is ColumnType.NUMBER else "choose"
+        also = "set `task` to regression, or " if target.column.type is ColumnType.NUMBER else ""
         yield Finding(
             "too_many_classes",
-            f"the target {name} has {number} classes, at most {MOST_CLASSES:,} can be told apart: {hint} another target",
+            f"the target {name} has {number} classes, at most {MOST_CLASSES:,} can be told apart: {also}choose another",
         )
         return
     if target.distinct == 1:
