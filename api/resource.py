@@ -160,13 +160,16 @@ class PlatformResource(Resource):
             raise TypeError(f"{request.method} {request.path} is about a project and declares no role")
         return self.of_kind(self.services.store.projects.named(name, self.user, self.access.role, private))
 
-    def of_kind(self, project: Project) -> Project:
+    def of_kind(self, project: Project, wanted: DataKind | None = None) -> Project:
         """The project, if it holds what this is about.
+
+        Args:
+            wanted: where what was sent decides on it; None for `KIND`.
 
         Raises:
             Conflict: it holds data of another kind.
         """
-        holds, wanted = KINDS[project.type], self.KIND
+        holds, wanted = KINDS[project.type], wanted or self.KIND
         if wanted is None or wanted is holds:
             return project
         raise Conflict(
