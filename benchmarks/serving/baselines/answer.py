@@ -32,7 +32,7 @@ def predictor_of(folder: Path, threads: int = 0, spin: bool = True) -> VisionPre
     return vision_predictor(session, card)
 
 
-def answer_to(content: bytes, predictor: Predictor) -> dict[str, Any]:
+def answer_to(content: bytes, predictor: VisionPredictor) -> dict[str, Any]:
     """From an image file to what goes out as JSON."""
     found = predictor.predict(decode(content, MOST_PIXELS))
     return {
