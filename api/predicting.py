@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from api.resource import PlatformResource
+from datasets.kinds import DataKind
 from storage.projects import Project
 
 
@@ -15,12 +16,16 @@ class PredictingResource(PlatformResource):
         """Never: neither accounts nor projects."""
         return False
 
-    def published(self, name: str) -> Project:
+    def published(self, name: str, wanted: DataKind | None = None) -> Project:
         """The published project of this name, as it is or was a moment ago.
+
+        Args:
+            wanted: as of `of_kind`.
 
         Raises:
             NotFound: there is none.
+            Conflict: its data are of another kind.
         """
         project = self.recent.get(("project", name), lambda: self.services.store.projects.published(name))
         assert project is not None
-        return project
+        return self.of_kind(project, wanted)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
 
 from flask import g, request
 from flask.typing import ResponseReturnValue
@@ -22,11 +23,18 @@ from api.parameters import parameters, parse
 from api.platform import Platform, Services
 from api.recent import Recent
 from api.watch import Watch
+from datasets.kinds import DataKind
+from datasets.registry import KINDS
 from storage.projects import Project
 from storage.users import User
-from utils import DatabaseSilent, Unauthenticated
+from utils import Conflict, DatabaseSilent, Unauthenticated
 
 S = TypeVar("S", bound=BaseModel)
+# By name of a kind of data: which calls are about it, for whoever made one of another kind.
+_CALLS = {
+    "images": "its images are at {url}/images, and predictions take images",
+    "table": "its table is at {url}/table, data come in by POST {url}/imports, and predictions take rows",
+}
 
 
 class PlatformResource(Resource):
@@ -34,6 +42,7 @@ class PlatformResource(Resource):
 
     Attributes:
         REMEMBERS_CALLERS: who calls may be what it was a moment ago (`api/recent.py`), for what is called very often.
+        KIND: the kind of data that it is about; projects of another kind are refused.
         caller: who calls, on methods that need a token, and with which; `user` is the account.
         access: what the route declares for the method that is called.
         request_key: the same when this call is made again, for what must not be made twice; None without
@@ -41,6 +50,7 @@ class PlatformResource(Resource):
     """
 
     REMEMBERS_CALLERS = False
+    KIND: ClassVar[DataKind | None] = None
     caller: Caller
     user: User
     access: Access
@@ -154,7 +164,25 @@ class PlatformResource(Resource):
         """The project of this name, if the caller has the declared role in it; see `Projects.named`."""
         if self.access.role is None:
             raise TypeError(f"{request.method} {request.path} is about a project and declares no role")
-        return self.services.store.projects.named(name, self.user, self.access.role, private)
+        return self.of_kind(self.services.store.projects.named(name, self.user, self.access.role, private))
+
+    def of_kind(self, project: Project, wanted: DataKind | None = None) -> Project:
+        """The project, if it holds what this is about.
+
+        Args:
+            wanted: where what was sent decides on it; None for `KIND`.
+
+        Raises:
+            Conflict: it holds data of another kind.
+        """
+        holds, wanted = KINDS[project.type], wanted or self.KIND
+        if wanted is None or wanted is holds:
+            return project
+        calls = _CALLS[holds.name].format(url=f"/api/v1/projects/{quote(project.name, safe='')}")
+        raise Conflict(
+            f"the project '{project.name}' is of type {project.type}: it holds {holds.noun}, and this call is about "
+            f"{wanted.noun}: {calls}"
+        )
 
     def _caller_of(self, token: str) -> Caller | None:
         """Whose token it is; None when it is nobody's."""

@@ -13,6 +13,7 @@ from api.operation import Content, operation
 from api.resource import PlatformResource
 from api.v1.capsule_schemas import CapsuleQuery, CapsuleTaken
 from api.v1.located import ProjectResource
+from datasets.registry import IMAGES
 from storage.projects import Project
 from training.capsule.opening import open_capsule
 from training.capsule.reading import read_capsule
@@ -27,6 +28,8 @@ _MOST_TIMES = 50
 
 class ProjectCapsule(ProjectResource):
     """A whole project in one file."""
+
+    KIND = IMAGES
 
     @operation(gives=Content(ZIP))
     def get(self) -> Response:
