@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Flask, request
+from flask import Flask, Response, request
 from flask_cors import CORS
 
 from api.errors import ProblemApi
@@ -26,6 +26,15 @@ EXPOSED = [
 ]  # fmt: skip
 
 
+class _Application(Flask):
+    def make_default_options_response(self) -> Response:
+        """The methods of the route that a path is: `images/bulk` also looks like an image of that name."""
+        response = self.response_class()
+        rule = request.url_rule
+        response.allow.update((rule and rule.methods) or ())
+        return response
+
+
 def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Settings]) -> Flask:
     """The WSGI application; does no IO.
 
@@ -33,7 +42,7 @@ def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Setting
         read: gives the settings, at first use.
         ensure: gives them with a database to use, at first use of the database.
     """
-    app = Flask("DIYML", static_folder=None)
+    app = _Application("DIYML", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     platform = Platform(read, ensure)
     app.extensions["diyml"] = platform

@@ -100,6 +100,7 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
     """What differs from gunicorn's own defaults."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return {
+        "limit_request_line": 8190,  # a list may be filtered by many classes, each with its name
         "bind": f"{host}:{settings.port}",
         "workers": settings.web_workers,
         "threads": settings.web_threads,

@@ -107,6 +107,6 @@ def _contents(store: Store, job: Job | None) -> Counter[str] | None:
     if job is None:
         return None
     try:
-        return Counter(image.sha256 for image in recorded(store, job).snapshot.images)
+        return recorded(store, job).contents()
     except Conflict:  # never recorded, or lost
         return None

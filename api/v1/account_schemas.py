@@ -26,7 +26,12 @@ def _scopes(value: Any) -> Any:
     return frozenset(map(Scope, names))
 
 
-Scopes = Annotated[frozenset[Scope], Field(min_length=1), BeforeValidator(_scopes)]
+def _may_repeat(schema: dict[str, Any]) -> None:
+    """One that is named twice is meant once."""
+    schema.pop("uniqueItems", None)
+
+
+Scopes = Annotated[frozenset[Scope], Field(min_length=1, json_schema_extra=_may_repeat), BeforeValidator(_scopes)]
 Days = Annotated[int, Field(ge=1, le=MOST_TOKEN_DAYS), Number]
 TokenName = Annotated[
     str,

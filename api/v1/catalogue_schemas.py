@@ -22,6 +22,11 @@ def _type(text: str) -> str:
     return name
 
 
+_Words = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(encodable)
+]
+
+
 class CatalogueSort(str, Enum):
     """In which order."""
 
@@ -33,13 +38,8 @@ class CatalogueSort(str, Enum):
 class CatalogueQuery(PageQuery):
     """What to look for."""
 
-    q: Annotated[
-        str | None,
-        StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
-        AfterValidator(encodable),
-        Field(description="Words of name, description or classes."),
-    ] = None
-    type: Annotated[str | None, AfterValidator(_type), Field(max_length=100)] = None
+    q: Annotated[_Words | None, Field(description="Words of name, description or classes.")] = None
+    type: Annotated[str, Field(max_length=100), AfterValidator(_type)] | None = None
     class_: Annotated[Lookup | None, Field(alias="class")] = None
     owner: Lookup | None = None
     sort: CatalogueSort = CatalogueSort.NEWEST

@@ -141,9 +141,9 @@ class ImagesFilter(Request):
     """Which images; all that is asked for must hold."""
 
     class_: Annotated[
-        list[Lookup | StrictInt] | None,
+        Annotated[list[Lookup | StrictInt], Field(max_length=_MOST_CLASSES)] | None,
         BeforeValidator(_list),
-        Field(alias="class", max_length=_MOST_CLASSES, description="Name or id; of several, any will do."),
+        Field(alias="class", description="Name or id; of several, any will do."),
     ] = None
     split: SplitChoice | None = None
     labelled: Annotated[Labelled | None, BeforeValidator(_word)] = None

@@ -44,6 +44,20 @@ class RecordedTable:
         """Whether nothing could be held back."""
         return self.counts[VAL_PART] == 0
 
+    @property
+    def trained_on(self) -> int:
+        """How many rows are trained on."""
+        return self.counts[TRAIN_PART]
+
+    @property
+    def held_back(self) -> int:
+        """How many rows are validated on and not trained on."""
+        return self.counts[VAL_PART]
+
+    def contents(self) -> Counter[str]:
+        """Its rows, all of one hash: what tables have in common is all or nothing."""
+        return Counter({self.snapshot.content: self.snapshot.rows})
+
     def notes(self) -> list[str]:
         """What a person should know about the split, one sentence each."""
         left_out = self.counts[LEFT_OUT_PART]

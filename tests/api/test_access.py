@@ -17,7 +17,7 @@ from api.routes import ROUTES, Route, add_routes
 from settings import Settings
 from storage.roles import Role
 from storage.store import Store
-from storage.tokens import ALL_SCOPES
+from storage.tokens import ALL_SCOPES, Scope
 from tests.api.conftest import Pets
 from tests.api.problems import IMPORT, PROJECT, REQUESTS, TABLE, assert_problem, fill, sent
 from tests.conftest import Caller
@@ -92,13 +92,34 @@ def _with_role(method: str, path: str, role: Role | None) -> int:
     return 404 if role is None and (path.startswith(V1) or (method, path) in HIDDEN) else 403
 
 
+READING, REFUSED = ("GET", "HEAD"), (403, 404)
+# The lowest role that may, and the owner, who may everything.
+ALLOWED_ROWS = [
+    (role, method, path)
+    for method, path in GUARDED
+    for role in (
+        next((r for r in (Role.VIEWER, Role.EDITOR) if _with_role(method, path, r) not in REFUSED), None),
+        Role.OWNER,
+    )
+    if role
+]
+
+
 def test_every_method_of_every_route_has_a_request_here():
     assert set(REQUESTS) == {(method, path) for method, path, _ in METHODS}
 
 
-@pytest.mark.parametrize(("method", "path"), GUARDED)
+def _grant(store: Store, pets: Pets, role: Role | None) -> None:
+    """Let grace have a role in `pets`, or none."""
+    grace = store.users.find("grace")
+    assert grace
+    members = [{"user_id": grace.id, "role": role.value}] if role else []
+    store.database["projects"].update_one({"_id": pets.project.id}, {"$set": {"members": members}})
+
+
+# What is refused changes nothing, so one project is enough to be refused everything in.
 def test_without_a_valid_token_it_is_401_and_nothing_happens(
-    client: FlaskClient, caller: Caller, pets: Pets, store: Store, method: str, path: str
+    client: FlaskClient, caller: Caller, pets: Pets, store: Store
 ):
     user = store.users.find("ada")
     assert user
@@ -107,49 +128,66 @@ def test_without_a_valid_token_it_is_401_and_nothing_happens(
     past = {"$set": {"expires_at": utc_now() - timedelta(seconds=1)}}
     store.database["tokens"].find_one_and_update({}, past, sort=[("_id", -1)])
     before = _contents(store)
-    for token in (None, "unknown", caller.token[:-1], caller.token + "x", revoked, expired):
-        response = _send(client, pets, method, path, token)
-        assert_problem(response, 401)
-        assert response.headers["WWW-Authenticate"] == "Bearer"
-    assert _contents(store) == before
+    for method, path in GUARDED:
+        for token in (None, "unknown", caller.token[:-1], caller.token + "x", revoked, expired):
+            response = _send(client, pets, method, path, token)
+            assert_problem(response, 401)
+            assert response.headers["WWW-Authenticate"] == "Bearer"
+        assert _contents(store) == before, (method, path)
 
 
-@pytest.mark.parametrize(("method", "path"), GUARDED)
+@pytest.mark.parametrize("scope", Scope)
 def test_a_token_for_everything_else_is_refused_and_nothing_happens(
-    client: FlaskClient, caller: Caller, pets: Pets, store: Store, method: str, path: str
+    client: FlaskClient, caller: Caller, pets: Pets, store: Store, scope: Scope
 ):
-    user, scope = store.users.find("ada"), ACCESS[method, path].scope
+    user = store.users.find("ada")
     assert user
-    assert scope
     token = store.tokens.create(user.id, ALL_SCOPES - {scope})
     before = _contents(store)
-    response = _send(client, pets, method, path, token)
-    assert_problem(response, 403, f"not for {scope.value}")
-    if method != "HEAD":
-        assert response.json["type"] == "urn:diyml:problem:insufficient_scope"
-    assert _contents(store) == before
+    for method, path in (row for row in GUARDED if ACCESS[row].scope is scope):
+        response = _send(client, pets, method, path, token)
+        assert_problem(response, 403, f"not for {scope.value}")
+        if method != "HEAD":
+            assert response.json["type"] == "urn:diyml:problem:insufficient_scope"
+        assert _contents(store) == before, (method, path)
 
 
-@pytest.mark.parametrize(("method", "path"), GUARDED)
-@pytest.mark.parametrize("role", [None, Role.VIEWER, Role.EDITOR, Role.OWNER], ids=lambda role: role or "none")
-def test_with_each_role_it_is_as_the_route_declares(
-    client: FlaskClient, caller: Caller, other: Caller, pets: Pets, store: Store, method: str, path: str, role: Role
+@pytest.mark.parametrize("role", [None, Role.VIEWER, Role.EDITOR], ids=lambda role: role or "none")
+def test_with_too_low_a_role_it_is_refused_and_nothing_happens(
+    client: FlaskClient, other: Caller, pets: Pets, store: Store, role: Role | None
 ):
-    grace = store.users.find("grace")
-    assert grace
-    if role in (Role.VIEWER, Role.EDITOR):
-        member = {"user_id": grace.id, "role": role.value}
-        store.database["projects"].update_one({"_id": pets.project.id}, {"$set": {"members": [member]}})
-    if role is Role.OWNER:
-        response = _send(client, pets, method, path, caller.token)
-        assert response.status_code == _allowed(method, path), response.text
-        return
-    before, expected = _contents(store), _with_role(method, path, role)
-    response = _send(client, pets, method, path, other.token)
-    assert response.status_code == expected, response.text
-    if expected in (403, 404):
-        assert_problem(response, expected)
-        assert _contents(store) == before
+    _grant(store, pets, role)
+    before = _contents(store)
+    for method, path in GUARDED:
+        if (expected := _with_role(method, path, role)) in REFUSED:
+            response = _send(client, pets, method, path, other.token)
+            assert_problem(response, expected)
+            assert _contents(store) == before, (method, path)
+
+
+@pytest.mark.parametrize(("role", "method", "path"), [row for row in ALLOWED_ROWS if row[1] not in READING])
+def test_with_the_role_that_the_route_declares_it_is_done(
+    client: FlaskClient, caller: Caller, other: Caller, pets: Pets, store: Store, role: Role, method: str, path: str
+):
+    _see_done(client, caller, other, pets, store, role, method, path)
+
+
+def test_with_the_role_that_the_route_declares_it_is_read(
+    client: FlaskClient, caller: Caller, other: Caller, pets: Pets, store: Store
+):
+    for role, method, path in ALLOWED_ROWS:
+        if method in READING:
+            _see_done(client, caller, other, pets, store, role, method, path)
+
+
+def _see_done(
+    client: FlaskClient, caller: Caller, other: Caller, pets: Pets, store: Store, role: Role, method: str, path: str
+) -> None:
+    owner = role is Role.OWNER
+    _grant(store, pets, None if owner else role)
+    response = _send(client, pets, method, path, (caller if owner else other).token)
+    expected = _allowed(method, path) if owner else _with_role(method, path, role)
+    assert response.status_code == expected, (method, path, response.text)
 
 
 @pytest.mark.parametrize(("method", "path"), [(m, p) for m, p, access in METHODS if access.is_public])

@@ -26,7 +26,7 @@ from storage.workers import SILENT_SECONDS, Announcement
 from tests.api.problems import assert_problem
 from tests.conftest import Mongod, start_worker, wait_until
 
-BOUND_SECONDS = 3.5
+BOUND_SECONDS = 12
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ def test_a_pause_that_is_longer_than_patience_is_told_and_not_waited_for(
     assert isinstance(errors[0], Unauthenticated)
     assert isinstance(errors[-1], TooManyRequests)
     assert errors[-1].retry_after_seconds
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def test_a_download_goes_on_where_it_broke_off_or_begins_anew(

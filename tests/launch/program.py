@@ -17,14 +17,15 @@ import psutil
 
 from launch.members import is_healthy, member_environment
 from settings import Settings
+from tests.conftest import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_SECONDS = 30.0
 
 
 def until(holds: Callable[[], object], what: str, seconds: float = DEADLINE_SECONDS) -> None:
-    """Wait until something holds, at most `seconds`."""
-    deadline = time.monotonic() + seconds
+    """Wait until something holds, at most so many seconds of a quick machine."""
+    deadline = time.monotonic() + PATIENCE * seconds
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.02)

@@ -111,7 +111,7 @@ def test_a_second_stop_signal_hastens(tmp_path, members, said, pauses):
     pauses.wait = lambda seconds: setattr(pauses, "stops", 1)
     begun_at = time.monotonic()
     family.stop()
-    assert time.monotonic() - begun_at < 10
+    assert time.monotonic() - begun_at < 50
 
 
 @pytest.mark.parametrize("way", ["become", "watch"])

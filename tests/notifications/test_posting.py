@@ -133,7 +133,7 @@ def test_a_receiver_that_takes_its_time_is_left_after_ours(parts: tuple[bytes, .
         began = time.monotonic()
         with pytest.raises(Unreachable, match=r"no answer within 0\.5 s"):
             Poster(LOOPBACK, whole_seconds=0.5).post(f"http://127.0.0.1:{port}/", b"{}", {})
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 10
 
 
 def test_a_tls_handshake_that_never_ends_does_not_hold_either():

@@ -16,13 +16,8 @@ from typing import Any, TypeVar
 
 from bson import ObjectId
 
-from datasets.cache import DatasetCache
-from datasets.capture import capture
-from datasets.looks import with_looks
-from datasets.record import RecordedData
-from datasets.snapshot import Dataset, Snapshot
-from datasets.split import split
-from datasets.versions import snapshot_of_version
+from datasets.kinds import Caches, DataKind, Dataset, Record, Snapshot
+from datasets.registry import KINDS
 from settings import Settings
 from storage.attempts import BrokenOff
 from storage.database import object_id
@@ -40,7 +35,7 @@ from training.worker.keeper import Keeper
 from training.worker.limits import Limits, Watch
 from training.worker.process import TrainingProcess, exit_reason, training_process
 from training.worker.progress import Progress
-from utils import Conflict, NotFound, Unavailable, without_folders
+from utils import Conflict, InvalidInput, NotFound, Unavailable, plural, without_folders
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -62,19 +57,17 @@ class Supervisor:
 
     Args:
         stop: set when the worker must end; a running job then goes back to the queue.
-        cache: shared with the supervisors of the worker's other devices.
+        caches: shared with the supervisors of the worker's other devices.
     """
 
-    def __init__(
-        self, store: Store, settings: Settings, stop: threading.Event, device: LocalDevice, cache: DatasetCache
-    ):
+    def __init__(self, store: Store, settings: Settings, stop: threading.Event, device: LocalDevice, caches: Caches):
         self._store = store
         self._device = device
         self._settings = settings
         self._stop = stop
         self._limits = Limits.of(settings)
         self._work = settings.data_dir.absolute() / "work"
-        self._cache = cache
+        self._caches = caches
 
     def run(self, job: Job) -> None:
         """Bring a job to an end, or back into the queue."""
@@ -100,20 +93,19 @@ class Supervisor:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _train(self, job: Job, folder: Path, progress: Progress, heart: Heart) -> None:
+        kind = KINDS[job.project_type]
         folder.mkdir(parents=True)
         if job.attempt > 1:
             self._persist(lambda: self._store.models.delete_of(job.id))
         try:
-            dataset = self._materialise(job, progress)
+            dataset = self._materialise(job, kind, folder, progress)
         except OSError as error:
             reason = without_folders(str(error))
-            raise self._failed(job, f"the images could not be brought to the worker's disk: {reason}") from error
+            raise self._failed(job, f"the {kind.name} could not be brought to the worker's disk: {reason}") from error
         dataset.write(folder / DATASET)
         checkpoint = self._fetch_checkpoint(job, dataset.digest, folder / "checkpoint", progress)
         source = self._fetch_source(job, folder / "source.onnx")
         (folder / SPEC).write_text(json.dumps({**self._spec(job, checkpoint), "source": source}))
-        if job.quantizes is None:
-            progress.log(f"{len(dataset.train)} images to train on, {len(dataset.val)} held back")
         home = self._settings.data_dir / "cache" / "home"
         home.mkdir(parents=True, exist_ok=True)
         with (
@@ -179,57 +171,54 @@ class Supervisor:
             "yolo_model": self._settings.yolo_model,
         }
 
-    def _materialise(self, job: Job, progress: Progress) -> Dataset:
-        """The job's data on disk and on record; an image replaced while it is fetched means a new snapshot."""
+    def _materialise(self, job: Job, kind: DataKind, folder: Path, progress: Progress) -> Dataset:
+        """The job's data on disk and on record; what is replaced while it is fetched means a new snapshot."""
+        cache = self._caches.of(kind)
         for _ in range(_CAPTURES):
             try:
-                data = self._data(job)
-                dataset = self._fetch(job, data)
+                record = self._record(job, kind, cache)
+                dataset = self._fetch(job, kind, record, cache, folder)
             except NotFound:
-                logger.info("job %s: images changed while they were fetched, taking a new snapshot", job.id)
+                logger.info("job %s: the %s changed meanwhile, taking a new snapshot", job.id, kind.name)
                 continue
-            for note in data.parts.notes:
+            for note in record.notes():
                 progress.log(note)
+            if job.quantizes is None:
+                progress.log(f"{plural(record.trained_on, kind.unit)} to train on, {record.held_back:,} held back")
             return dataset
         raise self._failed(
-            job, "the images kept changing while the training was prepared: train again when uploads have ended"
+            job, f"the {kind.name} kept changing while the training was prepared: train again when uploads have ended"
         )
 
-    def _data(self, job: Job) -> RecordedData:
+    def _fetch(self, job: Job, kind: DataKind, record: Record, cache: Any, folder: Path) -> Dataset:
+        dataset = self._persist(lambda: kind.materialise(self._store, job.id, record, cache, folder))
+        self._persist(lambda: keep_record(self._store, job, record, dataset.digest))
+        return dataset
+
+    def _record(self, job: Job, kind: DataKind, cache: Any) -> Record:
         project = self._persist(lambda: self._store.projects.get(job.project_id))
         if project is None:
             self._persist(lambda: self._store.job_runs.end_cancelled(job))
             raise _Ended
-        if job.takes_recorded_data:
-            try:
+        try:
+            if job.takes_recorded_data:
                 return self._persist(lambda: recorded_data(self._store, job))
-            except Conflict as gone:
-                raise self._failed(job, gone.detail) from gone
-        snapshot = self._persist(lambda: self._snapshot(job, project))
-        if lacks := missing(snapshot):
-            raise self._failed(job, "; ".join(lack.message for lack in lacks))
-        snapshot = self._looked_at(snapshot)
-        return RecordedData(snapshot, split(snapshot, job.params["train_split"], job.params["seed"]))
+            snapshot = self._persist(lambda: self._snapshot(job, kind, project))
+            if lacks := missing(snapshot):
+                raise self._failed(job, "; ".join(lack.message for lack in lacks))
+            fraction, seed = job.params["train_split"], job.params["seed"]
+            return self._persist(lambda: kind.split(self._store, snapshot, fraction, seed, cache))
+        except (Conflict, InvalidInput) as refused:
+            raise self._failed(job, refused.detail) from refused
 
-    def _looked_at(self, snapshot: Snapshot) -> Snapshot:
-        """The snapshot with what its pictures look like; those of an earlier version are looked at now."""
-        paths = self._persist(lambda: self._cache.fetch(snapshot, self._store.image_files))
-        return self._persist(lambda: with_looks(self._store, snapshot, lambda image: paths[image.sha256].read_bytes()))
-
-    def _snapshot(self, job: Job, project: Project) -> Snapshot:
+    def _snapshot(self, job: Job, kind: DataKind, project: Project) -> Snapshot:
         number = job.dataset_version
         if number is None:
-            return capture(self._store, project)
+            return kind.capture(self._store, project)
         try:
-            return snapshot_of_version(self._store, project, number)
-        except (NotFound, Conflict) as gone:
+            return kind.of_version(self._store, project, number)
+        except NotFound as gone:
             raise self._failed(job, gone.detail) from gone
-
-    def _fetch(self, job: Job, data: RecordedData) -> Dataset:
-        files = self._store.image_files
-        dataset = self._persist(lambda: self._cache.materialise(data.snapshot, files, data.parts))
-        self._persist(lambda: keep_record(self._store, job, data, dataset.digest))
-        return dataset
 
     def _follow(self, job: Job, process: TrainingProcess, progress: Progress, heart: Heart, keeper: Keeper) -> int:
         """Wait for the end of the process; end it when the job is cancelled, lost, too long, or the worker stops."""

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from openapi_spec_validator import validate
+from pydantic import BaseModel
 
 import api.routes
 from api.access import READ
 from api.openapi.document import described, document
+from api.parameters import parse
 from api.resource import PlatformResource
 from api.routes import ROUTES, Route
+from utils import InvalidInput
 
 V1 = [route for route in ROUTES if route.path.startswith("/api/v1")]
 
@@ -55,6 +59,28 @@ def test_the_bounds_that_validate_are_the_bounds_that_it_tells(made: dict[str, A
     limit = next(parameter for parameter in parameters if parameter["name"] == "limit")
     assert (limit["schema"]["minimum"], limit["schema"]["maximum"]) == (1, 100)
     assert not {"'ge'", "'le'", "'gt'", "'lt'"} & set(str(made).replace(":", " ").split()), "bounds come before Number"
+
+
+ODD_VALUES = (None, "", "x", [], [None], {}, True, -1, 1e300, "\ud800")
+
+
+@pytest.mark.parametrize("schema", dict.fromkeys(item.operation.takes for item in described(ROUTES)))
+def test_whatever_a_field_gets_is_taken_or_refused_with_words(schema: type[BaseModel]):
+    for name, field in schema.model_fields.items():
+        for value in ODD_VALUES:
+            with suppress(InvalidInput):
+                parse(schema, {field.alias or name: value}, strict=True)
+
+
+def test_the_methods_of_a_path_that_looks_like_another_are_its_own(client: FlaskClient):
+    for path, methods in (("images/bulk", {"POST"}), ("classes/order", {"PUT"}), ("models/compare", {"GET", "HEAD"})):
+        assert set(client.options(f"/api/v1/projects/pets/{path}").allow) - {"OPTIONS"} == methods
+
+
+def test_who_sends_no_token_is_told_so_before_the_body_is_looked_at(client: FlaskClient):
+    for path in ("images", "images/bulk"):
+        answer = client.post(f"/api/v1/projects/pets/{path}", data="<xml/>", content_type="text/xml")
+        assert answer.status_code == 401, answer.json
 
 
 def test_a_method_that_does_not_say_what_it_takes_and_gives_is_refused():

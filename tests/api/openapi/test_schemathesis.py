@@ -19,7 +19,7 @@ from tests.launch.program import free_port
 
 HERE = Path(__file__).parent
 SECONDS = 30
-EXAMPLES = 3
+EXAMPLES = 2
 SEED = 1
 
 
@@ -33,6 +33,8 @@ def server(settings: Settings, store: Store) -> Iterator[str]:
         "gunicorn",
         "--threads",
         "16",
+        "--limit-request-line",
+        "8190",
         "--graceful-timeout",
         "1",
         "--bind",

@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from bson import ObjectId
@@ -16,7 +17,7 @@ from storage.leftovers import LEFTOVERS
 from storage.store import Store
 from storage.sweeper import sweep
 from tests.api.problems import assert_problem
-from tests.conftest import Caller, encoded
+from tests.conftest import Caller, encoded, wait_until
 from tests.storage.test_sweeper import AT_ONCE
 from tests.training.conftest import shade, start_training, wait_for
 
@@ -29,10 +30,15 @@ def predict(caller: Caller, project: str, brightness: int) -> TestResponse:
     return caller.call("POST", f"/api/v1/published/{project}/predict", image=encoded(shade(brightness, 7)))
 
 
+def answer_of_version(caller: Caller, project: str, brightness: int, version: int) -> dict[str, Any] | None:
+    """What a version says; None while another one answers still, for a second at most."""
+    answer = predict(caller, project, brightness).json
+    return answer if answer["model"]["version"] == version else None
+
+
 def assert_dark_and_bright_are_told_apart(caller: Caller, project: str, version: int) -> None:
     for name, brightness in (("dark", 40), ("bright", 210)):
-        answer = predict(caller, project, brightness).json
-        assert answer["model"]["version"] == version
+        answer = wait_until(lambda image=brightness: answer_of_version(caller, project, image, version))
         assert answer["results"][0]["predictions"][0]["class"] == name
 
 

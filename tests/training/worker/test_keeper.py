@@ -53,7 +53,7 @@ def test_what_is_overtaken_while_an_upload_takes_its_time_is_dropped(
         started = time.monotonic()
         for epoch in (2, 3, 4):
             keeper.offer(written(tmp_path, epoch), epoch)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 8
         assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-1", "epoch-4"]
         go_on.set()
         keeper.flush(10)
