@@ -18,6 +18,7 @@ from bson import ObjectId
 
 from datasets.zip_sink import ZipSink
 from storage.database import batches
+from storage.files import Files
 from storage.images import StoredImage
 from storage.project import Project
 from storage.project_filter import ProjectFilter
@@ -70,23 +71,36 @@ class AccountArchive:
             usage = [{"day": day, "calls": counted.count, "errors": counted.errors} for day, counted in calls.items()]
             about = {"id": model.id, "version": model.version, "created_at": model.created_at, "card": model.card}
             self._put(f"{folder}/models/{model.version}.json", {**about, "usage": usage})
+        yield from self._table(project, folder)
         for batch in batches(self._store.images.ids(project.id)):
             for image_id in batch:
                 yield from self._image(project, image_id, folder)
+
+    def _table(self, project: Project, folder: str) -> Iterator[bytes]:
+        table = self._store.tables.current(project.id)
+        if table is None:
+            return
+        about = ("filename", "format", "rows", "columns", "settings", "created_at", "updated_at")
+        self._put(f"{folder}/table.json", {name: getattr(table, name) for name in about})
+        yield from self._stored(table.file.id, f"{folder}/table.{table.format}")
 
     def _image(self, project: Project, image_id: ObjectId, folder: str) -> Iterator[bytes]:
         image = self._store.images.of_id(project.id, image_id)
         if image is None:
             return  # deleted meanwhile
         self._put(f"{folder}/annotations/{image.name}.json", _annotated(project, image))
+        yield from self._stored(image.file_id, f"{folder}/images/{image.name}", self._store.image_files)
+
+    def _stored(self, file_id: ObjectId, path: str, files: Files | None = None) -> Iterator[bytes]:
+        """A file of a bucket, the artifacts unless said otherwise; one that is gone is told as missing."""
         try:
-            chunks = self._store.image_files.stream(image.file_id)
-            with self._zip.open(f"{folder}/images/{image.name}", "w", force_zip64=True) as target:
+            chunks = (files or self._store.artifacts).stream(file_id)
+            with self._zip.open(path, "w", force_zip64=True) as target:
                 for chunk in chunks:
                     target.write(chunk)
                     yield from self._sink.take()
         except NotFound:
-            self._missing.append(f"{folder}/images/{image.name}")
+            self._missing.append(path)
 
     def _account(self) -> dict[str, Any]:
         mailbox = self._store.mailboxes.get(self._user.id)

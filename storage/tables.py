@@ -9,7 +9,7 @@ table is gone.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -120,7 +120,10 @@ class Tables:
                     return _table(made)
                 continue  # another import placed one just now
             self._retire(table.project_id, row["number"])
-            return self.get(table.id)  # the database keeps milliseconds
+            try:
+                return self.get(table.id)  # the database keeps milliseconds
+            except NotFound:  # another import has replaced it since
+                return replace(table, number=row["number"])
         raise ChangedMeanwhile("other imports kept placing tables in this project: import one at a time")
 
     def is_placed(self, table_id: ObjectId) -> bool:

@@ -113,8 +113,7 @@ class ColumnCounter:
         self._present += int(present.sum())
         self._values.add(words.filter(present))
         self._add_numbers(frame, present)
-        for date_format in list(self._dates):
-            self._add_dates(frame, present, date_format)
+        self._add_dates(frame, present)
         self._rows += len(text)
 
     def _add_numbers(self, frame: pl.DataFrame, present: pl.Series) -> None:
@@ -130,15 +129,28 @@ class ColumnCounter:
         else:
             self._numbers.add(values, self._rows)
 
-    def _add_dates(self, frame: pl.DataFrame, present: pl.Series, date_format: DateFormat | None) -> None:
+    def _add_dates(self, frame: pl.DataFrame, present: pl.Series) -> None:
+        if None in self._dates and (values := self._all_dates(frame, present, None)) is not None:
+            # What is a date by ISO 8601 is one by every format.
+            for spread in self._dates.values():
+                spread.add(values, self._rows)
+            return
+        for date_format in list(self._dates):
+            values = self._all_dates(frame, present, date_format) if date_format else None
+            if values is None:
+                del self._dates[date_format]
+            else:
+                self._dates[date_format].add(values, self._rows)
+
+    def _all_dates(self, frame: pl.DataFrame, present: pl.Series, date_format: DateFormat | None) -> pl.Series | None:
+        """The dates; None when a cell is none. Most columns are not of dates, which few cells show."""
         for rows in (_GLANCE_ROWS, len(frame)):
             values = frame.head(rows).select(dates(pl.col("text"), date_format)).to_series()
             bad = present.head(rows) & values.is_null()
             if bad.any():
                 self._no_date = self._no_date or self._first(frame, bad)
-                del self._dates[date_format]
-                return
-        self._dates[date_format].add(values, self._rows)
+                return None
+        return values
 
     def _first(self, frame: pl.DataFrame, bad: pl.Series) -> Unreadable:
         index = int(bad.arg_max() or 0)

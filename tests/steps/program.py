@@ -12,12 +12,15 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from pymongo import monitoring
 
 import training.worker.supervisor
+from datasets.imports.interrupts import Interrupts
+from datasets.imports.run import ImportRun
 from DIYML import create_app
 from settings import Settings
 from storage.store import Store
@@ -105,6 +108,17 @@ def work(settings: Settings, stop: Stop) -> int:
     return 0
 
 
+def import_one(settings: Settings, stop: Stop) -> int:
+    """One import, as an importer sees it through."""
+    store = Store(settings)
+    stop.armed = True
+    record = store.import_runs.claim(str(Identity.of_this_process()))
+    assert record
+    with ThreadPoolExecutor(1) as pool:
+        ImportRun(store, settings, record, settings.data_dir / "imports", pool, Interrupts()).run()
+    return 0
+
+
 def obey(order: dict[str, Any], steps_fd: int) -> int:
     """What the fork does; gives its exit status."""
     stop = Stop(steps_fd, order["stop"])
@@ -112,6 +126,8 @@ def obey(order: dict[str, Any], steps_fd: int) -> int:
     settings = Settings.from_environment()
     if order["operation"] == "work":
         return work(settings, stop)
+    if order["operation"] == "import":
+        return import_one(settings, stop)
     return call(settings, stop, order["method"], order["path"], order["parameters"])
 
 

@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from datasets.imports.options import ImportOptions
+from datasets.tables.changing import profile_of_table, reader_of
+from datasets.tables.rows_file import RowIndex
 from launch.serving import serving_checks
 from settings import Settings
 from storage.checks.check import Look
@@ -28,6 +31,8 @@ from storage.store import Store
 from storage.sweeper import sweep
 from storage.users import User
 from tests.conftest import ROOT, encoded, picture
+from tests.datasets.tables.made import csv_of
+from tests.datasets.tables.placed import import_file
 from tests.inference.models import store_brightness_model
 from tests.storage.test_sweeper import AT_ONCE
 from training.worker.housekeeping import Housekeeper
@@ -343,3 +348,30 @@ def nothing_of(scene: Scene, project: Project) -> None:
     left = {name: scene.store.database[name].count_documents({}) for name in ("images.files", "artifacts.files")}
     assert left == {"images.files": 1, "artifacts.files": 1}
     assert scene.store.database["job_events"].count_documents({}) == 1
+
+
+def test_an_import_of_a_table_that_is_stopped_leaves_the_old_table_or_the_new_one(scene: Scene) -> None:
+    store, user = scene.store, scene.user("ada")
+    project = store.projects.create(user, "rows", "tabular")
+    old, new = (csv_of({"a": list(range(20)), "b": [letter] * 20}) for letter in "xy")
+
+    def prepare(_: int) -> dict[str, Any]:
+        store.imports.delete_project(project.id)
+        import_file(store, project, old)
+        record = store.imports.create(project.id, user.id, len(new), "new.csv", ImportOptions().to_row())
+        store.imports.append(record, [store.imports.put_piece(0, new)])
+        return {"operation": "import"}
+
+    def then(survived: bool) -> None:
+        table = store.tables.current(project.id)
+        assert table
+        rows = list(RowIndex.from_bytes(table.blocks).read(reader_of(store, table), 0, 100))
+        assert [row[0] for row in rows] == [str(number) for number in range(20)]
+        letters = {row[1] for row in rows}
+        assert letters == {"y"} if survived else letters in ({"x"}, {"y"})
+        assert store.artifacts.read(table.file.id) == (new if letters == {"y"} else old)
+        assert profile_of_table(store, table).rows == 20
+        store.imports.delete_project(project.id)  # it runs, and its process is gone
+
+    scene.until_it_survives(prepare, then)
+    assert scene.steps >= {"insert artifacts.files", "insert tables", "update tables", "findAndModify imports"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
+import zipfile
 from typing import Any
 
 import polars as pl
@@ -205,6 +207,14 @@ def test_the_file_comes_back_whole_and_in_parts(imported: Tables):
         f"{imported.table}/file", headers={**imported.headers, "If-None-Match": whole.headers["ETag"]}
     )
     assert known.status_code == 304
+
+
+def test_a_table_is_among_what_is_kept_about_an_account(imported: Tables):
+    assert imported.call("PATCH", target="Sold").status_code == 200
+    response = imported.client.get("/api/v1/me/export", headers=imported.headers)
+    with zipfile.ZipFile(io.BytesIO(response.data)) as archive:
+        assert archive.read("projects/houses/table.csv") == CONTENT
+        assert json.loads(archive.read("projects/houses/table.json"))["settings"]["target"] == "Sold"
 
 
 @pytest.mark.parametrize(
