@@ -66,6 +66,7 @@ from api.v1.projects import ProjectItem, ProjectList, ProjectTransfer
 from api.v1.publications import ProjectPublication
 from api.v1.readiness import ProjectReadiness
 from api.v1.serving import ModelComparison, ModelPromotion, ModelRollback
+from api.v1.tables import TableFile, TableItem, TableRows
 from api.v1.tokens import TokenItem, TokenList
 from api.v1.versions import VersionComparison, VersionItem, VersionList
 from api.v1.webhooks import WebhookItem, WebhookList, WebhookSecret, WebhookTest
@@ -74,6 +75,7 @@ PROJECT = "/api/v1/projects/<project>"
 WEBHOOKS = f"{PROJECT}/webhooks"
 IMPORT = "/api/v1/imports/<import_id>"
 IMAGES = f"{PROJECT}/images"
+TABLE = f"{PROJECT}/table"
 
 
 class Route(NamedTuple):
@@ -162,6 +164,9 @@ ROUTES = (
     Route(f"{IMPORT}/report", ImportReport, {"GET": VIEWER_READS}),
     Route(f"{IMPORT}/cancel", ImportCancel, {"POST": EDITOR_WRITES}),
     Route(f"{IMPORT}/retry", ImportRetry, {"POST": EDITOR_WRITES}),
+    Route(TABLE, TableItem, {"GET": VIEWER_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES}),
+    Route(f"{TABLE}/rows", TableRows, {"GET": VIEWER_READS}),
+    Route(f"{TABLE}/file", TableFile, {"GET": VIEWER_READS}),
     Route("/api/v1/projects", ProjectList, {"GET": READ, "POST": WRITE}),
     Route(PROJECT, ProjectItem, {"GET": GUEST_READS, "PATCH": EDITOR_WRITES, "DELETE": OWNER_WRITES}),
     Route(f"{PROJECT}/transfer", ProjectTransfer, {"POST": OWNER_WRITES}),

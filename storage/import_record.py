@@ -12,7 +12,7 @@ from bson import ObjectId
 from storage.database import Document
 from storage.files import StoredFile
 
-COUNTED = ("files", "images", "created", "replaced", "skipped", "failed", "annotations")
+COUNTED = ("files", "images", "created", "replaced", "skipped", "failed", "annotations", "rows", "columns")
 # What only those read who need it: one entry a piece or a finding.
 WITHOUT_LISTS = {"pieces": 0, "found": 0}
 

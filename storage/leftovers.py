@@ -63,7 +63,7 @@ def _owners(store: Store, _: datetime) -> Ids:
 def _projects_with_contents(store: Store, _: datetime) -> Ids:
     holders = (
         store.images, store.jobs, store.models, store.inferences, store.usage, store.webhooks, store.deliveries,
-        store.imports, store.versions, store.kept_files,
+        store.imports, store.versions, store.kept_files, store.tables,
     )  # fmt: skip
     return {project_id for holder in holders for project_id in holder.project_ids()}
 
@@ -81,6 +81,12 @@ def _second_models(store: Store, ids: list[ObjectId]) -> Ids:
 
 def _first_models(store: Store, ids: list[ObjectId]) -> Ids:
     return _models(store, ids) - _second_models(store, ids)
+
+
+def _unused_tables(store: Store, ids: list[ObjectId]) -> Ids:
+    kept_by = store.tables.kept_by(ids)
+    jobs = store.jobs.existing([job_id for job_ids in kept_by.values() for job_id in job_ids])
+    return {table_id for table_id, job_ids in kept_by.items() if not jobs & set(job_ids)}
 
 
 def _delete_model(store: Store, model_id: ObjectId) -> None:
@@ -138,11 +144,11 @@ LEFTOVERS: tuple[Leftover, ...] = (
     ),
     Leftover(
         "contents",
-        "Every image, import, version, job, model, webhook and result belongs to a project that exists.",
+        "Every image, table, import, version, job, model, webhook and result belongs to a project that exists.",
         _projects_with_contents,
         _without(lambda store, ids: store.projects.existing(ids)),
         _for_each(Store.delete_contents),
-        "project {}: it is deleted, and images, imports, jobs, models, webhooks or results of it are left",
+        "project {}: it is deleted, and images, tables, imports, jobs, models, webhooks or results of it are left",
     ),
     Leftover(
         "gone_classes",
@@ -203,6 +209,14 @@ LEFTOVERS: tuple[Leftover, ...] = (
         _without(lambda store, ids: store.versions.existing(ids)),
         lambda store, ids: store.release_versions(ids),
         "files kept for version {}: it was never made, or is deleted",
+    ),
+    Leftover(
+        "old_tables",
+        "Every table that was replaced more than an hour ago was trained on by a job that exists.",
+        lambda store, before: store.tables.superseded(before),
+        _unused_tables,
+        _for_each(lambda store, table_id: store.tables.delete(table_id)),
+        "table {}: another one has replaced it, and no job was trained on it",
     ),
     _files("image files", image_files),
     _files("artifacts", artifacts),

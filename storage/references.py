@@ -104,6 +104,12 @@ REFERENCES: tuple[Reference, ...] = (
     ),
     Reference(
         artifacts,
+        lambda store, ids: store.tables.referenced(ids),
+        lambda store: store.tables.held(),
+        "import the table again, or restore a backup",
+    ),
+    Reference(
+        artifacts,
         lambda store, ids: store.models.referenced(ids),
         lambda store: store.models.held(),
         "restore a backup, or train the project again",

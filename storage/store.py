@@ -39,6 +39,7 @@ from storage.passwords import Passwords
 from storage.projects import Projects
 from storage.restoring import Restoring
 from storage.serving import Serving
+from storage.tables import Tables
 from storage.throttles import Throttles
 from storage.tokens import Tokens
 from storage.usage import Usage
@@ -72,6 +73,7 @@ class Store:
         self.kept_files = KeptFiles(self.database)
         self.images = Images(self.database, self.image_files, self.kept_files)
         self.versions = Versions(self.database, self.artifacts)
+        self.tables = Tables(self.database, self.artifacts)
         self.image_queries = ImageQueries(self.database)
         self.image_changes = ImageChanges(self.database)
         self.image_batches = ImageBatches(self.database, self.image_files, self.images)
@@ -106,7 +108,7 @@ class Store:
             self.class_annotations, self.jobs, self.job_records, self.job_events, self.models, self.inferences,
             self.workers, self.idempotency, self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes,
             self.deliveries, self.usage, self.image_files, self.artifacts, self.kept_files, self.versions,
-            self.catalogue, self.uploads, self.imports,
+            self.catalogue, self.uploads, self.imports, self.tables,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -146,6 +148,7 @@ class Store:
         self.jobs.cancel_all(project_id)
         self.imports.delete_project(project_id)
         self.versions.delete_project(project_id)
+        self.tables.delete_project(project_id)
         kept = self.kept_files.delete_project(project_id)
         self.images.delete_all(project_id)
         self.images.release(kept)

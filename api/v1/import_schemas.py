@@ -12,6 +12,7 @@ from api.names import Number, Text
 from api.operation import Page, Request, Shown
 from datasets.formats.registry import FORMATS
 from datasets.imports.options import AUTO, ImportOptions, OnConflict, OnSameContent, SplitChoice
+from datasets.tables.registry import FORMATS as TABLE_FORMATS
 from storage.import_record import ImportState
 
 _MOST_MAPPED = 10_000
@@ -35,8 +36,9 @@ def _map(value: Any) -> Any:
 
 
 def _format(value: Any) -> Any:
-    if value not in (AUTO, *FORMATS):
-        raise ValueError(f"must be {AUTO} or one of {', '.join(FORMATS)}")
+    known = tuple(dict.fromkeys((*FORMATS, *TABLE_FORMATS)))
+    if value not in (AUTO, *known):
+        raise ValueError(f"must be {AUTO} or one of {', '.join(known)}")
     return value
 
 
@@ -90,6 +92,8 @@ class ImportCounts(Shown):
     skipped: int = 0
     failed: int = 0
     annotations: int = 0
+    rows: Annotated[int, Field(description="Of a table, as `columns`.")] = 0
+    columns: int = 0
 
 
 class ImportOptionsShown(Shown):

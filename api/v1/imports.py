@@ -1,4 +1,4 @@
-"""`/api/v1/imports` and `/api/v1/projects/<project>/imports`: archives of images and labels, uploaded and imported."""
+"""`/api/v1/imports` and `/api/v1/projects/<project>/imports`: archives of images, and tables, uploaded and imported."""
 
 from __future__ import annotations
 
@@ -22,13 +22,17 @@ from api.v1.import_schemas import (
 from api.v1.import_upload import receive
 from api.v1.located import ProjectResource, permitted
 from api.v1.schemas import PageQuery
+from datasets.imports.options import ImportOptions, check_options
 from storage.database import object_id
 from storage.import_record import Import
 from storage.order import Place
 from training.queue import wake
 from utils import Conflict, InvalidInput, TooLarge
 
-ARCHIVES = ("application/zip", "application/x-zip-compressed", "application/x-tar", "application/gzip")
+ARCHIVES = (
+    "application/zip", "application/x-zip-compressed", "application/x-tar", "application/gzip",
+    "text/csv", "text/tab-separated-values", "application/vnd.apache.parquet",
+)  # fmt: skip
 
 
 class ReceivesArchive(ProjectResource):
@@ -110,6 +114,7 @@ class ProjectImports(ReceivesArchive):
         most = self.services.settings.max_import_bytes
         if new.size > most:
             raise TooLarge(f"the archive has {new.size:,} bytes, allowed are {most:,}: split it")
+        check_options(new.options, self.project.type)
         imports, options = self.services.store.imports, new.options.to_row()
         return imports.create(self.project.id, self.user.id, new.size, new.filename, options, self.request_key)
 
@@ -217,6 +222,7 @@ class ImportRetry(ImportResource):
         named = wishes.model_fields_set - {"api_token"}
         changed = {name: value for name, value in wishes.options.to_row().items() if name in named}
         options = {**self.record.options, **changed}
+        check_options(ImportOptions.of(options), self.project.type)
         self.services.store.imports.retry(self.record.id, self.user.id, options)
         wake(self.services.queue)
         return self.shown()

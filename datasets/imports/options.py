@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from datasets.formats.registry import FORMATS
+from datasets.tables.registry import FORMATS as TABLE_FORMATS
+from datasets.tables.registry import holds_table
+from utils import InvalidInput
+
 AUTO = "auto"
 
 
@@ -72,3 +77,23 @@ class ImportOptions:
         """What `to_row` gave."""
         kinds = {"on_conflict": OnConflict, "on_same_content": OnSameContent, "split": SplitChoice, "class_map": dict}
         return cls(**{name: kinds[name](value) if name in kinds else value for name, value in row.items()})
+
+
+def check_options(options: ImportOptions, project_type: str) -> None:
+    """See that options make sense for what projects of this type hold.
+
+    Raises:
+        InvalidInput: with one entry in `errors` for each that does not.
+    """
+    is_table = holds_table(project_type)
+    formats = TABLE_FORMATS if is_table else tuple(FORMATS)
+    errors = []
+    if options.format not in (AUTO, *formats):
+        errors.append(("format", f"format: a project of type {project_type} takes {', '.join((AUTO, *formats))}"))
+    if is_table:
+        plain = ImportOptions(options.format, dry_run=options.dry_run)
+        names = [name for name, value in vars(options).items() if value != getattr(plain, name)]
+        errors += [(name, f"{name}: is about images, and this project holds a table: leave it out") for name in names]
+    if errors:
+        entries = [{"field": name, "message": message} for name, message in errors]
+        raise InvalidInput("; ".join(message for _, message in errors), entries)

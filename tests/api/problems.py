@@ -16,6 +16,7 @@ PROJECT = "/api/v1/projects/<project>"
 WEBHOOKS = f"{PROJECT}/webhooks"
 IMAGES = "/api/v1/projects/<project>/images"
 WEBHOOKS = "/api/v1/projects/<project>/webhooks"
+TABLE = "/api/v1/projects/<project>/table"
 IMPORTS, IMPORT = "/api/v1/projects/<project>/imports", "/api/v1/imports/<import_id>"
 
 # One valid request of the owner for each method of each route; `{name}` in a path is filled in by the test.
@@ -44,6 +45,11 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/metrics"): {},
     ("POST", "/inference"): {"project_name": "pets", "image_data": IMAGE},
     ("POST", "/api/v1/published/<project>/predict"): {"image": IMAGE},
+    ("GET", TABLE): {},
+    ("PATCH", TABLE): {"target": "kind", "ignored": ["id"]},
+    ("DELETE", TABLE): {},
+    ("GET", f"{TABLE}/rows"): {"limit": 5},
+    ("GET", f"{TABLE}/file"): {},
     ("GET", IMAGES): {"limit": 5, "class": "cat", "sort": "-created_at"},
     ("POST", IMAGES): {"split": "train", "annotations": '{"new.png": "dog"}'},
     ("POST", f"{IMAGES}/bulk"): {"select": {"filter": {"class": "cat"}}, "action": "tag", "value": "good"},

@@ -19,7 +19,7 @@ from storage.roles import Role
 from storage.store import Store
 from storage.tokens import ALL_SCOPES, Scope
 from tests.api.conftest import Pets
-from tests.api.problems import IMPORT, PROJECT, REQUESTS, assert_problem, fill, sent
+from tests.api.problems import IMPORT, PROJECT, REQUESTS, TABLE, assert_problem, fill, sent
 from tests.conftest import Caller
 from utils import utc_now
 
@@ -53,6 +53,10 @@ ALLOWED = {
     ("POST", f"{PROJECT}/jobs"): 409,
     ("POST", f"{PROJECT}/promote"): 409,
     ("POST", f"{PROJECT}/rollback"): 409,
+    # The project holds images.
+    **{(method, TABLE): 409 for method in ("GET", "PATCH", "DELETE")},
+    ("GET", f"{TABLE}/rows"): 409,
+    ("GET", f"{TABLE}/file"): 409,
 }
 # Whoever is a member may leave; who is none cannot be taken out.
 LEAVING = ("DELETE", f"{PROJECT}/members/<username>")

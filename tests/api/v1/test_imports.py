@@ -47,7 +47,8 @@ def test_a_zip_of_yolo_becomes_images_with_labels_classes_and_splits(cells: Impo
     record = cells.run(zipped(yolo_files(6)), filename="bccd.zip")
     assert (record["state"], record["error"], record["format"]) == ("succeeded", None, "yolo")
     assert record["counts"] == {
-        "files": 13, "images": 6, "created": 6, "replaced": 0, "skipped": 0, "failed": 0, "annotations": 12
+        "files": 13, "images": 6, "created": 6, "replaced": 0, "skipped": 0, "failed": 0, "annotations": 12,
+        "rows": 0, "columns": 0,
     }  # fmt: skip
     assert (record["classes_created"], record["findings"], record["progress"]) == (list(CLASSES), 0, 1.0)
     images = images_of(store)

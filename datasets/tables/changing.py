@@ -1,0 +1,88 @@
+"""Changes of what is said of a project's table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from datasets.tables.profile import TableProfile
+from datasets.tables.rows_file import ReadRange, RowIndex
+from datasets.tables.schema import ColumnType
+from datasets.tables.settings import TableSettings, check_settings, task_of
+from storage.project import Project
+from storage.store import Store
+from storage.tables import Table
+from utils import ChangedMeanwhile, Conflict, NotFound
+
+_TRIES = 5
+
+
+def table_of(store: Store, project: Project) -> Table:
+    """The project's table.
+
+    Raises:
+        NotFound: it has none.
+    """
+    table = store.tables.current(project.id)
+    if table is None:
+        raise NotFound(f"the project '{project.name}' has no table yet: import a CSV, TSV or Parquet file")
+    return table
+
+
+def profile_of_table(store: Store, table: Table) -> TableProfile:
+    """What is known of its columns.
+
+    Raises:
+        Conflict: the file is lost or damaged.
+    """
+    try:
+        return TableProfile.from_bytes(store.artifacts.read(table.profile.id))
+    except (NotFound, ValueError) as error:
+        raise Conflict(f"the profile of the table cannot be read ({error}): import the table again") from None
+
+
+def change_settings(
+    store: Store, project: Project, decide: Callable[[TableSettings], TableSettings], revision: int | None = None
+) -> Table:
+    """Change the settings of a project's table.
+
+    Args:
+        decide: gives the new settings for those that there are; called again when somebody else was quicker.
+        revision: which must be the present one; None where any is good.
+
+    Raises:
+        NotFound: the project has no table.
+        InvalidInput: the settings do not fit to the table.
+        ChangedMeanwhile: it is of another revision; nothing is changed.
+    """
+    for last in (*[False] * (_TRIES - 1), True):
+        table = table_of(store, project)
+        if revision not in (None, table.revision):
+            break
+        settings = decide(TableSettings.of(table.settings))
+        profile = profile_of_table(store, table)
+        check_settings(settings, profile)
+        found = leak_rows(settings, profile, RowIndex.from_bytes(table.blocks), reader_of(store, table))
+        try:
+            return store.tables.change(table, settings.to_row(), found)
+        except ChangedMeanwhile:
+            if last or revision is not None:
+                raise
+    raise ChangedMeanwhile("the settings of the table have been changed since you read them: read them again")
+
+
+def reader_of(store: Store, table: Table) -> ReadRange:
+    """Reads a part of the rows file of a table."""
+    return lambda start, stop: store.artifacts.stream_range(table.rows_file.id, start, stop)
+
+
+def leak_rows(settings: TableSettings, profile: TableProfile, index: RowIndex, read: ReadRange) -> list[dict[str, Any]]:
+    """Which columns give the target away, as a table keeps it; none as long as there is no target."""
+    schema = settings.schema(column.column for column in profile.columns)
+    if schema is None or schema.target_column.type is ColumnType.TEXT:
+        return []
+    # It brings an engine that no other call of a web process needs.
+    from datasets.tables.leaks import leaks
+
+    found = leaks(schema, task_of(settings, profile.of(schema.target)), index, read)
+    return [{"name": name, "message": finding.message} for name, finding in found.items()]

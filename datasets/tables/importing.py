@@ -1,0 +1,195 @@
+"""From an uploaded data file to the table of a project: read, described, stored, and placed in one step."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
+from bson import ObjectId
+
+from datasets.formats.protocol import Finding
+from datasets.imports.interrupts import Interrupts
+from datasets.imports.options import AUTO, ImportOptions
+from datasets.tables.changing import leak_rows
+from datasets.tables.profile import TableProfile
+from datasets.tables.profiling import Parts, profile_of
+from datasets.tables.reading import ReadTable, check_format, open_table
+from datasets.tables.rows_file import WrittenRows, write_rows
+from datasets.tables.settings import TableSettings, check_settings
+from datasets.tables.warnings import column_warnings
+from datasets.tables.working import working_folder
+from storage.files import StoredFile
+from storage.import_record import Import
+from storage.store import Store
+from storage.tables import Table
+from utils import InvalidInput
+
+_READ, _PROFILED = 0.4, 0.9
+_NOTE_SECONDS = 1.0
+
+Note = Callable[..., None]
+
+
+class TableImport:
+    """Imports one table. Until all of it is stored the project has what it had before.
+
+    Args:
+        folder: for temporary files; they take about as much as the data do when they are unpacked.
+        interrupts: say when it has to end before its time.
+        note: notes fields of the import.
+        report: takes a finding.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        record: Import,
+        folder: Path,
+        interrupts: Interrupts,
+        note: Note,
+        report: Callable[[Finding], None],
+    ):
+        self._store = store
+        self._record = record
+        self._folder = folder
+        self._interrupts = interrupts
+        self._note = note
+        self._report = report
+        self._options = ImportOptions.of(record.options)
+        self._noted_at = time.monotonic()
+        # The same try has the same table, whatever attempt places it.
+        step = hashlib.sha256(f"{record.id}:{record.run}".encode()).digest()
+        self._table_id = ObjectId(record.id.binary[:4] + step[:8])
+
+    def run(self, file: BinaryIO) -> dict[str, int]:
+        """Import the file; gives how many `rows` and `columns` it has.
+
+        Raises:
+            InvalidInput: it is no table that is taken, in words.
+            Interrupted: see `Interrupts.look`.
+        """
+        persist = self._interrupts.persist
+        if persist(lambda: self._store.tables.is_placed(self._table_id)):
+            made = persist(lambda: self._store.tables.get(self._table_id))
+            return {"files": 1, "rows": made.rows, "columns": len(made.columns)}
+        with working_folder(self._folder) as folder, open_table(file, folder, self._interrupts.look) as read:
+            if self._options.format != AUTO:
+                check_format(self._options.format, read)
+            self._note(format=read.format)
+            parts = Parts(folder, read.names)
+            written = write_rows(folder / "rows", read.names, self._frames(read, parts, file))
+            if not parts.rows:
+                raise InvalidInput("the file names columns and has no row: wanted a line for each row")
+            profile = profile_of(parts, self._profiled)
+            settings = self._settings(profile)
+            self._warn(profile)
+            if not self._options.dry_run:
+                self._place(file, folder / "rows", written, profile, settings, read.format)
+            return {"files": 1, "rows": parts.rows, "columns": len(read.names)}
+
+    def _frames(self, read: ReadTable, parts: Parts, file: BinaryIO) -> Iterator[pl.DataFrame]:
+        """What is read, after it is put down for the profile."""
+        for frame in read.frames():
+            parts.add(frame)
+            self._progress(_READ * min(1.0, file.tell() / self._record.size))
+            yield frame
+
+    def _profiled(self, done: float) -> None:
+        self._interrupts.look()
+        self._progress(_READ + (_PROFILED - _READ) * done)
+
+    def _progress(self, share: float) -> None:
+        if time.monotonic() - self._noted_at > _NOTE_SECONDS:
+            self._noted_at = time.monotonic()
+            self._note(progress=round(share, 4))
+
+    def _settings(self, profile: TableProfile) -> TableSettings:
+        """Those of the table before, as far as they fit."""
+        before = self._interrupts.persist(lambda: self._store.tables.current(self._record.project_id))
+        if before is None:
+            return TableSettings()
+        old = TableSettings.of(before.settings)
+        kept = old.kept(column.column.name for column in profile.columns)
+        if kept != old:
+            self._tell("columns that the settings name are not in this file: what was said of them is dropped")
+        try:
+            check_settings(kept, profile)
+        except InvalidInput as error:
+            self._tell(f"the settings of the table before do not fit to this one and are dropped: {error.detail}")
+            return TableSettings()
+        return kept
+
+    def _warn(self, profile: TableProfile) -> None:
+        for column in profile.columns:
+            for warning in column_warnings(column, profile.rows):
+                self._tell(warning.message)
+
+    def _tell(self, message: str) -> None:
+        self._report(Finding(self._record.filename, None, message))
+
+    def _place(
+        self,
+        file: BinaryIO,
+        rows: Path,
+        written: WrittenRows,
+        profile: TableProfile,
+        settings: TableSettings,
+        format: str,
+    ) -> None:
+        name = self._record.filename or f"table.{format}"
+        persist, artifacts = self._interrupts.persist, self._store.artifacts
+        table = Table(
+            id=self._table_id,
+            project_id=self._record.project_id,
+            import_id=self._record.id,
+            filename=name,
+            format=format,
+            rows=profile.rows,
+            size=written.size,
+            digest=written.digest,
+            columns=tuple(column.column.as_fields() for column in profile.columns),
+            settings=settings.to_row(),
+            file=self._stored(lambda: _from_start(file), name),
+            rows_file=self._stored(lambda: rows.open("rb"), "rows.csv.gz"),
+            profile=persist(lambda: artifacts.put(io.BytesIO(profile.to_bytes()), "table-profile.json.gz")),
+            blocks=written.index.to_bytes(),
+            leaks=tuple(leak_rows(settings, profile, written.index, lambda start, stop: [_part(rows, start, stop)])),
+        )
+        self._interrupts.look()
+        persist(lambda: self._store.tables.place(table))
+
+    def _stored(self, opened: Callable[[], BinaryIO], name: str) -> StoredFile:
+        """Store a file; the look in between lets a long one be interrupted."""
+
+        def put() -> StoredFile:
+            return self._store.artifacts.put(_Watched(opened(), self._interrupts.look), name)  # type: ignore[arg-type]
+
+        return self._interrupts.persist(put)
+
+
+class _Watched:
+    """What of a file a store reads, with a look before each piece."""
+
+    def __init__(self, file: BinaryIO, look: Callable[[], None]):
+        self._file = file
+        self._look = look
+
+    def read(self, size: int) -> bytes:
+        self._look()
+        return self._file.read(size)
+
+
+def _part(path: Path, start: int, stop: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(stop - start)
+
+
+def _from_start(file: BinaryIO) -> BinaryIO:
+    file.seek(0)
+    return file

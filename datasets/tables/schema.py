@@ -1,0 +1,150 @@
+"""What the columns of a table are for, and a table on disk as a trainer gets it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+TRAIN_PART, VAL_PART, TEST_PART, LEFT_OUT_PART = range(4)
+
+
+class ColumnType(str, Enum):
+    """How the cells of a column are read; `text` is free text or identifiers, and never a feature."""
+
+    NUMBER = "number"
+    CATEGORY = "category"
+    DATE = "date"
+    TEXT = "text"
+
+
+class Task(str, Enum):
+    """What is learned: one of several classes, or a number."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+class DateFormat(str, Enum):
+    """How dates are written that are not by ISO 8601; which of them a column uses shows only in the whole of it."""
+
+    DAY_DOTS = "DD.MM.YYYY"
+    DAY_SLASHES = "DD/MM/YYYY"
+    MONTH_SLASHES = "MM/DD/YYYY"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        date_format: for a column of dates, what is read beside ISO 8601; None for nothing else.
+    """
+
+    name: str
+    type: ColumnType
+    date_format: DateFormat | None = None
+
+    def as_fields(self) -> dict[str, Any]:
+        """As plain values; `of` gives it back."""
+        return {"name": self.name, "type": self.type.value, "date_format": self.date_format and self.date_format.value}
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Column:
+        """Back from what `as_fields` or `dataclasses.asdict` made of it."""
+        date_format = fields.get("date_format")
+        return cls(fields["name"], ColumnType(fields["type"]), DateFormat(date_format) if date_format else None)
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """The columns of a table and what they are for.
+
+    Attributes:
+        columns: in the order of the file, the target among them.
+        target: the name of the column that is predicted.
+        ignored: names of columns that are not learned from.
+        group: the name of the column whose equal cells must stay on one side of the split; no feature.
+    """
+
+    columns: tuple[Column, ...]
+    target: str
+    ignored: frozenset[str] = frozenset()
+    group: str | None = None
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """What is learned from: all but the target, what is ignored, the group, and text."""
+        return tuple(
+            column
+            for column in self.columns
+            if column.name not in {self.target, self.group, *self.ignored} and column.type is not ColumnType.TEXT
+        )
+
+    def features_of(self, *types: ColumnType) -> tuple[Column, ...]:
+        """The features of these types, in the order of the file."""
+        return tuple(column for column in self.features if column.type in types)
+
+    @property
+    def target_column(self) -> Column:
+        """The column that is predicted."""
+        return next(column for column in self.columns if column.name == self.target)
+
+    def as_fields(self) -> dict[str, Any]:
+        """As plain values, always the same for equal schemas; `of` gives it back."""
+        columns = [column.as_fields() for column in self.columns]
+        return {"columns": columns, "target": self.target, "ignored": sorted(self.ignored), "group": self.group}
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> TableSchema:
+        """Back from what `as_fields` made of it."""
+        columns = tuple(Column.of(column) for column in fields["columns"])
+        return cls(columns, fields["target"], frozenset(fields["ignored"]), fields["group"])
+
+
+@dataclass(frozen=True)
+class TableDataset:
+    """A table on disk, split; what a trainer gets.
+
+    Attributes:
+        classes: sorted; none for regression.
+        path: a Parquet file with every column as text, exactly as it was in the data file; null where nothing was.
+        parts: a Parquet file of as many rows with one uint8 column `part`: 0 train, 1 val, 2 test, 3 left out.
+        digest: SHA-256 over content and settings.
+        val_is_train: there were too few rows to hold any back, so `val` repeats `train` and every metric is of rows
+            the model has seen; in `parts` they are train.
+    """
+
+    project_type: str
+    schema: TableSchema
+    task: Task
+    classes: tuple[str, ...]
+    path: Path
+    parts: Path
+    digest: str
+    val_is_train: bool
+    train_rows: int
+    val_rows: int
+    test_rows: int
+
+    def write(self, path: Path) -> None:
+        """Write as JSON; `read` gives it back. The files that it names stay where they are."""
+        fields = {**vars(self), "schema": self.schema.as_fields()}
+        path.write_text(json.dumps(fields, default=str))
+
+    @classmethod
+    def read(cls, path: Path) -> TableDataset:
+        """Read what `write` wrote."""
+        fields: dict[str, Any] = json.loads(path.read_text())
+        return cls(
+            **{
+                **fields,
+                "schema": TableSchema.of(fields["schema"]),
+                "task": Task(fields["task"]),
+                "classes": tuple(fields["classes"]),
+                "path": Path(fields["path"]),
+                "parts": Path(fields["parts"]),
+            }
+        )

@@ -1,0 +1,185 @@
+"""What somebody has said of a table: what is predicted, what is left out, and how columns are read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from datasets.tables.cells import shown
+from datasets.tables.profile import ColumnProfile, TableProfile
+from datasets.tables.schema import Column, ColumnType, DateFormat, TableSchema, Task
+from utils import InvalidInput, some_of
+
+_MOST_REGRESSION_CLASSES = 20
+_NEAR = 3
+
+
+@dataclass(frozen=True)
+class TypeWish:
+    """How a column is to be read; `date_format` beside ISO 8601 for dates."""
+
+    type: ColumnType
+    date_format: DateFormat | None = None
+
+
+@dataclass(frozen=True)
+class TableSettings:
+    """Settings of a table; names are those of its columns.
+
+    Attributes:
+        types: of columns that are to be read otherwise than was found out.
+        task: None to decide by the target.
+    """
+
+    target: str | None = None
+    ignored: tuple[str, ...] = ()
+    types: Mapping[str, TypeWish] = field(default_factory=dict)
+    group: str | None = None
+    task: Task | None = None
+
+    def to_row(self) -> dict[str, Any]:
+        """As the database keeps them; names of columns are values there, since they may hold any character."""
+        types = [
+            {"name": name, "type": wish.type.value, "date_format": wish.date_format and wish.date_format.value}
+            for name, wish in sorted(self.types.items())
+        ]
+        task = self.task and self.task.value
+        return {"target": self.target, "ignored": list(self.ignored), "types": types, "group": self.group, "task": task}
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> TableSettings:
+        """What `to_row` gave."""
+        types = {
+            item["name"]: TypeWish(ColumnType(item["type"]), item["date_format"] and DateFormat(item["date_format"]))
+            for item in row["types"]
+        }
+        return cls(row["target"], tuple(row["ignored"]), types, row["group"], row["task"] and Task(row["task"]))
+
+    def columns(self, found: Iterable[Column]) -> tuple[Column, ...]:
+        """The columns as they are to be read."""
+        return tuple(
+            Column(column.name, wish.type, wish.date_format) if (wish := self.types.get(column.name)) else column
+            for column in found
+        )
+
+    def schema(self, found: Iterable[Column]) -> TableSchema | None:
+        """Columns and what they are for; None as long as there is no target."""
+        if self.target is None:
+            return None
+        return TableSchema(self.columns(found), self.target, frozenset(self.ignored), self.group)
+
+    def kept(self, names: Iterable[str]) -> TableSettings:
+        """Those that are about columns of these names, for a table that replaces another."""
+        there = set(names)
+        return replace(
+            self,
+            target=self.target if self.target in there else None,
+            ignored=tuple(name for name in self.ignored if name in there),
+            types={name: wish for name, wish in self.types.items() if name in there},
+            group=self.group if self.group in there else None,
+            task=self.task if self.target in there else None,
+        )
+
+
+def check_settings(settings: TableSettings, profile: TableProfile) -> None:
+    """See that settings are about columns that there are, and fit to what these hold.
+
+    Raises:
+        InvalidInput: with one entry in `errors` for each bad field.
+    """
+    errors = [*_unknown(settings, profile)]
+    if not errors:
+        errors = [*_types(settings, profile), *_roles(settings), *_task(settings, profile)]
+    if errors:
+        raise InvalidInput("; ".join(message for _, message in errors), [_entry(*error) for error in errors])
+
+
+def _entry(name: str, message: str) -> dict[str, str]:
+    return {"field": name, "message": message}
+
+
+def _unknown(settings: TableSettings, profile: TableProfile) -> Iterable[tuple[str, str]]:
+    names = [column.column.name for column in profile.columns]
+    known = set(names)
+    said = {
+        "target": [settings.target],
+        "ignored": settings.ignored,
+        "types": settings.types,
+        "group": [settings.group],
+    }
+    for where, given in said.items():
+        for name in given:
+            if name is not None and name not in known:
+                yield where, f"{where}: the table has no column {shown(name)}: {_nearest(name, names)}"
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    lower = {known.lower(): known for known in names}
+    near = [lower[found] for found in difflib.get_close_matches(name.lower(), lower, _NEAR, 0.5)]
+    return f"do you mean {' or '.join(map(shown, near))}?" if near else f"it has {some_of(names)}"
+
+
+def _types(settings: TableSettings, profile: TableProfile) -> Iterable[tuple[str, str]]:
+    columns = {column.column.name: column for column in profile.columns}
+    for name, wish in settings.types.items():
+        if problem := _problem(wish, columns[name]):
+            yield "types", f"types: the column {shown(name)} cannot be {wish.type.value}: {problem}"
+
+
+def _problem(wish: TypeWish, column: ColumnProfile) -> str | None:
+    if wish.type is not ColumnType.DATE:
+        if wish.date_format:
+            return "a date_format goes with the type date only"
+        return _first_unreadable(column, ColumnType.NUMBER) if wish.type is ColumnType.NUMBER else None
+    if wish.date_format in column.dates or None in column.dates:
+        return None
+    if column.dates:
+        formats = " or ".join(date_format.value for date_format in column.dates if date_format)
+        return f"say which date_format it has: {formats}"
+    return _first_unreadable(column, ColumnType.DATE) or "it has no value"
+
+
+def _first_unreadable(column: ColumnProfile, kind: ColumnType) -> str | None:
+    bad = column.unreadable.get(kind)
+    return f"row {bad.row:,} holds {shown(bad.text)}" if bad else None
+
+
+def _roles(settings: TableSettings) -> Iterable[tuple[str, str]]:
+    target = settings.target
+    if target is None:
+        if settings.task:
+            yield "task", "task: there is no target yet: set it as well"
+        return
+    if target in settings.ignored:
+        yield "ignored", f"ignored: {shown(target)} is the target, which cannot be ignored"
+    if target == settings.group:
+        yield "group", f"group: {shown(target)} is the target: rows would be grouped by what is predicted"
+
+
+def _task(settings: TableSettings, profile: TableProfile) -> Iterable[tuple[str, str]]:
+    if settings.target is None:
+        return
+    column = profile.of(settings.target)
+    kind = settings.columns([column.column])[0].type
+    if kind is ColumnType.DATE:
+        yield "target", f"target: {shown(settings.target)} is a column of dates: wanted numbers or categories"
+    if settings.task is Task.REGRESSION and kind is not ColumnType.NUMBER:
+        why = _first_unreadable(column, ColumnType.NUMBER) or f"it is read as {kind.value}"
+        yield "task", f"task: regression needs a target of numbers, and {shown(settings.target)} is none: {why}"
+
+
+def task_of(settings: TableSettings, profile: ColumnProfile) -> Task:
+    """What is learned: what was said, else regression for numbers of more than 20 different values or with fractions.
+
+    Args:
+        profile: of the target.
+    """
+    if settings.task:
+        return settings.task
+    kind = settings.columns([profile.column])[0].type
+    if kind is not ColumnType.NUMBER or profile.summary is None:
+        return Task.CLASSIFICATION
+    many = not profile.distinct_is_exact or profile.distinct > _MOST_REGRESSION_CLASSES
+    return Task.REGRESSION if many or not profile.summary.whole else Task.CLASSIFICATION
