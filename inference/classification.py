@@ -62,7 +62,7 @@ class ClassificationPredictor(Predictor):
     def __init__(self, session: onnxruntime.InferenceSession, card: ModelCard):
         self._session = session
         self._classes = card.classes
-        self._size_px = card.image_size
+        self._size_px = card.image_size or 0
 
     def pre_process(self, image: np.ndarray) -> np.ndarray:
         """Prepare one image.

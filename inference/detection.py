@@ -75,7 +75,7 @@ class DetectionPredictor(Predictor):
     def __init__(self, session: onnxruntime.InferenceSession, card: ModelCard, confidence: float = CONFIDENCE):
         self._session = session
         self._classes = card.classes
-        self._size_px = card.image_size
+        self._size_px = card.image_size or 0
         self._stride = int(card.preprocessing["stride"])
         self._confidence = confidence
 

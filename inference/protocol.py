@@ -18,7 +18,8 @@ class ModelCard(BaseModel):
     """Everything about a model that its ONNX file does not say.
 
     Attributes:
-        image_size: side of the square input, px (for detection: the longer side, see `preprocessing`).
+        image_size: side of the square input, px (for detection: the longer side, see `preprocessing`); none for
+            a model of tables.
         preprocessing: exact steps, for a reader and for the predictor of the project type.
         metrics: of the exported model's native twin on the validation part; fractions 0 to 1.
         export_difference: the largest absolute difference between a metric of the export and of the native model.
@@ -33,6 +34,7 @@ class ModelCard(BaseModel):
         quantization: of an int8 model: `from_model` and `from_version`, the `metric` it was judged by, its value in
             `float32` and `int8`, `difference_points` (int8 less float32, percentage points), `calibration`, `bytes` of
             both files, and `milliseconds` an image took in each on the machine that made it.
+        table: of a model of tables: columns, types, target and task; none for one of images.
         dataset: snapshot digest, number of images on each side, seed, train fraction.
     """
 
@@ -42,7 +44,7 @@ class ModelCard(BaseModel):
     project_type: str
     architecture: str
     classes: list[str]
-    image_size: int
+    image_size: int | None = None
     preprocessing: dict[str, Any]
     metrics: dict[str, Any]
     metrics_on: str
@@ -61,6 +63,7 @@ class ModelCard(BaseModel):
     precision: str = FLOAT32
     quantization: dict[str, Any] | None = None
     test_metrics: dict[str, Any] | None = None
+    table: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
