@@ -31,11 +31,11 @@ def parameters() -> dict[str, Any]:
 
 
 def _sent() -> dict[str, Any]:
-    body = _body()
-    if not body.strip():
+    content = body()
+    if not content.strip():
         return {}
     if request.is_json:
-        return _json_object(body)
+        return _json_object(content)
     if request.mimetype in _FORMS:
         return request.form.to_dict()
     raise UnsupportedMediaType(
@@ -52,12 +52,17 @@ def parse(schema: type[S], values: dict[str, Any], strict: bool = False) -> S:
     return training.parameters.parse(schema, values, secret=_SECRET, strict=strict)
 
 
-def _body() -> bytes:
-    body, limit = request.get_data(cache=True), request.max_content_length
+def body() -> bytes:
+    """The body of this request.
+
+    Raises:
+        RequestEntityTooLarge: it is longer than allowed.
+    """
+    content, limit = request.get_data(cache=True), request.max_content_length
     # Of a body sent in chunks, whose length nobody knows before, Werkzeug gives the first `limit` bytes and no error.
-    if request.content_length is None and limit is not None and len(body) >= limit:
+    if request.content_length is None and limit is not None and len(content) >= limit:
         raise RequestEntityTooLarge
-    return body
+    return content
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
 
 from flask import g, request
 from flask.typing import ResponseReturnValue
@@ -21,23 +23,34 @@ from api.parameters import parameters, parse
 from api.platform import Platform, Services
 from api.recent import Recent
 from api.watch import Watch
+from datasets.kinds import DataKind
+from datasets.registry import KINDS
 from storage.projects import Project
 from storage.users import User
-from utils import DatabaseSilent, Unauthenticated
+from utils import Conflict, DatabaseSilent, Unauthenticated
 
 S = TypeVar("S", bound=BaseModel)
+# By name of a kind of data: which calls are about it, for whoever made one of another kind.
+_CALLS = {
+    "images": "its images are at {url}/images, and predictions take images",
+    "table": "its table is at {url}/table, data come in by POST {url}/imports, and predictions take rows",
+}
 
 
 class PlatformResource(Resource):
     """A resource with the platform's services; a fresh one is made for each request.
 
     Attributes:
+        REMEMBERS_CALLERS: who calls may be what it was a moment ago (`api/recent.py`), for what is called very often.
+        KIND: the kind of data that it is about; projects of another kind are refused.
         caller: who calls, on methods that need a token, and with which; `user` is the account.
         access: what the route declares for the method that is called.
         request_key: the same when this call is made again, for what must not be made twice; None without
             an idempotency key.
     """
 
+    REMEMBERS_CALLERS = False
+    KIND: ClassVar[DataKind | None] = None
     caller: Caller
     user: User
     access: Access
@@ -151,15 +164,42 @@ class PlatformResource(Resource):
         """The project of this name, if the caller has the declared role in it; see `Projects.named`."""
         if self.access.role is None:
             raise TypeError(f"{request.method} {request.path} is about a project and declares no role")
-        return self.services.store.projects.named(name, self.user, self.access.role, private)
+        return self.of_kind(self.services.store.projects.named(name, self.user, self.access.role, private))
 
-    def caller_of(self, token: str) -> Caller | None:
+    def of_kind(self, project: Project, wanted: DataKind | None = None) -> Project:
+        """The project, if it holds what this is about.
+
+        Args:
+            wanted: where what was sent decides on it; None for `KIND`.
+
+        Raises:
+            Conflict: it holds data of another kind.
+        """
+        holds, wanted = KINDS[project.type], wanted or self.KIND
+        if wanted is None or wanted is holds:
+            return project
+        calls = _CALLS[holds.name].format(url=f"/api/v1/projects/{quote(project.name, safe='')}")
+        raise Conflict(
+            f"the project '{project.name}' is of type {project.type}: it holds {holds.noun}, and this call is about "
+            f"{wanted.noun}: {calls}"
+        )
+
+    def _caller_of(self, token: str) -> Caller | None:
         """Whose token it is; None when it is nobody's."""
+        if not self.REMEMBERS_CALLERS:
+            return self._looked_up(token)
+        key = ("caller", hashlib.sha256(token.encode(errors="replace")).digest())
+        return self.recent.get(key, lambda: self._looked_up(token))
+
+    def _looked_up(self, token: str) -> Caller | None:
         store = self.services.store
         found = store.tokens.find(token)
         user = store.users.get(found.user_id) if found else None
         self._platform.database_answered()
-        return Caller(user, found) if user and found else None
+        if not user or not found:
+            return None
+        store.tokens.note_use(found)
+        return Caller(user, found)
 
     def _once(self, key: str, call: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
         def keyed(request_key: str) -> ResponseReturnValue:
@@ -172,13 +212,8 @@ class PlatformResource(Resource):
         token = self.token()
         if token is None:
             raise Unauthenticated("no token: send api_token, or the header 'Authorization: Bearer ...'")
-        caller = self.caller_of(token)
+        caller = self._caller_of(token)
         if caller is None:
             raise Unauthenticated("the token is unknown, revoked or expired: log in again")
         g.user_id = caller.user.id
-        self.note_use(caller)
         return caller
-
-    def note_use(self, caller: Caller) -> None:
-        """Note that a token is used."""
-        self.services.store.tokens.note_use(caller.token)

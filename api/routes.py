@@ -100,7 +100,7 @@ ROUTES = (
     Route(f"{IMAGES}/bulk", ImageBulk, {"POST": EDITOR_WRITES}),
     Route(f"{IMAGES}/<image>", ImageItem, {"GET": VIEWER_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES}),
     Route(f"{IMAGES}/<image>/annotations", ImageAnnotations, {"PUT": EDITOR_WRITES}),
-    Route(f"{IMAGES}/<image>/file", ImageFile, {"GET": VIEWER_READS}),
+    Route(f"{IMAGES}/<image>/file", ImageFile, {"GET": VIEWER_READS, "PUT": EDITOR_WRITES}),
     Route(f"{IMAGES}/<image>/thumbnail", ImageThumbnail, {"GET": VIEWER_READS}),
     Route(f"{PROJECT}/analysis", Analysis, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs", JobList, {"GET": VIEWER_READS, "POST": EDITOR_TRAINS}),

@@ -10,7 +10,9 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import UnsupportedMediaType
 
 from api.idempotency import sent_key
+from api.parameters import body
 
+BODY = "body"
 _PIECE = 1024 * 1024
 
 
@@ -30,6 +32,26 @@ def form_fields(files_field: str) -> dict[str, Any]:
     if sent_key() is not None:
         fields[files_field] = [[file.filename, _digest(file)] for file in sent_files()]
     return fields
+
+
+def body_fields() -> dict[str, Any]:
+    """The query of a call whose body is a file; where it may be repeated, with the hash of that."""
+    hashed = {} if sent_key() is None else {BODY: hashlib.sha256(body()).hexdigest()}
+    return {**request.args.to_dict(), **hashed}
+
+
+def sent_body(media_types: tuple[str, ...]) -> bytes:
+    """The file that is the body.
+
+    Raises:
+        UnsupportedMediaType: it is of none of these types.
+        RequestEntityTooLarge: it is longer than allowed.
+    """
+    if request.mimetype not in media_types:
+        raise UnsupportedMediaType(
+            f"the body must be a file of {', '.join(media_types)}, got '{request.mimetype or 'no content type'}'"
+        )
+    return body()
 
 
 def sent_files() -> list[FileStorage]:

@@ -31,6 +31,7 @@ from bson import ObjectId
 from benchmarks.serving.platform import Platform, running
 from benchmarks.serving.program import HOST
 from benchmarks.serving.statistics import percentile, ratio
+from storage.database import unhurried
 from storage.image import LabelState
 from storage.image_facets import EVERY, class_facet, split_facet, state_facet, tag_facet
 
@@ -82,9 +83,10 @@ def fill(running: Platform, images: int, projects: int) -> list[ObjectId]:
     collection = running.store.database["images"]
     began = time.monotonic()
     written = 0
-    while batch := list(itertools.islice(rows, _BATCH)):
-        collection.insert_many(batch, ordered=False)
-        written += len(batch)
+    with unhurried():
+        while batch := list(itertools.islice(rows, _BATCH)):
+            collection.insert_many(batch, ordered=False)
+            written += len(batch)
     print(f"{written:,} documents in {time.monotonic() - began:.0f} s", flush=True)
     return ids
 

@@ -34,7 +34,6 @@ from benchmarks.serving.statistics import median, percentile, ratio
 
 _WARM_UP_SECONDS = 1.0
 _IMAGES = 16
-_BOUNDARY = "c2b7f0"
 
 
 @dataclass(frozen=True)
@@ -88,18 +87,13 @@ def client(target: Target, files: list[bytes], seconds: float) -> list[tuple[flo
 
 def _over_http(target: Target) -> Callable[[bytes], None]:
     connection = http.client.HTTPConnection(HOST, target.port, timeout=60)
-    headers = {
-        "Authorization": f"Bearer {target.token}",
-        "Content-Type": f"multipart/form-data; boundary={_BOUNDARY}",
-    }
+    headers = {"Authorization": f"Bearer {target.token}", "Content-Type": "image/jpeg"}
 
     def write(content: bytes) -> None:
-        name = f"{secrets.token_hex(8)}.jpg"
-        head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="images"; filename="{name}"\r\n\r\n'
-        connection.request("POST", target.path, head.encode() + content + f"\r\n--{_BOUNDARY}--\r\n".encode(), headers)
+        connection.request("PUT", f"{target.path}/{secrets.token_hex(8)}.jpg/file", content, headers)
         answer = connection.getresponse()
         body = answer.read()
-        if answer.status != 201:
+        if answer.status != 200:
             raise RuntimeError(f"an upload failed: {answer.status} {body[:200]!r}")
 
     return write

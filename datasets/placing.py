@@ -141,5 +141,6 @@ def complete_images(store: Store) -> None:
     if store.image_changes.are_complete():
         return
     for project_id, type in store.projects.types():
-        store.image_changes.complete(project_id, LABEL_FORMATS[type].empty_is_background)
+        if type in LABEL_FORMATS:
+            store.image_changes.complete(project_id, LABEL_FORMATS[type].empty_is_background)
     store.image_changes.mark_complete()

@@ -6,6 +6,7 @@ import dataclasses
 import gzip
 import io
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,24 @@ class RecordedData:
         if data.snapshot.digest() != document["digest"]:
             raise ValueError("its digest is not that of its content")
         return data
+
+    @property
+    def trained_on(self) -> int:
+        """How many images are trained on."""
+        return len(self.parts.train)
+
+    @property
+    def held_back(self) -> int:
+        """How many images are validated on and not trained on."""
+        return 0 if self.parts.val_is_train else len(self.parts.val)
+
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the split, a sentence each."""
+        return self.parts.notes
+
+    def contents(self) -> Counter[str]:
+        """How often each content is in it, by SHA-256."""
+        return Counter(image.sha256 for image in self.snapshot.images)
 
     def without(self, contents: Mapping[str, Any]) -> list[str]:
         """Names of images whose content, by SHA-256, is not among these."""

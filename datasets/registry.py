@@ -1,20 +1,36 @@
-"""The project types and how their labels are written. A new type is one line here."""
+"""The project types: which kind of data each holds, and how its labels are written. A new type is a line in each."""
 
 from __future__ import annotations
 
 from datasets.classification import ClassificationLabels
 from datasets.detection import DetectionLabels
+from datasets.image_kind import ImageKind
+from datasets.kinds import DataKind
 from datasets.labels import LabelFormat
+from datasets.tables.kind import TableKind
 
+IMAGES, TABLE = ImageKind(), TableKind()
+KINDS: dict[str, DataKind] = {
+    "classification": IMAGES,
+    "detection": IMAGES,
+    "tabular": TABLE,
+}
+# Of the types that hold images.
 LABEL_FORMATS: dict[str, LabelFormat] = {
     "classification": ClassificationLabels(),
     "detection": DetectionLabels(),
 }
-ALIASES = {"image classification": "classification", "object detection": "detection"}
+ALIASES = {
+    "image classification": "classification",
+    "object detection": "detection",
+    "table": "tabular",
+    "tables": "tabular",
+    "tabular data": "tabular",
+}
 
 
 def canonical_type(text: str) -> str | None:
     """The stored form of a project type as clients write it, in any case; None when there is no such type."""
     words = " ".join(text.lower().replace("_", " ").replace("-", " ").split())
     name = ALIASES.get(words, words)
-    return name if name in LABEL_FORMATS else None
+    return name if name in KINDS else None

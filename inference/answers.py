@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from bson import ObjectId
 
@@ -34,6 +35,19 @@ class ImagePredictions:
 
 
 @dataclass(frozen=True)
+class RowPredictions:
+    """What was predicted for the rows of one content.
+
+    Attributes:
+        predictions: one a row, in their order, as JSON.
+        warnings: about all of them, one sentence each.
+    """
+
+    predictions: list[dict[str, Any]]
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Left:
     """What a caller may still ask for.
 
@@ -50,9 +64,10 @@ class Left:
 
 @dataclass
 class Answer:
-    """Predictions of all images of a request, in their order.
+    """Predictions of all contents of a request, in their order: of images, or of rows.
 
     Attributes:
+        images: empty of a request of rows; `rows` likewise.
         seconds: spent in `decode`, `model` and `post`, over all images, and in `wait`: for the model to be loaded, for
             the turn of the first image, and on the way to the engine and back.
         left: of the caller's limits.
@@ -61,6 +76,13 @@ class Answer:
     images: list[ImagePredictions]
     seconds: dict[str, float]
     left: Left | None = None
+    rows: list[RowPredictions] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, items: list[Any], seconds: dict[str, float], left: Left | None = None) -> Answer:
+        """The answer whose items a predictor made."""
+        rows = [item for item in items if isinstance(item, RowPredictions)]
+        return cls([] if rows else items, seconds, left, rows)
 
 
 class Engine(ABC):
@@ -74,16 +96,19 @@ class Engine(ABC):
         options: Options = NO_OPTIONS,
         draw: bool = False,
         caller: str = NOBODY,
+        places: int | None = None,
     ) -> Answer:
-        """Predict image files with a stored model.
+        """Predict contents with a stored model: image files, or rows as JSON.
 
         Args:
+            contents: none have the model loaded and tried, and nothing predicted.
             draw: whether pictures are wanted.
             caller: who asks; turns are dealt out and limits are charged by caller.
+            places: as how many images it counts; None for one a content.
 
         Raises:
-            InvalidInput: not an image (says which), or an option that models of this type do not know.
-            TooLarge: too many pixels.
+            InvalidInput: a content that cannot be read (says which), or an option that models of this type do not know.
+            TooLarge: too many pixels, or rows.
             NotFound: the model was deleted.
             TooManyRequests: the caller has as many images under way as allowed, or asks too often.
             Unavailable: too many images wait already, or the model cannot be loaded now.

@@ -6,7 +6,8 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from inference.protocol import NO_OPTIONS, ModelCard, Options, Prediction, Predictor
+from inference.protocol import NO_OPTIONS, ModelCard, Options, Prediction
+from inference.vision import VisionPredictor
 
 # The mean colour of ImageNet, which the graph's normalisation turns into (nearly) zero: borders say nothing.
 BORDER = (124, 116, 104)
@@ -51,7 +52,7 @@ def describe_preprocessing(size_px: int) -> dict[str, object]:
     }
 
 
-class ClassificationPredictor(Predictor):
+class ClassificationPredictor(VisionPredictor):
     """A trained classifier; safe to call from several threads at once.
 
     Normalisation and softmax are part of the ONNX graph, so there is no number here that could differ from training's.
@@ -60,9 +61,8 @@ class ClassificationPredictor(Predictor):
     OPTIONS = frozenset({"confidence", "top_k"})
 
     def __init__(self, session: onnxruntime.InferenceSession, card: ModelCard):
-        self._session = session
+        super().__init__(session, card)
         self._classes = card.classes
-        self._size_px = card.image_size or 0
 
     def pre_process(self, image: np.ndarray) -> np.ndarray:
         """Prepare one image.
@@ -75,16 +75,16 @@ class ClassificationPredictor(Predictor):
         """
         return letterbox(image, self._size_px)[np.newaxis]
 
-    def forward(self, images: np.ndarray) -> np.ndarray:
+    def forward(self, inputs: np.ndarray) -> np.ndarray:
         """Run the model.
 
         Args:
-            images: uint8, batch x size x size x 3.
+            inputs: uint8, batch x size x size x 3.
 
         Returns:
             float32, batch x classes; each row adds up to 1.
         """
-        return np.asarray(self._session.run([OUTPUT], {INPUT: images})[0])
+        return np.asarray(self._session.run([OUTPUT], {INPUT: inputs})[0])
 
     def post_process(
         self,

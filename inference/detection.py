@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from inference.protocol import NO_OPTIONS, ModelCard, Options, Prediction, Predictor
+from inference.protocol import NO_OPTIONS, ModelCard, Options, Prediction
+from inference.vision import VisionPredictor
 
 INPUT = "images"
 OUTPUT = "output0"
@@ -60,7 +61,7 @@ def describe_preprocessing(size_px: int, stride: int) -> dict[str, Any]:
     }
 
 
-class DetectionPredictor(Predictor):
+class DetectionPredictor(VisionPredictor):
     """A trained detector; safe to call from several threads at once.
 
     It gives the boxes that `YOLO(weights).predict(image)` of ultralytics gives with its default settings, except those
@@ -73,9 +74,8 @@ class DetectionPredictor(Predictor):
     OPTIONS = frozenset({"confidence", "iou", "max_detections"})
 
     def __init__(self, session: onnxruntime.InferenceSession, card: ModelCard, confidence: float = CONFIDENCE):
-        self._session = session
+        super().__init__(session, card)
         self._classes = card.classes
-        self._size_px = card.image_size or 0
         self._stride = int(card.preprocessing["stride"])
         self._confidence = confidence
 
@@ -91,16 +91,16 @@ class DetectionPredictor(Predictor):
         boxed = letterbox(image, self._size_px, self._stride).transpose(2, 0, 1)[np.newaxis]
         return np.ascontiguousarray(boxed, dtype=np.float32) / np.float32(255)
 
-    def forward(self, images: np.ndarray) -> np.ndarray:
+    def forward(self, inputs: np.ndarray) -> np.ndarray:
         """Run the model.
 
         Args:
-            images: float32, batch x 3 x height x width.
+            inputs: float32, batch x 3 x height x width.
 
         Returns:
             float32, batch x (4 + classes) x anchors.
         """
-        return np.asarray(self._session.run([OUTPUT], {INPUT: images})[0])
+        return np.asarray(self._session.run([OUTPUT], {INPUT: inputs})[0])
 
     def post_process(
         self,

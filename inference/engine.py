@@ -8,18 +8,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from bson import ObjectId
 
-from datasets.images import decode
-from inference.answers import NOBODY, STAGES, Answer, Engine, ImagePredictions
-from inference.drawing import annotated
+from inference.answers import NOBODY, STAGES, Answer, Engine
 from inference.gate import Gate, Limits
 from inference.hardware import hardware
 from inference.metrics import MODEL_SECONDS, WAIT_SECONDS
 from inference.models import LoadedModel, Models
 from inference.pool import FairPool
-from inference.protocol import NO_OPTIONS, Options
+from inference.protocol import NO_OPTIONS, Bounds, Options
 from inference.suspects import Suspects
 from inference.usage import UsageRecorder
 from settings import Settings
@@ -53,7 +52,7 @@ class LocalEngine(Engine):
             per_caller=settings.inference_images_per_user,
             per_minute=settings.inference_images_per_minute,
         )
-        self._max_pixels = settings.max_image_pixels
+        self._bounds = Bounds(settings.max_image_pixels)
         self._gate = Gate(limits, tell)
         self._pool = FairPool(machine.lanes)
         copies = FileCache(settings.data_dir / "cache" / "models", settings.model_disk_cache_bytes)
@@ -68,18 +67,20 @@ class LocalEngine(Engine):
         options: Options = NO_OPTIONS,
         draw: bool = False,
         caller: str = NOBODY,
+        places: int | None = None,
     ) -> Answer:
         """See `Engine`; no more images are in memory, decoded, than there are threads."""
-        with self._gate.admit(caller, len(contents)):
+        places = len(contents) if places is None else places
+        with self._gate.admit(caller, places):
             came = time.perf_counter()
             model = self._models.get(model_id)
-            tasks = [_Task(content, options, draw, self._max_pixels) for content in contents]
+            tasks = [_Task(content, options, draw, self._bounds) for content in contents]
             with self._recorded(model_id, model, caller):
                 options.check(model.predictor.OPTIONS, model.card.project_type)
                 futures = [self._pool.submit(caller, partial(self._run, task, model)) for task in tasks]
-                answer = Answer(_results(futures), _sum(tasks))
-            answer.seconds["wait"] = tasks[0].began - came
-            answer.left = self._gate.left(caller, len(contents))
+                answer = Answer.of(_results(futures), _sum(tasks))
+            answer.seconds["wait"] = (tasks[0].began if tasks else time.perf_counter()) - came
+            answer.left = self._gate.left(caller, places)
             WAIT_SECONDS.observe(answer.seconds["wait"])
             return answer
 
@@ -117,36 +118,33 @@ class LocalEngine(Engine):
             if caller != NOBODY:
                 self._usage.record(model.project_id, model_id, time.perf_counter() - began, error_code)
 
-    def _run(self, task: _Task, model: LoadedModel) -> ImagePredictions:
+    def _run(self, task: _Task, model: LoadedModel) -> Any:
         result = task.run(model)
         self._gate.took(time.perf_counter() - task.began)
         return result
 
 
 class _Task:
-    """One image from file to predictions."""
+    """One content, such as an image file, from bytes to predictions."""
 
-    def __init__(self, content: bytes, options: Options, draw: bool, max_pixels: int):
+    def __init__(self, content: bytes, options: Options, draw: bool, bounds: Bounds):
         self._content = content
         self._options = options
         self._draw = draw
-        self._max_pixels = max_pixels
+        self._bounds = bounds
         self.seconds = dict.fromkeys(STAGES, 0.0)
         self.began = 0.0
 
-    def run(self, model: LoadedModel) -> ImagePredictions:
+    def run(self, model: LoadedModel) -> Any:
         self.began = time.perf_counter()
         predictor = model.predictor
         with self._measured("decode"):
-            image = decode(self._content, self._max_pixels)
-            images = predictor.pre_process(image)
+            reading = predictor.read(self._content, self._bounds)
         with self._measured("model"):
-            outputs = predictor.forward(images)
+            outputs = predictor.forward(reading.inputs)
         MODEL_SECONDS.labels(model.card.project_type).observe(self.seconds["model"])
         with self._measured("post"):
-            predictions = predictor.post_process(outputs, images.shape, image.shape, self._options)
-            picture = annotated(image, predictions, model.card.classes) if self._draw else None
-        return ImagePredictions(image.shape[1], image.shape[0], predictions, picture)
+            return predictor.answer(outputs, reading, self._options, self._draw)
 
     @contextmanager
     def _measured(self, stage: str) -> Iterator[None]:
@@ -157,8 +155,8 @@ class _Task:
             self.seconds[stage] += time.perf_counter() - start
 
 
-def _results(futures: list[Future[ImagePredictions]]) -> list[ImagePredictions]:
-    """What became of the images of a request.
+def _results(futures: list[Future[Any]]) -> list[Any]:
+    """What became of the contents of a request.
 
     Raises:
         DomainError: of the first that cannot be predicted; those after it are left out.

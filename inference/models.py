@@ -14,7 +14,6 @@ from concurrent.futures import TimeoutError as TookTooLong  # not the built-in o
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
-import numpy as np
 from bson import ObjectId
 from pydantic import ValidationError
 
@@ -145,22 +144,23 @@ class Models:
             with self._suspects.watched(file.sha256) if self._suspects else nullcontext():
                 return self._open(file, card, threads)
 
-        session = self._fitting(open_with)
-        return LoadedModel(model.project_id, PREDICTORS[card.project_type](session, card), card, file.size, session)
+        predictor = PREDICTORS[card.project_type]
+        session = self._fitting(open_with, predictor.BATCHES)
+        return LoadedModel(model.project_id, predictor(session, card), card, file.size, session)
 
     def _open(self, file: ModelFile, card: ModelCard, threads: int) -> Session:
         content = self._read(file)
         check_model(content)
         session = open_session(content, threads)
         del content
-        # The first run plans memory and picks kernels, which takes longer than any later one.
-        PREDICTORS[card.project_type](session, card).predict(np.zeros((card.image_size, card.image_size, 3), np.uint8))
+        # The first run takes longer than any later one.
+        PREDICTORS[card.project_type](session, card).warm_up()
         give_back_memory()
         return session
 
-    def _fitting(self, open_with: Callable[[int], Session]) -> ElasticSession | BatchingSession:
+    def _fitting(self, open_with: Callable[[int], Session], batches: bool) -> ElasticSession | BatchingSession:
         machine = self._hardware
-        if machine.gpu_batch:
+        if machine.gpu_batch and batches:
             return BatchingSession(open_with(machine.cores), machine.gpu_batch)
         return ElasticSession(machine.cores, machine.busy, open_with, self._later)
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import suppress
 
 from bson import ObjectId
-from PIL import Image
 
 from inference.answers import Damaged, Engine
 from storage.models import Model
 from utils import Conflict, NotFound, Unavailable, without_folders
 
-_SIDE_PX = 64
-
 
 def problem_with(engine: Engine, model_id: ObjectId) -> str | None:
-    """What keeps a model from predicting a blank image, in words; None when nothing does.
+    """What keeps a model from being loaded and from predicting something blank, in words; None when nothing does.
 
     Raises:
         Unavailable: the database does not answer, so nothing can be said.
     """
     try:
-        engine.predict(model_id, _blank())
+        engine.predict_batch(model_id, [])
     except (Damaged, NotFound) as error:
         return error.detail
     except Unavailable:
@@ -43,9 +39,3 @@ def check_answers(engine: Engine, model: Model) -> None:
     with suppress(Unavailable):
         if problem := problem_with(engine, model.id):
             raise Conflict(f"model version {model.version} cannot answer for the project: {problem}")
-
-
-def _blank() -> bytes:
-    stream = io.BytesIO()
-    Image.new("RGB", (_SIDE_PX, _SIDE_PX)).save(stream, "PNG")
-    return stream.getvalue()

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from utils import InvalidInput
 
 FLOAT32, INT8 = "float32", "int8"
+MOST_ROWS = 10_000
 
 
 class ModelCard(BaseModel):
     """Everything about a model that its ONNX file does not say.
 
     Attributes:
-        image_size: side of the square input, px (for detection: the longer side, see `preprocessing`); none for
-            a model of tables.
+        classes: in the order of the model's outputs; empty where it predicts a number.
+        image_size: side of the square input, px (for detection: the longer side, see `preprocessing`); none of a model
+            that takes no images.
+        table: of a model of tables: columns with their types, the task, and how cells are read.
         preprocessing: exact steps, for a reader and for the predictor of the project type.
-        metrics: of the exported model's native twin on the validation part; fractions 0 to 1.
+        metrics: of the exported model's native twin on the validation part; fractions 0 to 1, or in the unit of what
+            is predicted (R2 and errors of numbers).
         export_difference: the largest absolute difference between a metric of the export and of the native model.
         metrics_on: "validation images", or "training images" when there were too few to hold any back; with "200 of
             5,000" before it when there was no time for all, since the training was stopped early.
@@ -34,7 +37,6 @@ class ModelCard(BaseModel):
         quantization: of an int8 model: `from_model` and `from_version`, the `metric` it was judged by, its value in
             `float32` and `int8`, `difference_points` (int8 less float32, percentage points), `calibration`, `bytes` of
             both files, and `milliseconds` an image took in each on the machine that made it.
-        table: of a model of tables: columns, types, target and task; none for one of images.
         dataset: snapshot digest, number of images on each side, seed, train fraction.
     """
 
@@ -89,12 +91,14 @@ class Options:
         iou: of boxes of one class that overlap more than this only the most confident stays, 0 to 1.
         max_detections: at most so many boxes an image.
         top_k: at most so many classes an image.
+        explain: whether to say for each row which columns moved its prediction.
     """
 
     confidence: float | None = None
     iou: float | None = None
     max_detections: int | None = None
     top_k: int | None = None
+    explain: bool | None = None
 
     def check(self, known: frozenset[str], project_type: str) -> None:
         """See that a predictor knows every option that was given.
@@ -112,47 +116,70 @@ class Options:
 NO_OPTIONS = Options()
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """What a content may hold.
+
+    Attributes:
+        most_pixels: of an image.
+        most_rows: of a table.
+    """
+
+    most_pixels: int
+    most_rows: int = MOST_ROWS
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One content made ready; a predictor adds what it needs for its answer.
+
+    Attributes:
+        inputs: what `forward` takes.
+    """
+
+    inputs: Any
+
+
 class Predictor(ABC):
     """One model, ready to predict; safe to call from several threads at once.
 
     Attributes:
         OPTIONS: names of the options it knows.
+        BATCHES: a run has one input, whose first axis are single images, so runs can be joined on a GPU.
     """
 
-    OPTIONS: frozenset[str]
+    OPTIONS: ClassVar[frozenset[str]]
+    BATCHES: ClassVar[bool] = False
+
+    def __init__(self, session: Any, card: ModelCard):
+        self._session = session
+        self._card = card
 
     @abstractmethod
-    def pre_process(self, image: np.ndarray) -> np.ndarray:
-        """The model's input for one image.
-
-        Args:
-            image: uint8, height x width x 3, RGB, EXIF-turned.
+    def read(self, content: bytes, bounds: Bounds) -> Any:
+        """Make one content ready: an image file, or rows as JSON (an array of objects).
 
         Returns:
-            A batch of one.
+            A `Reading`.
+
+        Raises:
+            InvalidInput: it cannot be read; says why, and what is wanted.
+            TooLarge: past the bounds.
         """
 
     @abstractmethod
-    def forward(self, images: np.ndarray) -> np.ndarray:
-        """Run the model on a batch of inputs."""
+    def forward(self, inputs: Any) -> Any:
+        """Run the model on the inputs of a reading."""
 
     @abstractmethod
-    def post_process(
-        self,
-        outputs: np.ndarray,
-        input_shape: tuple[int, ...],
-        image_shape: tuple[int, ...],
-        options: Options = NO_OPTIONS,
-    ) -> list[Prediction]:
-        """Predictions of one image, most confident first.
+    def answer(self, outputs: Any, reading: Any, options: Options, draw: bool) -> Any:
+        """What is answered for one content (`inference.answers`).
 
         Args:
-            outputs: of a batch of one.
-            input_shape: of that batch.
-            image_shape: of the image: height and width in px, and more.
+            outputs: of `forward`.
+            draw: whether a picture is wanted; whoever cannot draw leaves it out.
         """
 
-    def predict(self, image: np.ndarray, options: Options = NO_OPTIONS) -> list[Prediction]:
-        """The three steps for one image: uint8, height x width x 3, RGB, EXIF-turned."""
-        images = self.pre_process(image)
-        return self.post_process(self.forward(images), images.shape, image.shape, options)
+    @abstractmethod
+    def warm_up(self) -> None:
+        """Predict something of no meaning: the first run plans memory and picks kernels."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from inference.classification import ClassificationPredictor
 from inference.detection import DetectionPredictor
-from inference.protocol import ModelCard, Predictor
+from inference.protocol import Predictor
 
-PREDICTORS: dict[str, Callable[[Any, ModelCard], Predictor]] = {
+PREDICTORS: dict[str, type[Predictor]] = {
     "classification": ClassificationPredictor,
     "detection": DetectionPredictor,
 }

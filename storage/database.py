@@ -6,13 +6,13 @@ import functools
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from bson import ObjectId
 from bson.errors import InvalidId
 from gridfs.errors import CorruptGridFile
-from pymongo import MongoClient
+from pymongo import MongoClient, timeout
 from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 from pymongo.errors import (
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 2
 _OPERATION_TIMEOUT_MS = 3500
+_UNHURRIED_SECONDS = 24 * 3600.0
 _BATCH = 1000
 _SILENT = "the database does not answer: try again in a moment"
 
@@ -52,6 +53,11 @@ def connect(settings: Settings) -> Database[Document]:
         appname="diyml",
     )
     return client.get_database(settings.database)
+
+
+def unhurried() -> AbstractContextManager[object]:
+    """For operations that go through a large collection; without a bound of its own, each has that of the client."""
+    return timeout(_UNHURRIED_SECONDS)
 
 
 def object_id(text: str, noun: str) -> ObjectId:

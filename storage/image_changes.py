@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bson import ObjectId
-from pymongo import timeout
 
-from storage.database import Database, Document, every, shielded
+from storage.database import Database, Document, every, shielded, unhurried
 from storage.image import Labels
 from storage.image_facets import FACETS, change, completed, literal, split_facet
 from storage.images import label_fields
@@ -78,7 +77,7 @@ class ImageChanges:
         Args:
             background: whether an image without annotations was one that shows no object.
         """
-        with timeout(None):
+        with unhurried():
             self._images.update_many({"project_id": project_id, "facets": {"$exists": False}}, completed(background))
 
     def mark_complete(self) -> None:

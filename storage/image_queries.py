@@ -16,7 +16,7 @@ from pymongo import timeout
 from pymongo.cursor import Cursor
 from pymongo.errors import ExecutionTimeout
 
-from storage.database import Database, Document, shielded
+from storage.database import Database, Document, shielded, unhurried
 from storage.image import LabelState, StoredImage, image_of
 from storage.image_facets import EVERY, any_of, class_facet, state_facet
 from storage.image_filter import ImageFilter
@@ -105,7 +105,7 @@ class ImageQueries:
         if wanted.class_ids == ():
             return []
         order = Order("name")
-        with timeout(None):
+        with unhurried():
             rows = self._rows(_plan(project_id, wanted, order, None), order, most, {"_id": 1})
             return [row["_id"] for row in rows]
 

@@ -121,6 +121,11 @@ class Images:
             raise NotFound(f"there is no image '{reference[:100]}' in this project")
         return image_of(row)
 
+    def name_of(self, project_id: ObjectId, reference: str) -> str:
+        """The name of the image of this id; what is no id of an image is a name itself."""
+        there = self.of_id(project_id, ObjectId(reference)) if ObjectId.is_valid(reference) else None
+        return there.name if there else reference
+
     def taken(self, project_id: ObjectId, names: Sequence[str]) -> set[str]:
         """Those of the names that images have."""
         rows = self._images.find({"project_id": project_id, "name": {"$in": list(names)}}, {"_id": 0, "name": 1})

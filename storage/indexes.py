@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo import IndexModel, timeout
+from pymongo import IndexModel
 from pymongo.collection import Collection
 from pymongo.database import Database as MongoDatabase
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from settings import Settings
-from storage.database import Database, Document, shielded
+from storage.database import Database, Document, shielded, unhurried
 from storage.store import Store
 from utils import Conflict
 
@@ -94,7 +94,7 @@ class Indexes:
         others = [other for other in there if index.name == other.name or index.keys == other.keys]
         collection = self._database[index.collection]
         # It may take its time on a large collection.
-        with timeout(None):
+        with unhurried():
             for other in others:
                 collection.drop_index(other.name)
             try:

@@ -12,7 +12,7 @@ from storage.catalogue import Catalogue
 from storage.changes import Changes
 from storage.class_annotations import ClassAnnotations
 from storage.classes import Classes
-from storage.database import Database, Document, connect, shielded
+from storage.database import Database, Document, connect, shielded, unhurried
 from storage.deliveries import Deliveries
 from storage.files import Files
 from storage.idempotency import Idempotency
@@ -112,7 +112,7 @@ class Store:
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
-        with timeout(None):
+        with unhurried():
             for collection in collections:
                 collection.create_indexes()
 

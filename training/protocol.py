@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from datasets.findings import Finding
-from datasets.snapshot import Dataset, Snapshot
 from inference.protocol import ModelCard
 
 
@@ -20,9 +19,22 @@ class TrainerParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    epochs: int = Field(default=30, ge=1, le=1000, description="Passes over the training images.")
-    train_split: float = Field(default=0.8, ge=0.5, le=0.95, description="Fraction of the images to train on.")
+    train_split: float = Field(default=0.8, ge=0.5, le=0.95, description="Fraction of the data to train on.")
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of the split and of the training.")
+
+    def passes(self) -> int:
+        """Epochs that a training will have, by which its progress is told; one where there is nothing to choose."""
+        return 1
+
+
+class EpochParams(TrainerParams):
+    """Hyper-parameters of what is trained in epochs."""
+
+    epochs: int = Field(default=30, ge=1, le=1000, description="Passes over the training images.")
+
+    def passes(self) -> int:
+        """As chosen."""
+        return self.epochs
 
 
 class Report(Protocol):
@@ -37,7 +49,7 @@ class Report(Protocol):
 
         Args:
             epoch: finished epochs, with a fraction inside an epoch; never falls.
-            metrics: given once an epoch, at its end: name to value (losses, accuracy, mAP as fractions 0 to 1).
+            metrics: given once an epoch, at its end: name to value (accuracy and mAP as fractions 0 to 1).
         """
         ...
 
@@ -109,18 +121,21 @@ Scorer = Callable[[Path, Callable[[float], None]], dict[str, Any]]
 class Trainer(Protocol):
     """Fits models of one project type. Importing its module imports neither torch nor ultralytics.
 
+    Snapshots and datasets are those of the kind of data that its project type has (`datasets.registry`).
+
     Attributes:
-        METRIC: the one of its metrics that says what a model is worth, a fraction 0 to 1.
+        METRIC: the one of its metrics that says what a model is worth, the more the better; a fraction 0 to 1 where
+            there is a `scorer`.
     """
 
     Params: type[TrainerParams]
     METRIC: str
 
-    def check(self, snapshot: Snapshot) -> list[Finding]:
+    def check(self, snapshot: Any) -> list[Finding]:
         """What is missing before training may start; empty when nothing is."""
         ...
 
-    def fit(self, dataset: Dataset, params: Any, workspace: Workspace, report: Report) -> TrainedModel:
+    def fit(self, dataset: Any, params: Any, workspace: Workspace, report: Report) -> TrainedModel:
         """Train, export to ONNX, score the export on `dataset.val` against the native model.
 
         A checkpoint that cannot be used is no reason to fail: the report gets a line, and the training begins anew.
@@ -130,10 +145,10 @@ class Trainer(Protocol):
         """
         ...
 
-    def scorer(self, dataset: Dataset, card: ModelCard, workspace: Workspace) -> Scorer:
-        """What scores files of a trained model on `dataset.val`, by the rules of `fit`.
+    @property
+    def scorer(self) -> Callable[[Any, ModelCard, Workspace], Scorer] | None:
+        """Makes, of a dataset and a model's card, what scores files of that model on `dataset.val` as `fit` does.
 
-        Args:
-            card: of the model.
+        None where a model has no other version that could be compared with it: there is no int8 then.
         """
         ...

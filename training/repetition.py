@@ -38,9 +38,8 @@ def repeat(store: Store, queue: Celery, job: Job, request_key: str | None = None
         )
     if not job.state.ended:
         raise Conflict(f"the job '{job.id}' is {job.state.value}: it can be repeated once it has ended")
-    parse(TRAINERS[job.project_type].Params, job.params)
+    epochs = parse(TRAINERS[job.project_type].Params, job.params).passes()
     recorded_data(store, job)
-    epochs = int(job.params["epochs"])
     repeated = store.jobs.create(
         project, job.params, epochs, job.device, request_key, repeats=job, started_by=started_by
     )

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from datasets.snapshot import Dataset
+from datasets.registry import KINDS
 from storage.device import DeviceKind
 from training.confinement import confine
 from training.environment import environment
@@ -85,7 +85,7 @@ def main(arguments: list[str]) -> int:
     try:
         _see_device(spec["device"])
         report.send(environment=environment())
-        model = TASKS[spec["task"]](spec, Dataset.read(folder / DATASET), workspace, report)
+        model = TASKS[spec["task"]](spec, KINDS[spec["project_type"]].read_dataset(folder / DATASET), workspace, report)
         _write_result(folder / RESULT, model)
     except TrainingFailed as failure:
         report.send(failed=str(failure))
@@ -98,19 +98,19 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _train(spec: dict[str, Any], dataset: Dataset, workspace: Workspace, report: Report) -> TrainedModel:
+def _train(spec: dict[str, Any], dataset: Any, workspace: Workspace, report: Report) -> TrainedModel:
     trainer = TRAINERS[spec["project_type"]]
     return trainer.fit(dataset, trainer.Params(**spec["params"]), workspace, report)
 
 
-def _quantize(spec: dict[str, Any], dataset: Dataset, workspace: Workspace, report: Report) -> TrainedModel:
+def _quantize(spec: dict[str, Any], dataset: Any, workspace: Workspace, report: Report) -> TrainedModel:
     from training.quantization.run import Quantization, Source
 
     return Quantization(dataset, Source.of(spec["source"], **spec["params"]), workspace, report).run()
 
 
 # What a job may be, by the name that its supervisor gives.
-TASKS: dict[str, Callable[[dict[str, Any], Dataset, Workspace, Report], TrainedModel]] = {
+TASKS: dict[str, Callable[[dict[str, Any], Any, Workspace, Report], TrainedModel]] = {
     TRAIN: _train,
     QUANTIZE: _quantize,
 }

@@ -6,9 +6,8 @@ from typing import Any
 
 from celery import Celery
 
-from datasets.capture import capture
-from datasets.snapshot import Snapshot
-from datasets.versions import snapshot_of_version
+from datasets.kinds import Snapshot
+from datasets.registry import KINDS
 from storage.device import DeviceChoice
 from storage.job import Job
 from storage.projects import Project
@@ -55,7 +54,7 @@ def submit(
     job = store.jobs.create(
         project,
         params.model_dump(mode="json"),
-        params.epochs,
+        params.passes(),
         device,
         request_key,
         started_by=started_by,
@@ -66,9 +65,8 @@ def submit(
 
 
 def _data(store: Store, project: Project, version: int | None) -> Snapshot:
-    if version is None:
-        return capture(store, project)
-    return snapshot_of_version(store, project, version)
+    kind = KINDS[project.type]
+    return kind.capture(store, project) if version is None else kind.of_version(store, project, version)
 
 
 def made_before(store: Store, queue: Celery, request_key: str | None) -> Job | None:

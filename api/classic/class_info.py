@@ -8,10 +8,13 @@ from flask import request
 
 from api.classic.schemas import NewClasses, ProjectQuery
 from api.resource import PlatformResource
+from datasets.registry import IMAGES
 
 
 class ClassInfo(PlatformResource):
     """The class list, whole."""
+
+    KIND = IMAGES
 
     def reads(self) -> bool:
         """POST reads when it brings no list."""

@@ -7,13 +7,15 @@ from typing import Any
 from api.classic.schemas import ProjectQuery
 from api.resource import PlatformResource
 from datasets.capture import read, snapshot_of
-from datasets.registry import LABEL_FORMATS
+from datasets.registry import IMAGES, LABEL_FORMATS
 from datasets.statistics import describe
 from training.readiness import missing
 
 
 class DataAnalysis(PlatformResource):
     """Statistics of a project."""
+
+    KIND = IMAGES
 
     def reads(self) -> bool:
         """Always."""

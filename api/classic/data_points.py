@@ -9,11 +9,13 @@ from flask import request
 from api.classic.schemas import DataPointQuery, NewDataPoint
 from api.resource import PlatformResource
 from datasets.placing import Offered, place
-from datasets.registry import LABEL_FORMATS
+from datasets.registry import IMAGES, LABEL_FORMATS
 
 
 class DataPoints(PlatformResource):
     """One image of a project by name."""
+
+    KIND = IMAGES
 
     def reads(self) -> bool:
         """POST reads when it brings no image."""

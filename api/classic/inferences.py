@@ -7,10 +7,13 @@ from typing import Any
 from api.classic.representation import predictions
 from api.classic.schemas import Inference, InferenceQuery
 from api.predicting import PredictingResource
+from datasets.registry import IMAGES
 
 
 class Inferences(PredictingResource):
     """Results of inferences."""
+
+    KIND = IMAGES
 
     def post(self) -> dict[str, Any]:
         """Predict an image with somebody's published project; the result is kept under the id that is given."""

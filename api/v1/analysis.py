@@ -9,6 +9,7 @@ from pydantic import Field
 from api.operation import Shown, operation
 from api.v1.located import ProjectResource
 from datasets.capture import capture
+from datasets.registry import IMAGES
 from datasets.statistics import describe
 from training.readiness import missing
 
@@ -40,6 +41,8 @@ class AnalysisShown(Shown):
 
 class Analysis(ProjectResource):
     """Statistics of a project."""
+
+    KIND = IMAGES
 
     @operation(gives=AnalysisShown)
     def get(self) -> dict[str, Any]:

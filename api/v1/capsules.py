@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from functools import cached_property
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from flask import Response, request
 from werkzeug.exceptions import UnsupportedMediaType
@@ -13,10 +13,11 @@ from api.operation import Content, operation
 from api.resource import PlatformResource
 from api.v1.capsule_schemas import CapsuleQuery, CapsuleTaken
 from api.v1.located import ProjectResource
+from datasets.registry import IMAGES
 from storage.projects import Project
+from training.capsule.opening import open_capsule
 from training.capsule.reading import read_capsule
 from training.capsule.writing import write_capsule
-from training.capsule.zip_files import ZipFiles
 
 ZIP = "application/zip"
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
@@ -27,6 +28,8 @@ _MOST_TIMES = 50
 
 class ProjectCapsule(ProjectResource):
     """A whole project in one file."""
+
+    KIND = IMAGES
 
     @operation(gives=Content(ZIP))
     def get(self) -> Response:
@@ -60,7 +63,7 @@ class CapsuleList(PlatformResource):
         with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
             while chunk := request.stream.read(_CHUNK_BYTES):
                 file.write(chunk)
-            files = ZipFiles(file, _MOST_TIMES * settings.max_request_bytes)
+            files = open_capsule(cast(BinaryIO, file), _MOST_TIMES * settings.max_request_bytes)
             project = read_capsule(self.services.store, files, self.user, query.name, settings.max_image_pixels)
         return self._shown(project), {"Location": f"/api/v1/projects/{project.id}"}
 

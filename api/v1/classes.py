@@ -8,6 +8,7 @@ from api.v1.located import ProjectResource
 from api.v1.project_answers import ChangedClassList, ClassListShown
 from api.v1.project_representation import class_list_shown, project_url
 from api.v1.project_schemas import ClassMerge, ClassOrder, ClassRemoval, ClassRename, NewClass
+from datasets.registry import IMAGES
 from storage.classes import ClassChange
 from utils import NotFound
 
@@ -17,6 +18,8 @@ Changed = tuple[ChangedClassList, dict[str, str]]
 
 class ClassResource(ProjectResource):
     """The base of what changes a class list: each answers with the list as it is then."""
+
+    KIND = IMAGES
 
     def changed(self, change: ClassChange) -> Changed:
         """The list after a change."""

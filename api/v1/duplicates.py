@@ -11,6 +11,7 @@ from api.v1.quality_answers import DuplicatesQuery, DuplicatesShown
 from datasets.capture import capture
 from datasets.duplicates import Cluster, clusters
 from datasets.looks import MOST_IMAGES, read_stored, with_looks
+from datasets.registry import IMAGES
 from utils import Conflict
 
 _MOST_CLUSTERS = 1000
@@ -20,6 +21,8 @@ _MOST_LOOKED_AT = 300
 
 class DuplicateList(ProjectResource):
     """Clusters of images."""
+
+    KIND = IMAGES
 
     @operation(takes=DuplicatesQuery, gives=DuplicatesShown, errors=(404, 409))
     def get(self, query: DuplicatesQuery) -> dict[str, Any]:

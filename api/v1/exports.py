@@ -11,6 +11,7 @@ from api.v1.located import ProjectResource
 from api.v1.version_schemas import ExportQuery
 from datasets.export import export, format_for
 from datasets.frozen import FrozenDataset
+from datasets.registry import IMAGES
 from datasets.versions import current, thawed
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -18,6 +19,8 @@ _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 class DatasetExport(ProjectResource):
     """Images and labels in one of the formats."""
+
+    KIND = IMAGES
 
     @operation(
         takes=ExportQuery,

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-from flask import Response
+from flask import Response, request
+from pydantic import BaseModel
 
 from api.downloads import Download, content_headers, has_it
 from api.etags import changed_meanwhile, etag, wanted_revision
 from api.operation import Content, operation
-from api.v1.image_answers import ImageShown, image_shown
-from api.v1.image_schemas import AnnotationsChange, ImageChange, ThumbnailQuery
+from api.parameters import parameters, parse
+from api.uploads import BODY, body_fields, sent_body
+from api.v1.image_answers import ImageShown, UploadedImage, image_shown, uploaded
+from api.v1.image_schemas import AnnotationsChange, ImageChange, ImageName, ThumbnailQuery
 from api.v1.image_wishes import change_of_labels
 from api.v1.images import ImagesResource, fitting
-from datasets.placing import labels_of
+from datasets.placing import Offered, labels_of, place
 from storage.image import Labels, StoredImage
 from utils import InvalidInput
 
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "BMP": "image/bmp"}
+S = TypeVar("S", bound=BaseModel)
+_SENT = (*_MEDIA_TYPES.values(), "application/octet-stream")
 _REVISION = {"ETag": "the revision"}
 _CONTENT = {"ETag": "the SHA-256 of the content"}
 
@@ -97,6 +102,23 @@ class ImageAnnotations(ImageResource):
 
 class ImageFile(ImageResource):
     """The file of an image."""
+
+    @cached_property
+    def given(self) -> dict[str, Any]:
+        """The body of a PUT is the file."""
+        return body_fields() if request.method == "PUT" else parameters()
+
+    def parse(self, schema: type[S], strict: bool = False) -> S:
+        """The file is no parameter."""
+        return parse(schema, {name: value for name, value in self.given.items() if name != BODY})
+
+    @operation(gives=UploadedImage, errors=(409, 413), body=_SENT)
+    def put(self) -> dict[str, Any]:
+        """Make the body the file of this image, or of a new one of this name."""
+        content, store = sent_body(_SENT), self.services.store
+        name = store.images.name_of(self.project.id, self._reference)
+        offered = Offered(parse(ImageName, {"name": name}).name, content)
+        return uploaded(place(store, self.project, offered, self.services.settings.max_image_pixels), self.project)
 
     @operation(gives=Content("image/*"), errors=(404, 416), headers=_CONTENT)
     def get(self) -> Response:

@@ -19,6 +19,7 @@ from api.v1.image_wishes import filter_of, labels_given
 from api.v1.located import ProjectResource
 from datasets.labels import Label
 from datasets.placing import Offered, OnConflict, Outcome, Result, place
+from datasets.registry import IMAGES
 from storage.image import StoredImage
 from storage.order import Order, Place
 from storage.projects import Project
@@ -30,7 +31,10 @@ _REFUSALS = (InvalidInput, TooLarge, Conflict)
 
 
 class ImagesResource(ProjectResource):
-    """The base of all that is about images of a project."""
+    """The base of all that is about images of a project; they come and go by the hundred in a second."""
+
+    REMEMBERS_CALLERS = True
+    KIND = IMAGES
 
     def changes(self) -> bool:
         """Never: neither who may do what, nor what a project answers with."""

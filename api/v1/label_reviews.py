@@ -12,6 +12,7 @@ from api.v1.quality_answers import ReviewShown
 from api.v1.schemas import PageQuery
 from datasets.capture import capture
 from datasets.judgements import Found
+from datasets.registry import IMAGES
 from datasets.review import Suspect
 from datasets.snapshot import Annotation
 from storage.order import Order
@@ -22,6 +23,8 @@ _WORST_FIRST = Order("score", descending=True)
 
 class LabelReview(ProjectResource):
     """Doubtful labels of a project."""
+
+    KIND = IMAGES
 
     @operation(takes=PageQuery, gives=ReviewShown, errors=(404,))
     def get(self, query: PageQuery) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class ProjectResource(PlatformResource):
         """The project of this id or name, if the caller has the declared role in it."""
         if self.access.role is None:
             raise TypeError(f"{type(self).__name__} is about a project, and its route declares no role")
-        return self.services.store.projects.find(reference, self.user, self.access.role)
+        return self.of_kind(self.services.store.projects.find(reference, self.user, self.access.role))
 
 
 class JobResource(ProjectResource):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, RootModel
 
 from api.operation import Shown
 
@@ -174,3 +174,24 @@ class PredictionsShown(Shown):
     model: ModelName
     results: list[ImagePredictions]
     timing_ms: Annotated[dict[str, float], Field(description="Time by stage, as in `Server-Timing`.")]
+
+
+class RowPrediction(Shown):
+    """What was predicted for one row: a `class` with its `confidence` and `probabilities`, or a `value`."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class RowPredictionsShown(Shown):
+    """Predictions of the rows of a request, in their order."""
+
+    project: str
+    project_type: str
+    model: ModelName
+    predictions: list[RowPrediction]
+    warnings: Annotated[list[str], Field(description="About all rows, such as columns that are missing.")]
+    timing_ms: Annotated[dict[str, float], Field(description="Time by stage, as in `Server-Timing`.")]
+
+
+class Predicted(RootModel[PredictionsShown | RowPredictionsShown]):
+    """Of images, or of rows, whichever the project takes."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,16 +14,19 @@ from api.operation import operation
 from api.output import json_text
 from api.parameters import parameters
 from api.predicting import PredictingResource
-from api.v1.model_answers import PredictionsShown
+from api.v1.model_answers import Predicted
 from api.v1.rate_limits import LIMIT, POLICY, rate_headers
 from api.v1.representation import answer_of
 from api.v1.schemas import Prediction
+from datasets.kinds import DataKind
+from datasets.registry import IMAGES, TABLE
 from inference.answers import Answer
-from inference.protocol import Options
+from inference.protocol import MOST_ROWS, Options
 from storage.projects import Project
 from utils import InvalidInput, TooLarge
 
 MOST_IMAGES = 64
+ROWS_A_PLACE = 1_000
 _RAW = ("image/", "application/octet-stream")
 
 
@@ -38,25 +44,25 @@ class Predictions(PredictingResource):
 
     @operation(
         takes=Prediction,
-        gives=PredictionsShown,
-        errors=(404, 429),
+        gives=Predicted,
+        errors=(404, 409, 429),
         body=("image/*", "application/octet-stream"),
         files=("images",),
         headers={
             "Server-Timing": "milliseconds by stage",
-            POLICY: "how many images you may send",
+            POLICY: "how many images you may send; a thousand rows count as one",
             LIMIT: "how many of them are left",
         },
     )
     def post(self, wish: Prediction, project: str) -> Response:
-        """Predict one image or several; nothing is kept."""
-        images = _images(wish)
-        if wish.annotated and len(images) > 1:
-            raise InvalidInput(f"annotated: one image a request, got {len(images)}")
-        found = self.published(project)
-        options = Options(wish.confidence, wish.iou, wish.max_detections, wish.top_k)
+        """Predict one image or several, or rows of a table; nothing is kept."""
+        sent = _images(wish) if wish.rows is None else _rows(wish)
+        if wish.annotated and len(sent.contents) > 1:
+            raise InvalidInput(f"annotated: one image a request, got {len(sent.contents)}")
+        found = self.published(project, sent.kind)
+        options = Options(wish.confidence, wish.iou, wish.max_detections, wish.top_k, wish.explain)
         answer = self.services.engine.predict_batch(
-            found.served_model_id, images, options, wish.annotated, caller=str(self.user.id)
+            found.served_model_id, sent.contents, options, wish.annotated, str(self.user.id), sent.places
         )
         response = _response(found, answer)
         if answer.left:
@@ -68,7 +74,20 @@ def _is_raw() -> bool:
     return request.mimetype.startswith(_RAW)
 
 
-def _images(wish: Prediction) -> list[bytes]:
+@dataclass(frozen=True)
+class _Sent:
+    """What is to be predicted.
+
+    Attributes:
+        places: as how many images it counts.
+    """
+
+    kind: DataKind
+    contents: list[bytes]
+    places: int
+
+
+def _images(wish: Prediction) -> _Sent:
     """The images of a request, in the order in which they were sent.
 
     Raises:
@@ -83,15 +102,32 @@ def _images(wish: Prediction) -> list[bytes]:
     if not any(images):
         raise InvalidInput(
             "no image: send its bytes as the body (Content-Type: image/jpeg), files of a multipart form, "
-            "or JSON with base64 in 'image' or 'images'"
+            "or JSON with base64 in 'image' or 'images'; rows of a table as JSON in 'rows'"
         )
     if len(images) > MOST_IMAGES:
         raise TooLarge(f"{len(images)} images, at most {MOST_IMAGES} in one request: send them in several")
-    return images
+    return _Sent(IMAGES, images, len(images))
+
+
+def _rows(wish: Prediction) -> _Sent:
+    """The rows of a request as one content.
+
+    Raises:
+        InvalidInput: there is none, or there are images as well.
+        TooLarge: there are too many.
+    """
+    rows = wish.rows or []
+    if not rows:
+        raise InvalidInput("rows: there is none: send objects with a value a column, by its name")
+    if wish.image or wish.images or request.files or wish.annotated:
+        raise InvalidInput("rows: they come alone, without images: ask twice")
+    if len(rows) > MOST_ROWS:
+        raise TooLarge(f"{len(rows):,} rows, at most {MOST_ROWS:,} in one request: send them in several")
+    return _Sent(TABLE, [json.dumps(rows).encode()], math.ceil(len(rows) / ROWS_A_PLACE))
 
 
 def _response(project: Project, answer: Answer) -> Response:
-    picture = answer.images[0].picture
+    picture = answer.images[0].picture if answer.images else None
     if picture is not None:
         response = Response(picture, mimetype="image/jpeg")
     else:

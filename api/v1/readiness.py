@@ -8,7 +8,7 @@ from typing import Any
 from api.operation import operation
 from api.v1.located import ProjectResource
 from api.v1.quality_answers import ReadinessShown
-from datasets.capture import capture
+from datasets.registry import KINDS
 from training.readiness import readiness
 
 
@@ -18,6 +18,6 @@ class ProjectReadiness(ProjectResource):
     @operation(gives=ReadinessShown, errors=(404,))
     def get(self) -> dict[str, Any]:
         """Reasons keep a training from starting; warnings do not."""
-        found = readiness(capture(self.services.store, self.project), self.project.group_pattern)
+        found = readiness(KINDS[self.project.type].capture(self.services.store, self.project), self.project)
         reasons, warnings = (list(map(asdict, findings)) for findings in (found.reasons, found.warnings))
         return {"ready": found.ready, "reasons": reasons, "warnings": warnings}

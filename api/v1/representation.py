@@ -148,12 +148,20 @@ def answer_of(project: Project, answer: Answer) -> dict[str, Any]:
         "project": project.name,
         "project_type": project.type,
         "model": {"id": str(project.model_id), "version": project.model_version},
-        "results": [
-            {"width": image.width, "height": image.height, "predictions": list(map(_prediction, image.predictions))}
-            for image in answer.images
-        ],
+        **_predicted(answer),
         "timing_ms": {stage: round(seconds * 1000, 2) for stage, seconds in answer.seconds.items()},
     }
+
+
+def _predicted(answer: Answer) -> dict[str, Any]:
+    if answer.rows:
+        [rows] = answer.rows
+        return {"predictions": rows.predictions, "warnings": rows.warnings}
+    results = [
+        {"width": image.width, "height": image.height, "predictions": list(map(_prediction, image.predictions))}
+        for image in answer.images
+    ]
+    return {"results": results}
 
 
 def _prediction(prediction: Prediction) -> dict[str, Any]:

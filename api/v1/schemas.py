@@ -84,12 +84,17 @@ class UsageQuery(Request):
 
 
 class Prediction(Request):
-    """Images, when they come as base64, and what is wanted of the predictions."""
+    """Images, when they come as base64, or rows of a table; and what is wanted of the predictions."""
 
     LONG_TEXTS: ClassVar[bool] = True
 
     image: ImageBytes | None = None
     images: list[ImageBytes] | None = None
+    rows: Annotated[
+        list[dict[str, Any]] | None,
+        Field(description="For a project that holds a table: objects with a value a column, by its name."),
+    ] = None
+    explain: Annotated[bool | None, Field(description="Of rows: also tell which columns moved each prediction.")] = None
     confidence: Annotated[float | None, Field(ge=0, le=1), Number] = None
     iou: Annotated[float | None, Field(ge=0, le=1), Number] = None
     max_detections: Annotated[int | None, Field(ge=1, le=MOST_DETECTIONS), Number] = None

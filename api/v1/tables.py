@@ -14,13 +14,13 @@ from api.pagination import page, position
 from api.v1.located import ProjectResource
 from api.v1.table_representation import table_shown
 from api.v1.table_schemas import RowsQuery, RowsShown, TableChange, TableShown
+from datasets.registry import TABLE
 from datasets.tables.changing import change_settings, profile_of_table, reader_of, table_of
-from datasets.tables.registry import holds_table
 from datasets.tables.rows_file import RowIndex, first_rows
 from datasets.tables.settings import TableSettings
 from storage.order import Order, Place
 from storage.tables import Table
-from utils import Conflict, InvalidInput
+from utils import InvalidInput
 
 REVISION = {"ETag": "the revision of the settings, for If-Match"}
 _MEDIA_TYPES = {"csv": "text/csv", "tsv": "text/tab-separated-values", "parquet": "application/vnd.apache.parquet"}
@@ -31,11 +31,7 @@ _MOST_PAGE_CHARACTERS = 4 * 1024 * 1024
 class TableResource(ProjectResource):
     """The base of what is about a project's table."""
 
-    def locate(self, path: dict[str, Any]) -> None:
-        """As of a project; one that holds images has no table."""
-        super().locate(path)
-        if not holds_table(self.project.type):
-            raise Conflict(f"the project '{self.project.name}' is of type {self.project.type}: it holds no table")
+    KIND = TABLE
 
     def shown(self, table: Table) -> tuple[TableShown, dict[str, str]]:
         """A table with its tag."""

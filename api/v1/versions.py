@@ -12,6 +12,7 @@ from api.v1.schemas import MOST_VERSION, PageQuery
 from api.v1.version_schemas import NewVersion, VersionChange, VersionsCompared, VersionShown
 from datasets.comparison import compare
 from datasets.frozen import FrozenDataset
+from datasets.registry import IMAGES
 from datasets.versions import current, freeze, thawed
 from storage.order import Place
 from storage.versions import Version
@@ -23,6 +24,8 @@ _NUMBER = re.compile(r"[1-9]\d{0,9}", re.ASCII)
 
 class ProjectVersions(ProjectResource):
     """The base of all that is about versions."""
+
+    KIND = IMAGES
 
     def version(self, number: str) -> Version:
         """The version of this number.

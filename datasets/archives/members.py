@@ -26,12 +26,14 @@ class Limits:
         most_bytes: of all files together, unpacked.
         most_member_bytes: of one file, unpacked.
         most_ratio: unpacked over packed bytes, of one file larger than a MiB and of all together.
+        packed_files: whether files that are archives, or packed, by themselves count as files.
     """
 
     most_members: int
     most_bytes: int
     most_member_bytes: int = 512 * 1024 * 1024
     most_ratio: int = 250
+    packed_files: bool = False
 
     def problem(self, size: int, packed: int) -> str | None:
         """Why a file of this size may not be unpacked; None when it may."""
@@ -50,10 +52,12 @@ class Names:
 
     Args:
         report: gets what is left out.
+        packed_files: as of `Limits`.
     """
 
-    def __init__(self, report: Callable[[Finding], None]):
+    def __init__(self, report: Callable[[Finding], None], packed_files: bool = False):
         self._report = report
+        self._packed_files = packed_files
         self._taken: set[str] = set()
 
     def take(self, name: str) -> str | None:
@@ -63,7 +67,7 @@ class Names:
         except ValueError as error:
             self._report(Finding(shown(name), None, f"{error}; left out"))
             return None
-        if posixpath.splitext(safe)[1][1:].lower() in ARCHIVES:
+        if not self._packed_files and posixpath.splitext(safe)[1][1:].lower() in ARCHIVES:
             self._report(Finding(safe, None, "an archive within the archive: unpack it first; left out"))
             return None
         if safe in self._taken:

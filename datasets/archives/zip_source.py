@@ -75,7 +75,7 @@ class ZipSource:
     def _usable(
         self, entries: list[ZipEntry], limits: Limits, report: Callable[[Finding], None]
     ) -> dict[str, ZipEntry]:
-        names, usable = Names(report), {}
+        names, usable = Names(report, limits.packed_files), {}
         for entry in entries:
             if entry.is_folder:
                 continue

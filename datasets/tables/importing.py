@@ -143,6 +143,8 @@ class TableImport:
     ) -> None:
         name = self._record.filename or f"table.{format}"
         persist, artifacts = self._interrupts.persist, self._store.artifacts
+        with rows.open("rb") as packed:
+            rows_file = self._stored(packed, "rows.csv.gz")
         table = Table(
             id=self._table_id,
             project_id=self._record.project_id,
@@ -154,8 +156,8 @@ class TableImport:
             digest=written.digest,
             columns=tuple(column.column.as_fields() for column in profile.columns),
             settings=settings.to_row(),
-            file=self._stored(lambda: _from_start(file), name),
-            rows_file=self._stored(lambda: rows.open("rb"), "rows.csv.gz"),
+            file=self._stored(file, name),
+            rows_file=rows_file,
             profile=persist(lambda: artifacts.put(io.BytesIO(profile.to_bytes()), "table-profile.json.gz")),
             blocks=written.index.to_bytes(),
             leaks=tuple(leak_rows(settings, profile, written.index, lambda start, stop: [_part(rows, start, stop)])),
@@ -163,11 +165,12 @@ class TableImport:
         self._interrupts.look()
         persist(lambda: self._store.tables.place(table))
 
-    def _stored(self, opened: Callable[[], BinaryIO], name: str) -> StoredFile:
-        """Store a file; the look in between lets a long one be interrupted."""
+    def _stored(self, file: BinaryIO, name: str) -> StoredFile:
+        """Store a file; the look before each of its pieces lets a long one be interrupted."""
 
         def put() -> StoredFile:
-            return self._store.artifacts.put(_Watched(opened(), self._interrupts.look), name)  # type: ignore[arg-type]
+            file.seek(0)
+            return self._store.artifacts.put(_Watched(file, self._interrupts.look), name)  # type: ignore[arg-type]
 
         return self._interrupts.persist(put)
 
@@ -188,8 +191,3 @@ def _part(path: Path, start: int, stop: int) -> bytes:
     with path.open("rb") as file:
         file.seek(start)
         return file.read(stop - start)
-
-
-def _from_start(file: BinaryIO) -> BinaryIO:
-    file.seek(0)
-    return file

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datasets.registry import KINDS, TABLE
+
 FORMATS = ("csv", "tsv", "parquet")
-TABLE_TYPES = frozenset(["tabular"])
 
 
 def holds_table(project_type: str) -> bool:
     """Whether a project of this type has a table instead of images."""
-    return project_type in TABLE_TYPES
+    return KINDS[project_type] is TABLE

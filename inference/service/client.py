@@ -22,7 +22,7 @@ from utils import Unavailable
 _PATIENCE_SECONDS = 120.0
 _PING_SECONDS = 2.0
 _RETRY_AFTER_SECONDS = 2
-_MOST_PICTURE_BYTES = 1024**3
+_MOST_FILE_BYTES = 1024**3
 
 
 class PredictionFailed(RuntimeError):
@@ -50,6 +50,7 @@ class RemoteEngine(Engine):
         options: Options = NO_OPTIONS,
         draw: bool = False,
         caller: str = NOBODY,
+        places: int | None = None,
     ) -> Answer:
         """See `Engine`."""
         header = {
@@ -57,15 +58,16 @@ class RemoteEngine(Engine):
             "options": asdict(options),
             "draw": draw,
             "caller": caller,
+            "places": places,
             "request_id": self._request_id(),
         }
         began = time.perf_counter()
-        reply, pictures = self._exchange(header, contents)
+        reply, files = self._exchange(header, contents)
         if "error" in reply:
             raise unpack_error(reply["error"])
         if "failed" in reply:
             raise PredictionFailed("the engine could not predict; its log says why")
-        answer = unpack_answer(reply, pictures)
+        answer = unpack_answer(reply, files)
         # On the way, and between the engine's threads.
         answer.seconds["wait"] += max(0.0, time.perf_counter() - began - reply["took_seconds"])
         return answer
@@ -91,7 +93,7 @@ class RemoteEngine(Engine):
         try:
             if not connection.poll(_PATIENCE_SECONDS):
                 raise OSError("no answer")
-            reply = receive(connection, _MOST_PICTURE_BYTES)
+            reply = receive(connection, _MOST_FILE_BYTES)
         except (OSError, EOFError):
             connection.close()
             raise _absent() from None

@@ -26,7 +26,7 @@ class Server:
     """Listens from its making on.
 
     Args:
-        most_bytes: of one image.
+        most_bytes: of one content.
     """
 
     def __init__(self, engine: Engine, folder: RunFolder, most_bytes: int):
@@ -56,9 +56,9 @@ class Server:
         try:
             began = time.perf_counter()
             options, model_id = Options(**header["options"]), ObjectId(header["model_id"])
-            answer = self._engine.predict_batch(model_id, contents, options, header["draw"], header["caller"])
-            packed, pictures = pack_answer(answer)
-            return {**packed, "took_seconds": time.perf_counter() - began}, pictures
+            wish = (options, header["draw"], header["caller"], header["places"])
+            packed, files = pack_answer(self._engine.predict_batch(model_id, contents, *wish))
+            return {**packed, "took_seconds": time.perf_counter() - began}, files
         except DomainError as error:
             return {"error": pack_error(error)}, []
         except Exception:  # whatever it is, the web process answers 500 and this one goes on

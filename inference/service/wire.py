@@ -1,4 +1,4 @@
-"""What travels between a web process and the engine: a JSON object, then image files as they are.
+"""What travels between a web process and the engine: a JSON object, then contents as they are: image files, rows.
 
 Both ends are this project's own and of one version; the socket lies in a folder that only its user may enter.
 """
@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from inference.answers import Answer, Damaged, ImagePredictions, Left
+from inference.answers import Answer, Damaged, ImagePredictions, Left, RowPredictions
 from inference.protocol import Prediction
 from utils import (
     DatabaseSilent,
@@ -63,23 +63,30 @@ def receive(connection: Connection, most_bytes: int) -> tuple[dict[str, Any], li
 
 
 def pack_answer(answer: Answer) -> tuple[dict[str, Any], list[bytes]]:
-    """An answer as a message; pictures come in the order of their images, for all of these or for none."""
+    """An answer as a message; pictures come in the order of their images, for all of these or for none.
+
+    What was predicted for rows may be long, so each content of them is a file of its own.
+    """
     images = [
         (image.width, image.height, [(p.box_px, p.class_name, p.confidence) for p in image.predictions])
         for image in answer.images
     ]
-    pictures = [image.picture for image in answer.images if image.picture is not None]
+    files = [image.picture for image in answer.images if image.picture is not None]
+    files += [json.dumps([rows.predictions, rows.warnings]).encode() for rows in answer.rows]
     left = answer.left and (answer.left.at_once, answer.left.a_minute, answer.left.seconds)
-    return {"images": images, "seconds": answer.seconds, "left": left}, pictures
+    return {"images": images, "rows": len(answer.rows), "seconds": answer.seconds, "left": left}, files
 
 
-def unpack_answer(header: dict[str, Any], pictures: list[bytes]) -> Answer:
+def unpack_answer(header: dict[str, Any], files: list[bytes]) -> Answer:
     """The answer that was packed."""
+    left = header["left"] and Left(*header["left"])
+    if header["rows"]:
+        return Answer([], header["seconds"], left, [RowPredictions(*json.loads(file)) for file in files])
     images = []
     for number, (width, height, found) in enumerate(header["images"]):
         predictions = [Prediction(tuple(box), name, confidence) for box, name, confidence in found]
-        images.append(ImagePredictions(width, height, predictions, pictures[number] if pictures else None))
-    return Answer(images, header["seconds"], header["left"] and Left(*header["left"]))
+        images.append(ImagePredictions(width, height, predictions, files[number] if files else None))
+    return Answer(images, header["seconds"], left)
 
 
 def pack_error(error: DomainError) -> dict[str, Any]:

@@ -58,6 +58,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("DELETE", f"{IMAGES}/<image>"): {},
     ("PUT", f"{IMAGES}/<image>/annotations"): {"annotations": [{"class": "dog"}]},
     ("GET", f"{IMAGES}/<image>/file"): {},
+    ("PUT", f"{IMAGES}/<image>/file"): {},
     ("GET", f"{IMAGES}/<image>/thumbnail"): {"size": 64},
     ("GET", "/api/v1/projects/<project>/analysis"): {},
     ("GET", "/api/v1/jobs"): {"limit": 5, "state": "queued"},
@@ -165,11 +166,16 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
 FILES = {("POST", IMAGES): ("images", "new.png", picture(seed=3))}
 
 
+BODIES = {("PUT", f"{IMAGES}/<image>/file"): picture(seed=4)}
+
+
 def sent(method: str, path: str) -> dict[str, Any]:
     """The request as Flask's client takes it."""
     values = REQUESTS[method, path]
     if method == "GET":
         return {"query_string": values}
+    if (method, path) in BODIES:
+        return {"data": BODIES[method, path], "content_type": "image/png"}
     if (method, path) not in FILES:
         return {"json": values}
     field, name, content = FILES[method, path]

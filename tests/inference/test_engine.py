@@ -16,7 +16,7 @@ import pytest
 from bson import ObjectId
 from PIL import Image
 
-import inference.engine
+import inference.vision
 from inference.engine import LocalEngine
 from settings import Settings
 from storage.file_cache import FileCache
@@ -138,13 +138,13 @@ def test_past_its_bound_the_cache_lets_go_of_the_model_that_was_not_used_for_lon
 @contextmanager
 def held_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """While the block runs, no image comes past its decoding."""
-    go_on, decode = threading.Event(), inference.engine.decode
+    go_on, decode = threading.Event(), inference.vision.decode
 
     def held(*arguments: Any) -> Any:
         assert go_on.wait(30)
         return decode(*arguments)
 
-    monkeypatch.setattr(inference.engine, "decode", held)
+    monkeypatch.setattr(inference.vision, "decode", held)
     try:
         yield
     finally:

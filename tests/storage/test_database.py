@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from flask.testing import FlaskClient
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
 from DIYML import create_app
 from settings import Settings
-from storage.database import shielded
+from storage.database import shielded, unhurried
 from storage.store import Store
 from storage.users import User
 from tests.api.problems import assert_problem
@@ -175,3 +175,12 @@ def test_the_rules_hang_on_indexes_that_are_made_at_the_start(store: Store):
 def test_no_request_reads_a_whole_collection(store: Store, collection: str, query: dict[str, Any]):
     plan = store.database[collection].find(query).explain()["queryPlanner"]["winningPlan"]
     assert "COLLSCAN" not in str(plan)
+
+
+def test_what_goes_through_a_large_collection_may_take_longer_than_a_request(store: Store):
+    slow = {"$expr": {"$function": {"body": "function() { sleep(5000); return true }", "args": [], "lang": "js"}}}
+    store.database["users"].insert_one({})
+    with pytest.raises(PyMongoError):
+        store.database["users"].find_one(slow)
+    with unhurried():
+        assert store.database["users"].find_one(slow)

@@ -14,7 +14,7 @@ from bson import ObjectId
 from flask.testing import FlaskClient
 from PIL import Image
 
-from datasets.cache import DatasetCache
+from datasets.kinds import Caches
 from settings import Settings
 from storage.job import Job
 from storage.store import Store
@@ -59,9 +59,9 @@ def shades(caller: Caller) -> str:
 
 def supervisor(store: Store, settings: Settings) -> Supervisor:
     """One of this process, on the CPU."""
-    cache = DatasetCache(settings.data_dir / "cache" / "images", settings.dataset_cache_bytes)
+    caches = Caches(settings.data_dir / "cache", settings.dataset_cache_bytes)
     [cpu] = find_devices("cpu")
-    return Supervisor(store, settings, threading.Event(), cpu, cache)
+    return Supervisor(store, settings, threading.Event(), cpu, caches)
 
 
 def start_training(caller: Caller, project: str, epochs: int = 2) -> ObjectId:

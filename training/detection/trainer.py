@@ -9,11 +9,11 @@ from pydantic import Field
 from datasets.findings import Finding
 from datasets.snapshot import Dataset, Snapshot
 from inference.protocol import ModelCard
-from training.protocol import Report, Scorer, TrainedModel, TrainerParams, Workspace
+from training.protocol import EpochParams, Report, Scorer, TrainedModel, TrainerParams, Workspace
 from utils import plural, some_of
 
 
-class DetectionParams(TrainerParams):
+class DetectionParams(EpochParams):
     """Hyper-parameters of a detector."""
 
     image_size: int | None = Field(

@@ -16,11 +16,12 @@ import numpy as np
 from datasets.images import decode
 from datasets.snapshot import Dataset, Sample
 from inference.check import check_model
-from inference.protocol import INT8, ModelCard, Predictor
+from inference.protocol import INT8, ModelCard
 from inference.registry import PREDICTORS
 from inference.sessions import open_session
+from inference.vision import VisionPredictor
 from training.environment import device, libraries
-from training.protocol import Report, TrainedModel, Trainer, TrainingFailed, Workspace
+from training.protocol import Report, Scorer, TrainedModel, Trainer, TrainingFailed, Workspace
 from training.quantization.graph import CALIBRATION, quantize_graph
 from training.registry import TRAINERS
 from training.stopping import metrics_on
@@ -79,7 +80,7 @@ class Quantization:
         self._report = report
         self._most_points_lost = most_points_lost
         self._trainer: Trainer = TRAINERS[dataset.project_type]
-        self._score = self._trainer.scorer(dataset, source.card, workspace)
+        self._score = self._scorer(dataset, workspace)
 
     def run(self) -> TrainedModel:
         """Calibrate, write, score, and time both files.
@@ -147,7 +148,13 @@ class Quantization:
         folder = self._folder / "test"
         folder.mkdir()
         workspace = dataclasses.replace(self._workspace, folder=folder)
-        return self._trainer.scorer(self._dataset.for_test(), self._source.card, workspace)(path, lambda fraction: None)
+        return self._scorer(self._dataset.for_test(), workspace)(path, lambda fraction: None)
+
+    def _scorer(self, dataset: Dataset, workspace: Workspace) -> Scorer:
+        make = self._trainer.scorer
+        if make is None:
+            raise TrainingFailed(f"models of {dataset.project_type} projects have no int8 version")
+        return make(dataset, self._source.card, workspace)
 
     def _advance(self, step: int, fraction: float) -> None:
         """Tell how far it is; the whole is one epoch."""
@@ -186,8 +193,10 @@ class Quantization:
         self._report.log(told + (": int8 is smaller, and not faster" if typical[INT8] >= typical["float32"] else ""))
         return {"bytes": sizes, "milliseconds": typical}
 
-    def _predictor(self, path: Path) -> Predictor:
-        return PREDICTORS[self._dataset.project_type](open_session(path), self._source.card)
+    def _predictor(self, path: Path) -> VisionPredictor:
+        predictor = PREDICTORS[self._dataset.project_type](open_session(path), self._source.card)
+        assert isinstance(predictor, VisionPredictor)  # others offer no scorer, and nothing is made smaller then
+        return predictor
 
 
 def _read(sample: Sample) -> np.ndarray:

@@ -10,6 +10,7 @@ from storage.models import Model
 from storage.store import Store
 from training.queue import wake
 from training.recording import recorded_data
+from training.registry import TRAINERS
 from training.submission import made_before
 from utils import Conflict, NotFound
 
@@ -31,8 +32,8 @@ def quantize(
         request_key: as of `submit`; `started_by` likewise.
 
     Raises:
-        Conflict: the model is int8 already, its data are not recorded or not stored any more, or a training of the
-            project is queued or running.
+        Conflict: its trainer cannot score another version, the model is int8 already, its data are not recorded or not
+            stored any more, or a training of the project is queued or running.
         TooManyRequests: the owner has as many queued jobs as allowed.
     """
     if made := made_before(store, queue, request_key):
@@ -43,6 +44,11 @@ def quantize(
     if model.card.get("precision") == INT8:
         made_of = (model.card["quantization"] or {}).get("from_version")
         raise Conflict(f"model version {model.version} is int8 already: it was made of version {made_of}")
+    if TRAINERS[project.type].scorer is None:
+        raise Conflict(
+            f"models of {project.type} projects have no int8 version: there is nothing that could tell what it costs; "
+            f"model version {model.version} stays as it is"
+        )
     check_counts(store, model)
     job = store.jobs.head(model.job_id)
     recorded_data(store, job)

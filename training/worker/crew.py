@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from datasets.cache import DatasetCache
+from datasets.kinds import Caches
 from notifications.notifier import notifier
 from settings import Settings
 from storage.store import Store
@@ -21,7 +21,7 @@ class Crew:
 
     def __init__(self, store: Store, settings: Settings, devices: list[LocalDevice]):
         self._stop = stop = threading.Event()
-        cache = DatasetCache(settings.data_dir / "cache" / "images", settings.dataset_cache_bytes)
+        cache = Caches(settings.data_dir / "cache", settings.dataset_cache_bytes)
         self._desks = [
             Desk(store, Supervisor(store, settings, stop, device, cache), device, stop) for device in devices
         ]

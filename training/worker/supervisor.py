@@ -16,37 +16,28 @@ from typing import Any, TypeVar
 
 from bson import ObjectId
 
-from datasets.cache import DatasetCache
-from datasets.capture import capture
-from datasets.looks import with_looks
-from datasets.record import RecordedData
-from datasets.snapshot import Dataset, Snapshot
-from datasets.split import split
-from datasets.versions import snapshot_of_version
+from datasets.kinds import Caches
 from settings import Settings
 from storage.attempts import BrokenOff
 from storage.database import object_id
 from storage.job import Job
 from storage.models import Model
-from storage.projects import Project
 from storage.store import Store
 from training.process_tree import kill_all
-from training.readiness import missing
-from training.recording import keep_record, recorded_data
 from training.run import DATASET, EXIT_FAILED, QUANTIZE, RESULT, SPEC, TRAIN
 from training.worker.devices import LocalDevice
 from training.worker.heart import Heart
 from training.worker.keeper import Keeper
 from training.worker.limits import Limits, Watch
+from training.worker.preparing import CannotPrepare, Preparation, ProjectGone
 from training.worker.process import TrainingProcess, exit_reason, training_process
 from training.worker.progress import Progress
-from utils import Conflict, NotFound, Unavailable, without_folders
+from utils import NotFound, Unavailable
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.1
-_CAPTURES = 5
 _FLUSH_SECONDS = 5.0
 _SIGTERM_SECONDS = 1.0
 _STOPPED = "the worker was stopped"
@@ -62,19 +53,17 @@ class Supervisor:
 
     Args:
         stop: set when the worker must end; a running job then goes back to the queue.
-        cache: shared with the supervisors of the worker's other devices.
+        caches: shared with the supervisors of the worker's other devices.
     """
 
-    def __init__(
-        self, store: Store, settings: Settings, stop: threading.Event, device: LocalDevice, cache: DatasetCache
-    ):
+    def __init__(self, store: Store, settings: Settings, stop: threading.Event, device: LocalDevice, caches: Caches):
         self._store = store
         self._device = device
         self._settings = settings
         self._stop = stop
         self._limits = Limits.of(settings)
         self._work = settings.data_dir.absolute() / "work"
-        self._cache = cache
+        self._caches = caches
 
     def run(self, job: Job) -> None:
         """Bring a job to an end, or back into the queue."""
@@ -104,16 +93,16 @@ class Supervisor:
         if job.attempt > 1:
             self._persist(lambda: self._store.models.delete_of(job.id))
         try:
-            dataset = self._materialise(job, progress)
-        except OSError as error:
-            reason = without_folders(str(error))
-            raise self._failed(job, f"the images could not be brought to the worker's disk: {reason}") from error
+            dataset = Preparation(self._store, self._caches, job, folder, progress, self._persist).run()
+        except CannotPrepare as reason:
+            raise self._failed(job, str(reason)) from reason
+        except ProjectGone:
+            self._persist(lambda: self._store.job_runs.end_cancelled(job))
+            raise _Ended from None
         dataset.write(folder / DATASET)
         checkpoint = self._fetch_checkpoint(job, dataset.digest, folder / "checkpoint", progress)
         source = self._fetch_source(job, folder / "source.onnx")
         (folder / SPEC).write_text(json.dumps({**self._spec(job, checkpoint), "source": source}))
-        if job.quantizes is None:
-            progress.log(f"{len(dataset.train)} images to train on, {len(dataset.val)} held back")
         home = self._settings.data_dir / "cache" / "home"
         home.mkdir(parents=True, exist_ok=True)
         with (
@@ -178,58 +167,6 @@ class Supervisor:
             "download_weights": self._settings.download_weights,
             "yolo_model": self._settings.yolo_model,
         }
-
-    def _materialise(self, job: Job, progress: Progress) -> Dataset:
-        """The job's data on disk and on record; an image replaced while it is fetched means a new snapshot."""
-        for _ in range(_CAPTURES):
-            try:
-                data = self._data(job)
-                dataset = self._fetch(job, data)
-            except NotFound:
-                logger.info("job %s: images changed while they were fetched, taking a new snapshot", job.id)
-                continue
-            for note in data.parts.notes:
-                progress.log(note)
-            return dataset
-        raise self._failed(
-            job, "the images kept changing while the training was prepared: train again when uploads have ended"
-        )
-
-    def _data(self, job: Job) -> RecordedData:
-        project = self._persist(lambda: self._store.projects.get(job.project_id))
-        if project is None:
-            self._persist(lambda: self._store.job_runs.end_cancelled(job))
-            raise _Ended
-        if job.takes_recorded_data:
-            try:
-                return self._persist(lambda: recorded_data(self._store, job))
-            except Conflict as gone:
-                raise self._failed(job, gone.detail) from gone
-        snapshot = self._persist(lambda: self._snapshot(job, project))
-        if lacks := missing(snapshot):
-            raise self._failed(job, "; ".join(lack.message for lack in lacks))
-        snapshot = self._looked_at(snapshot)
-        return RecordedData(snapshot, split(snapshot, job.params["train_split"], job.params["seed"]))
-
-    def _looked_at(self, snapshot: Snapshot) -> Snapshot:
-        """The snapshot with what its pictures look like; those of an earlier version are looked at now."""
-        paths = self._persist(lambda: self._cache.fetch(snapshot, self._store.image_files))
-        return self._persist(lambda: with_looks(self._store, snapshot, lambda image: paths[image.sha256].read_bytes()))
-
-    def _snapshot(self, job: Job, project: Project) -> Snapshot:
-        number = job.dataset_version
-        if number is None:
-            return capture(self._store, project)
-        try:
-            return snapshot_of_version(self._store, project, number)
-        except (NotFound, Conflict) as gone:
-            raise self._failed(job, gone.detail) from gone
-
-    def _fetch(self, job: Job, data: RecordedData) -> Dataset:
-        files = self._store.image_files
-        dataset = self._persist(lambda: self._cache.materialise(data.snapshot, files, data.parts))
-        self._persist(lambda: keep_record(self._store, job, data, dataset.digest))
-        return dataset
 
     def _follow(self, job: Job, process: TrainingProcess, progress: Progress, heart: Heart, keeper: Keeper) -> int:
         """Wait for the end of the process; end it when the job is cancelled, lost, too long, or the worker stops."""

@@ -19,7 +19,7 @@ def test_algorithms_are_told_with_the_range_default_and_meaning_of_each_paramete
             assert parameter["type"] in {"integer", "number", "boolean", "string"}
             assert parameter["description"]
             assert parameter["choices"] or parameter["type"] == "boolean" or parameter["maximum"] is not None
-    assert_problem(get(caller, "/api/v1/algorithms?color=red"), 400, "color")
+    assert_problem(get(caller, "/api/v1/algorithms", color="red"), 400, "color")
 
 
 def test_every_default_that_is_told_is_taken(caller: Caller):

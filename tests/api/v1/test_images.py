@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from PIL import Image
+from werkzeug.test import TestResponse
 
 from storage.store import Store
 from tests.api.problems import assert_problem
@@ -215,3 +216,35 @@ def test_deleting_an_image_deletes_its_file(pets: Api, store: Store):
     assert_problem(pets.send("DELETE", "/a.png"), 404)
     assert_problem(pets.send("DELETE", "/b.png", headers={"If-Match": '"7"'}), 412)
     assert store.database["images.files"].count_documents({}) == 1
+
+
+def test_a_file_is_put_under_a_name_and_replaced_under_the_same_or_its_id(caller: Caller, client: FlaskClient):
+    caller.project("pets", classes="cat|dog")
+    url, headers = "/api/v1/projects/pets/images", {"Authorization": f"Bearer {caller.token}"}
+
+    def put(reference: str, content: bytes, kind: str = "image/png") -> TestResponse:
+        return client.put(f"{url}/{reference}/file", data=content, content_type=kind, headers=headers)
+
+    made = put("one.png", picture(seed=1))
+    assert (made.status_code, made.json["status"], made.json["name"]) == (200, "created", "one.png")
+    labels = {"annotations": [{"class": "dog"}]}
+    assert client.put(f"{url}/one.png/annotations", json=labels, headers=headers).status_code == 200
+    for reference, seed, left in (("one.png", 1, 1), (made.json["id"], 2, 0)):
+        again = put(reference, picture(seed=seed)).json
+        assert (again["status"], again["id"], again["name"]) == ("replaced", made.json["id"], "one.png")
+        assert client.get(f"{url}/one.png/file", headers=headers).data == picture(seed=seed)
+        # What was said of another picture need not hold for this one.
+        assert len(client.get(f"{url}/one.png", headers=headers).json["annotations"]) == left
+    assert_problem(put("two.png", b"no picture"), 400)
+    assert_problem(put("two.png", picture(), "text/plain"), 415, "image/png")
+    assert_problem(client.get(f"{url}/two.png", headers=headers), 404)
+
+
+def test_a_file_that_is_put_again_with_its_key_is_put_once(caller: Caller, client: FlaskClient):
+    caller.project("pets")
+    path = "/api/v1/projects/pets/images/one.png/file"
+    headers = {"Authorization": f"Bearer {caller.token}", "Idempotency-Key": "a", "Content-Type": "image/png"}
+    first, second = (client.put(path, data=picture(seed=1), headers=headers) for _ in range(2))
+    assert first.json == second.json
+    assert (first.json["status"], second.headers["Idempotency-Replayed"]) == ("created", "true")
+    assert_problem(client.put(path, data=picture(seed=2), headers=headers), 422)

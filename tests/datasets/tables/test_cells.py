@@ -111,6 +111,7 @@ def test_values_of_python_have_the_text_that_a_file_would_hold():
         "1e+300",
     ]
     assert number_of(text_of(math.nan)) is None
-    for value in ([], {}, b"x"):
+    values: list[object] = [[], {}, b"x"]
+    for value in values:
         with pytest.raises(ValueError, match="must be a text, a number, true, false or null"):
             text_of(value)

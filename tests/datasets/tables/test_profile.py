@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import random
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.datasets.tables.made import profiled
 
 _ROWS = 40
 _DAYS = [f"{day:02}" for day in range(1, 21)] * 2
-_CASES = {
+_CASES: dict[str, tuple[Sequence[str | None], ColumnType, DateFormat | None]] = {
     "numbers": ([f" {n / 4} " for n in range(_ROWS)], ColumnType.NUMBER, None),
     "with gaps": (["1", "NA", "?", "-", "", None, "2e3", " 7."] * 5, ColumnType.NUMBER, None),
     "iso": ([f"2024-02-{day}T10:00Z" for day in _DAYS], ColumnType.DATE, None),

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from training.capsule.documents import MANIFEST
-from training.capsule.zip_files import ZipFiles
+from training.capsule.opening import open_capsule
 
 MOST_BYTES = 2**30
 
 
 def entries_of(content: bytes) -> dict[str, bytes]:
     """Every entry by its path."""
-    files = ZipFiles(io.BytesIO(content), MOST_BYTES)
+    files = open_capsule(io.BytesIO(content), MOST_BYTES)
     return {name: files.read(name, MOST_BYTES) for name in files.names()}
 
 

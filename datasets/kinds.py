@@ -1,0 +1,164 @@
+"""What kinds of data projects hold, and what a training needs to know of a kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from bson import ObjectId
+
+from datasets.findings import Finding
+from storage.projects import Project
+from storage.store import Store
+
+
+class Snapshot(Protocol):
+    """The data of a project as they were at one moment."""
+
+    @property
+    def project_type(self) -> str:
+        """Of the project."""
+        ...
+
+    def digest(self) -> str:
+        """SHA-256; equal data have the same."""
+        ...
+
+
+class Record(Protocol):
+    """What a training is made from: a snapshot, and the part that each image or row of it is in."""
+
+    @property
+    def trained_on(self) -> int:
+        """How many images or rows are trained on."""
+        ...
+
+    @property
+    def held_back(self) -> int:
+        """How many of them are validated on and not trained on."""
+        ...
+
+    def to_bytes(self) -> bytes:
+        """For the job to keep; equal data give equal bytes."""
+        ...
+
+    def notes(self) -> Sequence[str]:
+        """What a person should know of the split, a sentence each."""
+        ...
+
+    def contents(self) -> Counter[str]:
+        """Everything in it, by hash, to be compared with other records."""
+        ...
+
+
+class Dataset(Protocol):
+    """Data on a worker's disk, split; what a trainer gets."""
+
+    @property
+    def digest(self) -> str:
+        """That of the snapshot."""
+        ...
+
+    def write(self, path: Path) -> None:
+        """Write what the training process reads by `DataKind.read_dataset`."""
+        ...
+
+
+class DataKind(Protocol):
+    """One kind of data. Safe to use from many threads.
+
+    Attributes:
+        name: of the data as a whole: `images` or `table`.
+        noun: what a project of the kind holds, in a sentence: `images`, `a table`.
+        unit: what the data are counted by: `image`, `row`.
+    """
+
+    name: str
+    noun: str
+    unit: str
+
+    def capture(self, store: Store, project: Project) -> Any:
+        """A snapshot of the project's data as they are now."""
+        ...
+
+    def of_version(self, store: Store, project: Project, number: int) -> Any:
+        """A snapshot of a version of the dataset.
+
+        Raises:
+            NotFound: there is no such version.
+            Conflict: it cannot be read, or this kind has no versions.
+        """
+        ...
+
+    def missing(self, snapshot: Any) -> list[Finding]:
+        """What keeps any trainer from training on it."""
+        ...
+
+    def advice(self, snapshot: Any, project: Project) -> list[Finding]:
+        """What may disappoint."""
+        ...
+
+    def cache(self, folder: Path, most_bytes: int) -> Any:
+        """What brings data to a worker's disk and keeps them for the next training."""
+        ...
+
+    def split(self, store: Store, snapshot: Any, train_fraction: float, seed: int, cache: Any) -> Record:
+        """Decide which part everything is in.
+
+        Raises:
+            NotFound: the data have changed since the snapshot: take another one.
+            InvalidInput: they cannot be split; says why.
+        """
+        ...
+
+    def read_record(self, content: bytes) -> Any:
+        """Read what `Record.to_bytes` wrote.
+
+        Raises:
+            ValueError: it is of another format, or damaged.
+        """
+        ...
+
+    def as_stored(self, store: Store, project_id: ObjectId, record: Any) -> Any:
+        """The same data in files that are stored now.
+
+        Raises:
+            Conflict: some of it is not stored any more; says what.
+        """
+        ...
+
+    def materialise(self, store: Store, job_id: ObjectId, record: Any, cache: Any, folder: Path) -> Dataset:
+        """Bring the data to disk; from here on they stay stored as long as the job.
+
+        Args:
+            folder: of the job, for what is the job's own.
+
+        Raises:
+            NotFound: as `split`; `DamagedFile` when a file is not what was uploaded.
+        """
+        ...
+
+    def read_dataset(self, path: Path) -> Any:
+        """Read what `Dataset.write` wrote."""
+        ...
+
+
+class Caches:
+    """The cache of each kind, made when it is first needed.
+
+    Args:
+        root: with a folder for each kind.
+        most_bytes: of each.
+    """
+
+    def __init__(self, root: Path, most_bytes: int):
+        self._root = root
+        self._most_bytes = most_bytes
+        self._made: dict[str, Any] = {}
+
+    def of(self, kind: DataKind) -> Any:
+        """The cache of a kind; threads that ask at once may get two on the same folder, which is harmless."""
+        make: Callable[[Path, int], Any] = kind.cache
+        return self._made.setdefault(kind.name, make(self._root / kind.name, self._most_bytes))
