@@ -5,8 +5,10 @@ from __future__ import annotations
 from inference.classification import ClassificationPredictor
 from inference.detection import DetectionPredictor
 from inference.protocol import Predictor
+from inference.tabular.predictor import TabularPredictor
 
 PREDICTORS: dict[str, type[Predictor]] = {
     "classification": ClassificationPredictor,
     "detection": DetectionPredictor,
+    "tabular": TabularPredictor,
 }

@@ -10,25 +10,25 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from inference.protocol import ModelCard
-from inference.sessions import Session
+from inference.answers import RowPredictions
+from inference.protocol import MOST_ROWS, Bounds, ModelCard, Options, Predictor, Reading
 from inference.tabular.csv_rows import csv_bytes, csv_rows
 from inference.tabular.explaining import Explainer
-from inference.tabular.inputs import METADATA, Inputs, TableShape, row_count, stacked, taken
+from inference.tabular.inputs import Inputs, TableShape, row_count, stacked, taken
 from inference.tabular.rows import RowReader
 from utils import InvalidInput
 
-MOST_ROWS = 10_000
 # What is computed in between (a distance to each training row, a leaf of each tree) grows with the rows of a run.
 _ROWS_AT_ONCE = 512
 _CSV_ROWS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
-class TableInput:
+class TableReading(Reading):
     """Rows that were read.
 
     Attributes:
+        inputs: of the graph, see `inference.tabular.inputs`.
         warnings: what a caller should know: columns that are missing or not used, categories never seen.
     """
 
@@ -39,22 +39,19 @@ class TableInput:
         return row_count(self.inputs)
 
 
-class TabularPredictor:
-    """A model of tables; safe to call from several threads at once.
-
-    All that it needs to know of columns stands in the file, so the card may be of any version.
-    """
+class TabularPredictor(Predictor):
+    """A model of tables; safe to call from several threads at once."""
 
     OPTIONS = frozenset({"explain"})
 
-    def __init__(self, session: Session, card: ModelCard):
-        self._session = session
-        self._card = card
-        about = json.loads(session.get_modelmeta().custom_metadata_map[METADATA])  # type: ignore[attr-defined]
-        self._shape = TableShape.of(about)
-        self._reader = RowReader(self._shape, about.get("known", {}))
+    def __init__(self, session: Any, card: ModelCard):
+        super().__init__(session, card)
+        table = card.table or {}
+        self._shape = TableShape.of(table)
+        self._reader = RowReader(self._shape, table.get("known", {}))
+        self._explainer = Explainer(self._shape, table.get("background", []), self.forward)
 
-    def read(self, content: bytes) -> TableInput:
+    def read(self, content: bytes, bounds: Bounds) -> TableReading:
         """Rows from JSON: a list of at most 10,000 objects, values by column name.
 
         Raises:
@@ -65,25 +62,38 @@ class TabularPredictor:
             rows = json.loads(content)
         except ValueError:
             raise InvalidInput("rows must be JSON: a list of objects, each with values by column name") from None
-        return self.read_rows(rows)
+        return self.read_rows(rows, most=bounds.most_rows)
 
-    def read_rows(self, rows: Any, first: int = 1) -> TableInput:
+    def read_rows(self, rows: Any, first: int = 1, most: int = MOST_ROWS) -> TableReading:
         """Rows that are Python values already; see `read`.
 
         Args:
             first: the number of the first row, for messages.
         """
-        if not isinstance(rows, list) or not rows or len(rows) > MOST_ROWS:
+        if not isinstance(rows, list) or not rows or len(rows) > most:
             got = f"{len(rows):,}" if isinstance(rows, list) else type(rows).__name__
-            raise InvalidInput(f"rows must be a list of 1..{MOST_ROWS:,} objects, got {got}")
+            raise InvalidInput(f"rows must be a list of 1..{most:,} objects, got {got}")
         columns, warnings = self._reader.read(rows, first)
-        return TableInput(stacked(self._shape, columns, len(rows)), warnings)
+        return TableReading(stacked(self._shape, columns, len(rows)), warnings)
 
-    def forward(self, rows: TableInput) -> np.ndarray:
+    def forward(self, inputs: Inputs) -> np.ndarray:
         """Run the model: float32 rows x classes, or float64 rows x 1."""
-        return self._run(rows.inputs)
+        parts = [
+            self._session.run([self._shape.output], taken(inputs, slice(start, start + _ROWS_AT_ONCE)))[0]
+            for start in range(0, row_count(inputs), _ROWS_AT_ONCE)
+        ]
+        return np.concatenate(parts) if len(parts) > 1 else np.asarray(parts[0])
 
-    def post_process(self, outputs: np.ndarray, rows: TableInput, explain: bool = False) -> list[dict[str, Any]]:
+    def answer(self, outputs: np.ndarray, reading: TableReading, options: Options, draw: bool) -> RowPredictions:
+        """See `Predictor`; there is nothing to draw."""
+        return RowPredictions(self.post_process(outputs, reading, bool(options.explain)), reading.warnings)
+
+    def warm_up(self) -> None:
+        """Predict one row in which everything is missing."""
+        missing = {column.name: None for column in self._shape.columns}
+        self.forward(self.read_rows([missing]).inputs)
+
+    def post_process(self, outputs: np.ndarray, rows: TableReading, explain: bool = False) -> list[dict[str, Any]]:
         """One answer a row: `class`, `confidence` and `probabilities`, or `value`.
 
         Args:
@@ -94,15 +104,9 @@ class TabularPredictor:
         """
         answers = self._classes(outputs) if self._shape.classes else self._values(outputs)
         if explain:
-            explainer = Explainer(self._shape, (self._card.table or {}).get("background", []), self._run)
-            for answer, reasons in zip(answers, explainer.explain(rows.inputs, outputs), strict=True):
+            for answer, reasons in zip(answers, self._explainer.explain(rows.inputs, outputs), strict=True):
                 answer["explanation"] = reasons
         return answers
-
-    def predict(self, content: bytes, explain: bool = False) -> tuple[list[dict[str, Any]], list[str]]:
-        """Answers and warnings for rows in JSON; see `read` and `post_process`."""
-        rows = self.read(content)
-        return self.post_process(self.forward(rows), rows, explain), rows.warnings
 
     def predict_csv(self, stream: BinaryIO) -> Iterator[bytes]:
         """The rows of a CSV file (UTF-8, comma) with what was predicted added, as they come; a batch at a time.
@@ -116,16 +120,9 @@ class TabularPredictor:
         first = 1
         for batch in batches:
             rows = self.read_rows([dict(zip(header, cells, strict=True)) for cells in batch], first)
-            outputs = self.forward(rows)
+            outputs = self.forward(rows.inputs)
             yield csv_bytes([*cells, *more] for cells, more in zip(batch, self._csv_cells(outputs), strict=True))
             first += len(batch)
-
-    def _run(self, inputs: Inputs) -> np.ndarray:
-        parts = [
-            self._session.run([self._shape.output], taken(inputs, slice(start, start + _ROWS_AT_ONCE)))[0]
-            for start in range(0, row_count(inputs), _ROWS_AT_ONCE)
-        ]
-        return np.concatenate(parts) if len(parts) > 1 else np.asarray(parts[0])
 
     def _classes(self, outputs: np.ndarray) -> list[dict[str, Any]]:
         names = self._shape.classes

@@ -61,9 +61,13 @@ class TableModel:
         result = self.fitted.add(graph, self.preprocessing.add(graph))
         if self._has_gaps:
             result = graph.op("MatMul", result, graph.doubles(self._placing))
+        return graph.model(self.shape, result, self.known).SerializeToString()
+
+    @property
+    def known(self) -> dict[str, tuple[str, ...]]:
+        """Categories by column."""
         columns = self.shape.of_type(ColumnType.CATEGORY)
-        known = {c.name: t.known for c, t in zip(columns, self.preprocessing.tables, strict=True)}
-        return graph.model(self.shape, result, known).SerializeToString()
+        return {c.name: t.known for c, t in zip(columns, self.preprocessing.tables, strict=True)}
 
     @property
     def _has_gaps(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from datasets.tables.schema import TableDataset
 from inference.protocol import ModelCard
 from inference.sessions import open_session
 from inference.tabular.inputs import Inputs
-from inference.tabular.predictor import TableInput, TabularPredictor
+from inference.tabular.predictor import TabularPredictor
 from training.environment import libraries
 from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
 from training.tabular import background, pictures
@@ -33,6 +33,8 @@ VALUE_TOLERANCE = 1e-5
 # Two classes whose probabilities differ by less are equally likely; either is right.
 _TIE = 1e-6
 _FEW_HELD_BACK = 50
+# A card is part of a document of the database, which may have 16 MB.
+_MOST_KNOWN_CHARACTERS = 500_000
 _LICENCE = "weights: trained from scratch on the project's table; fitted with scikit-learn, BSD-3-Clause"
 
 
@@ -56,16 +58,12 @@ class TabularRun:
             TrainingFailed: see `TabularTrainer.fit`.
         """
         self._introduce()
-        candidate, content, difference = self._first_that_agrees()
+        candidate, model, content, difference = self._first_that_agrees()
         path = self._folder / "model.onnx"
         path.write_bytes(content)
-        card = self._card(candidate, content, difference)
+        card = self._card(candidate, model, content, difference)
         predictor = TabularPredictor(open_session(path, threads=1), card)
-
-        def serve(inputs: Inputs) -> np.ndarray:
-            return predictor.forward(TableInput(inputs, []))
-
-        card, artifacts = self._judge(card, serve)
+        card, artifacts = self._judge(card, predictor.forward)
         self._report.progress(1.0, 1, {"score": card.metrics["score"]})
         card = card.model_copy(update={"duration_seconds": round(time.monotonic() - self._started, 3)})
         return TrainedModel(path, None, card, artifacts)
@@ -76,7 +74,7 @@ class TabularRun:
         if self._dataset.val_is_train:
             self._report.log("Too few rows to hold any back: the model is checked on the rows it learns from.")
 
-    def _first_that_agrees(self) -> tuple[Candidate, bytes, float]:
+    def _first_that_agrees(self) -> tuple[Candidate, TableModel, bytes, float]:
         """The best candidate whose export gives what it gives itself, fitted to all training rows."""
         reasons = []
         for candidate in self._candidates():
@@ -89,7 +87,7 @@ class TabularRun:
                 self._report.log(f"{candidate} is left out: {error}")
                 continue
             self._report.log(f"The model is {candidate}.")
-            return candidate, content, difference
+            return candidate, model, content, difference
         reasons += [f"{one.candidate}: {one.failed}" for one in self._validated if one.failed]
         raise TrainingFailed("no algorithm could be trained: " + "; ".join(reasons[:3]))
 
@@ -136,12 +134,14 @@ class TabularRun:
             check_model(content)
         except DomainError as error:
             raise TrainingFailed(error.detail) from error
-        predictor = TabularPredictor(open_session(content, threads=1), self._card(None, content, 0.0))
+        predictor = TabularPredictor(open_session(content, threads=1), self._card(None, None, content, 0.0))
         inputs = self._parts.val.inputs
-        native, served = model.predict(inputs), predictor.forward(TableInput(inputs, [])).astype(float)
+        native, served = model.predict(inputs), predictor.forward(inputs).astype(float)
         return compare(native, served, bool(self._shape.classes))
 
-    def _card(self, candidate: Candidate | None, content: bytes, difference: float) -> ModelCard:
+    def _card(
+        self, candidate: Candidate | None, model: TableModel | None, content: bytes, difference: float
+    ) -> ModelCard:
         dataset, params, parts = self._dataset, self._params, self._parts
         return ModelCard(
             project_type=dataset.project_type,
@@ -170,11 +170,12 @@ class TabularRun:
             table={
                 **self._shape.as_fields(),
                 "background": background.sample(self._shape, parts.train.inputs, params.seed),
+                "known": _bounded(model.known) if model else {},
                 "leaderboard": [one.as_fields() for one in self._validated],
             },
         )
 
-    def _judge(self, card: ModelCard, serve: Any) -> tuple[ModelCard, tuple[Path, ...]]:
+    def _judge(self, card: ModelCard, serve: Callable[[Inputs], np.ndarray]) -> tuple[ModelCard, tuple[Path, ...]]:
         """The card with its scores, and what there is to look at; all of the file that is served."""
         val, seed = self._parts.val, self._params.seed
         outputs = serve(val.inputs)
@@ -200,6 +201,16 @@ class TabularRun:
         found = rounded(scores(rows.targets, outputs))
         name = SCORE[bool(self._shape.classes)]
         return {"score": found.get(name, 0.0), "score_is": name, **found}
+
+
+def _bounded(known: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Known categories for the card, of as many columns as there is room for; of others no warning tells."""
+    kept, room = {}, _MOST_KNOWN_CHARACTERS
+    for name, categories in known.items():
+        room -= sum(map(len, categories))
+        if room >= 0:
+            kept[name] = list(categories)
+    return kept
 
 
 _PREPROCESSING = {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import Field, model_validator
 
+from datasets.findings import Finding
+from inference.protocol import ModelCard
 from training.parameters import parse
-from training.protocol import Report, TrainedModel, TrainerParams, TrainingFailed, Workspace
+from training.protocol import Report, Scorer, TrainedModel, TrainerParams, TrainingFailed, Workspace
 from training.tabular.algorithms.registry import ALGORITHMS, AUTO
 from utils import InvalidInput
 
@@ -15,7 +18,6 @@ from utils import InvalidInput
 class TabularParams(TrainerParams):
     """Hyper-parameters of a model of tables."""
 
-    epochs: int = Field(default=1, ge=1, le=1, description="Always 1: rows are not gone through in passes.")
     train_split: float = Field(default=0.8, ge=0.5, le=0.95, description="Fraction of the rows to train on.")
     algorithm: str = Field(
         default=AUTO, description="`auto` tries several and takes the best; else the name of one of the algorithms."
@@ -50,6 +52,12 @@ class TabularTrainer:
 
     Params: type[TrainerParams] = TabularParams
     METRIC = "score"
+    # The file is the smallest form already: there is nothing to make an int8 version of.
+    scorer: Callable[[Any, ModelCard, Workspace], Scorer] | None = None
+
+    def check(self, snapshot: Any) -> list[Finding]:
+        """Nothing more than any training on a table needs, which its kind of data looks after."""
+        return []
 
     def fit(self, dataset: Any, params: Any, workspace: Workspace, report: Report) -> TrainedModel:
         """Choose, train, export, and score the export on the validation rows.

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from inference.protocol import Bounds, Options
 from inference.sessions import open_session
 from inference.tabular.predictor import TabularPredictor
 from tests.conftest import ROOT
@@ -40,7 +41,9 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> TabularPredictor:
 
 
 def ask(predictor: TabularPredictor, *rows: dict[str, Any], explain: bool = False) -> tuple[list[dict], list[str]]:
-    return predictor.predict(json.dumps(rows).encode(), explain)
+    reading = predictor.read(json.dumps(rows).encode(), Bounds(0))
+    answer = predictor.answer(predictor.forward(reading.inputs), reading, Options(explain=explain or None), False)
+    return answer.predictions, answer.warnings
 
 
 def test_a_row_gives_a_class_with_probabilities_or_a_value(classes: TabularPredictor, values: TabularPredictor):
@@ -89,20 +92,20 @@ def test_rows_that_cannot_be_read_are_refused_with_row_column_and_what_was_wante
     classes: TabularPredictor, rows: Any, words: str
 ):
     with pytest.raises(InvalidInput) as caught:
-        classes.read(json.dumps(rows).encode())
+        classes.read(json.dumps(rows).encode(), Bounds(0))
     assert words in caught.value.detail
 
 
 def test_what_is_no_json_or_infinite_is_refused(classes: TabularPredictor):
     for content in (b"\xff\xfe", b"height", b'[{"height": Infinity}]'):
         with pytest.raises(InvalidInput):
-            classes.read(content)
-    assert len(classes.read(b'[{"height": NaN}]')) == 1
+            classes.read(content, Bounds(0))
+    assert len(classes.read(b'[{"height": NaN}]', Bounds(0))) == 1
 
 
 def test_every_bad_cell_is_named(classes: TabularPredictor):
     with pytest.raises(InvalidInput) as caught:
-        classes.read(json.dumps([{**ROW, "height": "a", "born": "b"}] * 2).encode())
+        classes.read(json.dumps([{**ROW, "height": "a", "born": "b"}] * 2).encode(), Bounds(0))
     assert {error["field"] for error in caught.value.errors} == {
         "rows.1.height", "rows.2.height", "rows.1.born", "rows.2.born",
     }  # fmt: skip

@@ -12,7 +12,7 @@ from PIL import Image
 
 from datasets.tables.schema import Column, TableDataset
 from inference.check import check_model
-from inference.protocol import ModelCard
+from inference.protocol import NO_OPTIONS, Bounds
 from inference.sessions import open_session
 from inference.tabular.predictor import TabularPredictor
 from tests.training.recorder import Recorder
@@ -169,11 +169,11 @@ def test_an_export_that_does_not_agree_fails():
         compare(values, values * (1 + 1e-4), False)
 
 
-def test_a_predictor_needs_the_file_alone(auto: tuple[TrainedModel, Recorder]):
+def test_a_trained_model_predicts_with_its_card(auto: tuple[TrainedModel, Recorder]):
     model, _ = auto
-    bare: ModelCard = model.card.model_copy(update={"table": None})
-    answers, warnings = TabularPredictor(open_session(model.onnx_path), bare).predict(
-        b'[{"height": 1, "colour": "red"}]'
-    )
-    assert set(answers[0]) == {"class", "confidence", "probabilities"}
-    assert warnings
+    predictor = TabularPredictor(open_session(model.onnx_path), model.card)
+    predictor.warm_up()
+    reading = predictor.read(b'[{"height": 1, "colour": "red"}]', Bounds(0))
+    answer = predictor.answer(predictor.forward(reading.inputs), reading, NO_OPTIONS, False)
+    assert set(answer.predictions[0]) == {"class", "confidence", "probabilities"}
+    assert len(answer.warnings) == 1
