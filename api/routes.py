@@ -37,6 +37,7 @@ from api.openapi.resources import DocsAsset, DocsPage, OpenApiDocument
 from api.platform import Platform
 from api.resource import PlatformResource
 from api.v1.account_export import AccountExport
+from api.v1.algorithms import AlgorithmList
 from api.v1.analysis import Analysis
 from api.v1.capsules import CapsuleList, ProjectCapsule
 from api.v1.catalogue import Catalogue, CatalogueItem, CatalogueThumbnail
@@ -136,6 +137,7 @@ ROUTES = (
     Route("/api/v1/catalogue", Catalogue, {"GET": READ}),
     Route("/api/v1/catalogue/<project>", CatalogueItem, {"GET": READ}),
     Route("/api/v1/catalogue/<project>/example", CatalogueThumbnail, {"GET": READ}),
+    Route("/api/v1/algorithms", AlgorithmList, {"GET": READ}),
     Route("/api/v1/devices", DeviceList, {"GET": READ}),
     Route("/api/v1/models/<model_id>", ModelItem, {"GET": GUEST_READS, "DELETE": EDITOR_WRITES}),
     Route("/api/v1/models/<model_id>/card", ModelCard, {"GET": GUEST_READS}),

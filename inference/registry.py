@@ -7,11 +7,13 @@ from typing import Any
 from inference.classification import ClassificationPredictor
 from inference.detection import DetectionPredictor
 from inference.protocol import ModelCard, Predictor
+from inference.tabular.predictor import TabularPredictor
 from inference.vision import VisionPredictor
 
 PREDICTORS: dict[str, type[Predictor]] = {
     "classification": ClassificationPredictor,
     "detection": DetectionPredictor,
+    "tabular": TabularPredictor,
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from utils import VERSION
 
 _CHUNK_BYTES = 1024 * 1024
-_LIBRARIES = ("torch", "torchvision", "ultralytics", "onnx", "onnxruntime", "numpy", "pillow")
+_LIBRARIES = ("torch", "torchvision", "ultralytics", "onnx", "onnxruntime", "numpy", "pillow", "scikit-learn", "polars")
 # One library under two names; which of them is there is a matter of displays.
 _OPENCV = ("opencv-python-headless", "opencv-python")
 # What a training's result can depend on: how data are read and split, and everything that trains and scores.

@@ -86,6 +86,49 @@ def draw_images(images: Sequence[np.ndarray], titles: Sequence[str], right: Sequ
     _save(figure, path)
 
 
+def draw_bars(bars: Sequence[tuple[str, float, float]], label: str, path: Path) -> None:
+    """Draw named values as bars, the first on top, each with its deviation."""
+    figure = _figure(8, 1.5 + 0.3 * len(bars))
+    panel = figure.subplots()
+    values, deviations = [value for _, value, _ in bars], [deviation for _, _, deviation in bars]
+    panel.barh(range(len(bars)), values, xerr=deviations)
+    panel.set_yticks(range(len(bars)), [_shown(name) for name, _, _ in bars], **_PLAIN)
+    panel.invert_yaxis()
+    panel.set_xlabel(label)
+    _save(figure, path)
+
+
+def draw_lines(
+    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], labels: tuple[str, str], path: Path
+) -> None:
+    """Draw named lines between 0 and 1 on both axes, beside the diagonal."""
+    figure = _figure(6, 6)
+    panel = figure.subplots()
+    panel.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    for name, (across, up) in lines.items():
+        [line] = panel.plot(across, up, marker="." if len(across) < 20 else "")
+        # A legend's label that begins with an underscore would be left out.
+        line.set_label(" " + _shown(name).replace("$", "\\$"))
+    panel.set_xlabel(labels[0])
+    panel.set_ylabel(labels[1])
+    panel.grid(alpha=0.3)
+    if lines:
+        panel.legend()
+    _save(figure, path)
+
+
+def draw_points(across: np.ndarray, up: np.ndarray, labels: tuple[str, str], path: Path) -> None:
+    """Draw points around a horizontal line at 0."""
+    figure = _figure(8, 5)
+    panel = figure.subplots()
+    panel.scatter(across, up, s=8, alpha=0.5)
+    panel.axhline(0, color="grey", linestyle=":")
+    panel.set_xlabel(labels[0])
+    panel.set_ylabel(labels[1])
+    panel.grid(alpha=0.3)
+    _save(figure, path)
+
+
 def _figure(width: float, height: float) -> Figure:
     # Imported here, since the web server imports trainers and draws nothing.
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -5,8 +5,10 @@ from __future__ import annotations
 from training.classification.trainer import ClassificationTrainer
 from training.detection.trainer import DetectionTrainer
 from training.protocol import Trainer
+from training.tabular.trainer import TabularTrainer
 
 TRAINERS: dict[str, Trainer] = {
     "classification": ClassificationTrainer(),
     "detection": DetectionTrainer(),
+    "tabular": TabularTrainer(),
 }

@@ -73,6 +73,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/jobs/<job_id>/record"): {},
     ("GET", "/api/v1/jobs/<job_id>/record/dataset"): {},
     ("POST", "/api/v1/jobs/<job_id>/repeat"): {},
+    ("GET", "/api/v1/algorithms"): {},
     ("GET", "/api/v1/devices"): {},
     ("POST", "/api/v1/jobs/<job_id>/stop"): {},
     ("GET", "/api/v1/models/<model_id>"): {},

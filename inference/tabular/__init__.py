@@ -1,0 +1,1 @@
+"""Predictions for rows of a table; needs neither scikit-learn nor polars."""

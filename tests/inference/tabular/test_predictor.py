@@ -1,0 +1,169 @@
+"""Rows in, answers out: by name, with a word on whatever is odd, and refused when a cell cannot be read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.protocol import Bounds, Options
+from inference.sessions import open_session
+from inference.tabular.predictor import TabularPredictor
+from tests.conftest import ROOT
+from tests.training.recorder import Recorder
+from tests.training.tabular.tables import table, workspace
+from training.tabular.trainer import TabularParams, TabularTrainer
+from utils import InvalidInput
+
+ROW = {"height": 0.5, "steps": 3, "colour": "red", "born": "1999-12-31", "always": 7, "empty": None}
+
+
+def trained(folder: Path, classes: int) -> TabularPredictor:
+    params = TabularParams(algorithm="linear")
+    model = TabularTrainer().fit(table(folder, classes), params, workspace(folder / "work"), Recorder())
+    return TabularPredictor(open_session(model.onnx_path, threads=1), model.card)
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> TabularPredictor:
+    return trained(tmp_path_factory.mktemp("classes"), 2)
+
+
+@pytest.fixture(scope="module")
+def values(tmp_path_factory: pytest.TempPathFactory) -> TabularPredictor:
+    return trained(tmp_path_factory.mktemp("values"), 0)
+
+
+def ask(predictor: TabularPredictor, *rows: dict[str, Any], explain: bool = False) -> tuple[list[dict], list[str]]:
+    reading = predictor.read(json.dumps(rows).encode(), Bounds(0))
+    answer = predictor.answer(predictor.forward(reading.inputs), reading, Options(explain=explain or None), False)
+    return answer.predictions, answer.warnings
+
+
+def test_a_row_gives_a_class_with_probabilities_or_a_value(classes: TabularPredictor, values: TabularPredictor):
+    [answer], warnings = ask(classes, ROW)
+    assert answer["confidence"] == answer["probabilities"][answer["class"]] >= 0.5
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    assert warnings == []
+    [answer], _ = ask(values, ROW)
+    assert 80 < answer["value"] < 160
+
+
+def test_a_cell_means_the_same_as_text_and_as_a_number_in_any_order(classes: TabularPredictor):
+    texts = {name: None if cell is None else f" {cell} " for name, cell in reversed(ROW.items())}
+    answers, _ = ask(classes, ROW, texts, {**ROW, "born": "1999-12-31T00:00:00Z"})
+    assert answers[0] == answers[1] == answers[2]
+
+
+def test_what_is_missing_unseen_or_too_much_is_told_and_taken_as_missing(classes: TabularPredictor):
+    answers, warnings = ask(classes, {**ROW, "colour": "violet", "shoe": 44}, {**ROW, "colour": None})
+    assert answers[0] == answers[1]
+    assert any("'violet'" in text and "colour" in text for text in warnings)
+    assert any("'shoe'" in text for text in warnings)
+    _, warnings = ask(classes, {"height": 1.0})
+    assert any("5 columns not there" in text for text in warnings)
+    _, warnings = ask(classes, {**ROW, "target": "class 1"})
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([{**ROW}, {**ROW, "height": "tall"}], "row 2, column 'height': must be a finite number"),
+        ([{**ROW, "height": True}], "row 1, column 'height': must be a finite number"),
+        ([{**ROW, "height": [1]}], "row 1, column 'height': a cell must be"),
+        ([{**ROW, "height": 10**400}], "row 1, column 'height'"),
+        ([{**ROW, "born": "yesterday"}], "row 1, column 'born': must be a date"),
+        ([{"shoe": 1}], "none of the columns"),
+        ([{}], "none of the columns"),
+        ([[1, 2]], "row 1 must be an object"),
+        ([], "1..10,000 objects, got 0"),
+        ([{}] * 10_001, "1..10,000 objects, got 10,001"),
+        ({"height": 1}, "got dict"),
+    ],
+)
+def test_rows_that_cannot_be_read_are_refused_with_row_column_and_what_was_wanted(
+    classes: TabularPredictor, rows: Any, words: str
+):
+    with pytest.raises(InvalidInput) as caught:
+        classes.read(json.dumps(rows).encode(), Bounds(0))
+    assert words in caught.value.detail
+
+
+def test_what_is_no_json_or_infinite_is_refused(classes: TabularPredictor):
+    for content in (b"\xff\xfe", b"height", b'[{"height": Infinity}]'):
+        with pytest.raises(InvalidInput):
+            classes.read(content, Bounds(0))
+    assert len(classes.read(b'[{"height": NaN}]', Bounds(0))) == 1
+
+
+def test_every_bad_cell_is_named(classes: TabularPredictor):
+    with pytest.raises(InvalidInput) as caught:
+        classes.read(json.dumps([{**ROW, "height": "a", "born": "b"}] * 2).encode(), Bounds(0))
+    assert {error["field"] for error in caught.value.errors} == {
+        "rows.1.height", "rows.2.height", "rows.1.born", "rows.2.born",
+    }  # fmt: skip
+
+
+def test_many_rows_give_what_each_gives_alone(classes: TabularPredictor):
+    rows = [{**ROW, "height": number / 500, "colour": ["red", "blue"][number % 2]} for number in range(1_200)]
+    answers, _ = ask(classes, *rows)
+    for number in (0, 511, 512, 1_199):
+        [alone], _ = ask(classes, rows[number])
+        assert alone["class"] == answers[number]["class"]
+        assert alone["confidence"] == pytest.approx(answers[number]["confidence"], abs=1e-6)
+
+
+def test_a_prediction_is_explained_by_the_columns_that_moved_it(values: TabularPredictor):
+    [high, low], _ = ask(values, {**ROW, "height": 4}, {**ROW, "height": -4}, explain=True)
+    assert high["explanation"][0]["column"] == low["explanation"][0]["column"] == "height"
+    assert high["explanation"][0]["effect"] > 20
+    assert low["explanation"][0]["effect"] < -20
+    assert {item["column"]: item["effect"] for item in high["explanation"]}["always"] == 0
+    with pytest.raises(InvalidInput, match="explain: at most"):
+        ask(values, *[ROW] * 2_000, explain=True)
+
+
+def test_a_csv_file_comes_back_with_predictions_in_batches(classes: TabularPredictor, values: TabularPredictor):
+    lines = [",".join(["colour", "height", "confidence"])]
+    lines += [f'"{"red" if number % 2 else "blue"}",{number / 1000},"a, ""b"""' for number in range(2_500)]
+    parts = list(classes.predict_csv(io.BytesIO(("\ufeff" + "\r\n".join(lines) + "\r\n\r\n").encode())))
+    assert len(parts) == 4
+    read = list(csv.reader(io.StringIO(b"".join(parts).decode())))
+    assert read[0] == ["colour", "height", "confidence", "predicted_target", "confidence_"]
+    assert len(read) == 2_501
+    assert read[2][:3] == ["red", "0.001", 'a, "b"']
+    [alone], _ = ask(classes, {"colour": "red", "height": "0.001"})
+    assert read[2][3] == alone["class"]
+    assert float(read[2][4]) == pytest.approx(alone["confidence"], abs=1e-5)
+    [_, line] = list(values.predict_csv(io.BytesIO(b"height\n1\n")))
+    assert line.startswith(b"1,1")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "has none"),
+        (b"a,a\n1,2\n", "more than once"),
+        (b"height,colour\n1,red\n2\n", "row 2 has 1 cells"),
+        (b"height\nx\n", "row 1, column 'height'"),
+        (b"height\n\xff\n", "no UTF-8"),
+        (b'height\n"1\n', "no CSV"),
+    ],
+)
+def test_a_csv_file_that_cannot_be_read_is_refused(classes: TabularPredictor, content: bytes, words: str):
+    with pytest.raises(InvalidInput) as caught:
+        list(classes.predict_csv(io.BytesIO(content)))
+    assert words in caught.value.detail
+
+
+def test_predicting_imports_no_library_that_trains():
+    code = "import sys, inference.tabular.predictor; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"sklearn", "scipy", "polars", "torch", "onnx", "pandas"} & set(run.stdout.split())

@@ -1,0 +1,1 @@
+"""Tables: models of rows, chosen by cross-validation, exported as one ONNX file with all preprocessing inside."""

@@ -1,0 +1,1 @@
+"""The algorithms for tables, one module each, behind one protocol and a registry."""

@@ -1,0 +1,1 @@
+"""How fitted models and preprocessing become a graph of standard operators, in double precision throughout."""
