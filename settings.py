@@ -204,6 +204,50 @@ class Settings:
         choices=("starttls", "tls", "none"),
     )
     mail_from: str = _setting("DIYML_MAIL_FROM", "", "Sender of mails, `DIYML <diyml@example.org>`; empty: no mails.")
+    moodle_users: str = _setting(
+        "MOODLE_MLBACKEND_PYTHON_USERS",
+        "",
+        "Who may use Moodle's backend beside accounts: `name:password,name:sha256:salt:hex`.",
+        secret=True,
+    )
+    moodle_dir: str = _setting(
+        "MOODLE_MLBACKEND_PYTHON_DIR", "", "Folder for models of Moodle, of the backend alone; empty: the database."
+    )
+    moodle_bucket: str = _setting(
+        "MOODLE_MLBACKEND_PYTHON_S3_BUCKET_NAME", "", "S3 bucket for models of Moodle, in place of anything else."
+    )
+    moodle_temp_dir: str = _setting(
+        "MOODLE_MLBACKEND_TEMPDIR", "", "Folder for files of Moodle under work; empty: that of the system."
+    )
+    moodle_stash_dir: str = _setting(
+        "MOODLE_ML_STASH_DIR", "", "Folder that keeps what Moodle sends, for sending it again; empty: nothing is kept."
+    )
+    moodle_version: str = _setting(
+        "DIYML_MOODLE_VERSION", "3.0.5", "Version of the protocol that Moodle's backend says it speaks."
+    )
+    moodle_request_bytes: int = _setting(
+        "DIYML_MOODLE_REQUEST_BYTES", 1024 * MEBIBYTE, "Largest request from Moodle.", "bytes", least=1
+    )
+    moodle_seconds: float = _setting(
+        "DIYML_MOODLE_SECONDS", 3600.0, "Longest time one training or evaluation for Moodle may take.", "s", least=1
+    )
+    moodle_memory_bytes: int = _setting(
+        "DIYML_MOODLE_MEMORY_BYTES",
+        0,
+        "Memory one training or evaluation for Moodle may take; 0 is half of what there is.",
+        "bytes",
+    )
+    moodle_processes: int = _setting(
+        "DIYML_MOODLE_PROCESSES",
+        1,
+        "Trainings and evaluations for Moodle that one web process works on at a time.",
+        "processes",
+        least=1,
+        most=256,
+    )
+    moodle_waiting: int = _setting(
+        "DIYML_MOODLE_WAITING", 16, "Further ones that may wait for their turn before the answer is 503.", "requests"
+    )
     log_level: str = _setting("DIYML_LOG_LEVEL", "INFO", "Least severe message that is logged.")
 
     def __post_init__(self) -> None:
@@ -234,6 +278,8 @@ class Settings:
             if text != "":
                 values[item.name] = _parse_setting(item.metadata["env"], text, type(item.default))
         values.setdefault("data_dir", cls.data_dir.absolute())
+        for name in _FOLDERS & set(values):  # servers go to another folder once they run
+            values[name] = str(Path(values[name]).absolute())
         return cls(**values)
 
     def to_environment(self) -> dict[str, str]:
@@ -260,6 +306,7 @@ class SettingsError(ValueError):
     """An environment variable does not hold what its setting needs; the message is for the operator."""
 
 
+_FOLDERS = {"moodle_dir", "moodle_temp_dir", "moodle_stash_dir"}
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 

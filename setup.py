@@ -6,7 +6,18 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
-ROOMS = ["api", "storage", "datasets", "training", "inference", "notifications", "launch", "diyml_client"]
+ROOMS = [
+    "api",
+    "storage",
+    "datasets",
+    "training",
+    "inference",
+    "notifications",
+    "launch",
+    "diyml_client",
+    "moodle",
+    "moodlemlbackend",
+]
 
 
 def version() -> str:

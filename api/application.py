@@ -9,6 +9,8 @@ from flask_cors import CORS
 
 from api.errors import ProblemApi
 from api.idempotency import REPLAYED
+from api.moodle.backend import Backends, in_server
+from api.moodle.routes import blueprint
 from api.output import output_json
 from api.overload import RefuseEarly
 from api.platform import Platform
@@ -59,4 +61,6 @@ def build_app(read: Callable[[], Settings], ensure: Callable[[Settings], Setting
     api = ProblemApi(app, catch_all_404s=True)
     api.representation("application/json")(output_json)
     add_routes(api, platform)
+    moodle = Backends(lambda: platform.settings, lambda: in_server(platform.settings, platform.services.store))
+    app.register_blueprint(blueprint(moodle))
     return app

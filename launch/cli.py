@@ -8,19 +8,23 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from launch.family import LaunchError
 from launch.folder import FolderLock, holder_of, open_folder
-from launch.serve import in_use, serve, serve_web, work
+from launch.serve import in_use, serve, serve_moodle, serve_web, work
 from launch.workers import list_workers
+from moodle.users import Users
 from settings import Settings, SettingsError
 from storage.mongod import MongodError
 from training.worker.devices import parse
 from utils import VERSION
 
 FAILED, MISUSED = 1, 2
-FLAGS = ("repair", "quick")
+MOODLE_PORT = 5000
+FLAGS = ("repair", "quick", "folder", "to", "user")
 STOP_SECONDS = 120.0
 BROKERS = ("amqp", "amqps", "mongodb", "mongodb+srv")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -56,6 +60,7 @@ def check(settings: Settings) -> None:
         # The address itself may hold a password.
         raise SettingsError(f"CELERY_BROKER_URL must look like {' or '.join(BROKERS)}://user:password@host:port/...")
     parse(settings.devices)
+    Users(settings.moodle_users)
     if settings.log_level.upper() not in LOG_LEVELS:
         raise SettingsError(f"DIYML_LOG_LEVEL must be one of {', '.join(LOG_LEVELS)}, got '{settings.log_level}'")
 
@@ -94,7 +99,22 @@ def _parser() -> argparse.ArgumentParser:
         ("stop", _stop, [], "end what runs on the data folder"),
     ):
         commands.add_parser(name, parents=parents, help=about, description=about).set_defaults(command=run)
+    _add_moodle(commands, listening)
     return parser
+
+
+def _add_moodle(commands: Any, listening: argparse.ArgumentParser) -> None:
+    about = "start Moodle's machine-learning backend alone (docs/moodle.md)"
+    moodle = commands.add_parser("moodle", parents=[listening], help=about, description=about)
+    moodle.set_defaults(command=_moodle, port=MOODLE_PORT)
+    about = "send again what MOODLE_ML_STASH_DIR has kept"
+    replaying = moodle.add_subparsers(metavar="command").add_parser("replay", help=about, description=about)
+    replaying.add_argument("folder", help="the folder of the stash")
+    replaying.add_argument("--to", required=True, metavar="URL", help="the backend: http://localhost:5000")
+    replaying.add_argument(
+        "--user", default="", metavar="NAME:PASSWORD", help="the default is one of MOODLE_MLBACKEND_PYTHON_USERS"
+    )
+    replaying.set_defaults(command=_replay)
 
 
 def _serve(settings: Settings) -> int:
@@ -117,6 +137,21 @@ def _fsck(settings: Settings, repair: bool = False, quick: bool = False) -> int:
     from launch.fsck import fsck
 
     return fsck(settings, say, repair, quick)
+
+
+def _moodle(settings: Settings) -> int:
+    serve_moodle(settings, say)
+    return 0
+
+
+def _replay(settings: Settings, folder: str, to: str, user: str) -> int:
+    from moodle.replay import replay
+
+    if not os.path.isdir(folder):
+        raise LaunchError(f"there is no folder {folder}")
+    name, _, password = user.partition(":")
+    sender = (name, password) if user else Users(settings.moodle_users).plain()
+    return 0 if replay(Path(folder), to, sender, say) else FAILED
 
 
 def _status(settings: Settings) -> int:

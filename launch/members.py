@@ -15,7 +15,11 @@ from storage.mongod import EmbeddedMongod
 ROOT = Path(__file__).resolve().parent.parent
 WEB_STOP_SECONDS = 15
 # Nobody reads these arguments but people who look at a list of processes.
-CALLED = {"worker": ("celery", "worker"), "web": ("gunicorn", "DIYML:app")}
+CALLED = {
+    "worker": ("celery", "worker"),
+    "web": ("gunicorn", "DIYML:app"),
+    "moodle": ("gunicorn", "moodlemlbackend.webapp:app"),
+}
 
 
 def mongod_member(server: EmbeddedMongod, settings: Settings) -> Member:
@@ -72,6 +76,18 @@ def web_members(settings: Settings, logs: Path | None = None) -> list[Member]:
         stop_seconds=WEB_STOP_SECONDS + 5,
     )
     return [inference, web]
+
+
+def moodle_member(settings: Settings) -> Member:
+    """The web server of Moodle's backend alone."""
+    folder = RunFolder.of(settings).make_anew()
+    return Member(
+        name="Moodle backend",
+        command=[sys.executable, "-m", "launch.web", *CALLED["moodle"]],
+        environment={**member_environment(settings), "PROMETHEUS_MULTIPROC_DIR": str(folder.metrics)},
+        ready=lambda: is_healthy(settings.host, settings.port),
+        stop_seconds=WEB_STOP_SECONDS + 5,
+    )
 
 
 def is_healthy(host: str, port: int) -> bool:

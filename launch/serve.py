@@ -13,7 +13,7 @@ from pathlib import Path
 
 from launch.family import Family, LaunchError, Member
 from launch.folder import BACKEND, FAMILY, MAINTENANCE, FolderLock, Holder, has_users, holder_of, open_folder
-from launch.members import mongod_member, reachable, web_members, worker_member
+from launch.members import mongod_member, moodle_member, reachable, web_members, worker_member
 from launch.signals import SignalPauses
 from settings import Settings
 from storage.mongod import EmbeddedMongod, describe_server
@@ -96,6 +96,17 @@ def serve_web(settings: Settings, say: Say) -> None:
     settings, where = _elsewhere(settings, "web server")
     check_port(settings, 0)
     _run_alone(web_members(settings), say, f"Web server at {address_of(settings)} for {where}. Ctrl-C ends it.")
+
+
+def serve_moodle(settings: Settings, say: Say) -> None:
+    """Run Moodle's machine-learning backend alone until a stop signal.
+
+    Raises:
+        LaunchError: the port is taken, or the server did not start.
+    """
+    settings = dataclasses.replace(settings, data_dir=open_folder(settings.data_dir))
+    check_port(settings, 0)
+    _run_alone([moodle_member(settings)], say, f"Moodle's backend is ready at {address_of(settings)}. Ctrl-C ends it.")
 
 
 def _elsewhere(settings: Settings, what: str) -> tuple[Settings, str]:

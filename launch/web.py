@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+import sys
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -40,7 +41,8 @@ class WebWorker(ThreadWorker):
 class WebServer(BaseApplication):
     """Gunicorn with the settings of DIYML and none from a file or the command line."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings, app: str = "DIYML:app"):
+        self._app = app
         process = WebProcess(settings, RunFolder.of(settings).make())
         hooks = {"post_worker_init": process.begin, "child_exit": process.ended}
         self._options = {**gunicorn_options(settings), **hooks}
@@ -53,7 +55,7 @@ class WebServer(BaseApplication):
 
     def load(self) -> Any:
         """The WSGI application; asked for in each worker process after the fork, since pymongo must not be forked."""
-        return import_app("DIYML:app")
+        return import_app(self._app)
 
 
 class WebProcess:
@@ -118,4 +120,4 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    WebServer(Settings.from_environment()).run()
+    WebServer(Settings.from_environment(), *sys.argv[2:3]).run()

@@ -12,7 +12,7 @@ from datetime import datetime
 from bson import ObjectId
 
 from storage.database import batches
-from storage.references import Bucket, artifacts, image_files, referenced, uploads
+from storage.references import Bucket, artifacts, image_files, moodle_files, referenced, uploads
 from storage.store import Store
 
 Ids = set[ObjectId]
@@ -56,7 +56,9 @@ def _without(existing: Callable[[Store, list[ObjectId]], Ids]) -> Callable[[Stor
 
 
 def _owners(store: Store, _: datetime) -> Ids:
-    holders = (store.tokens, store.inferences, store.mailboxes, store.idempotency, store.members)
+    holders = (
+        store.tokens, store.inferences, store.mailboxes, store.idempotency, store.members, store.moodle_objects,
+    )  # fmt: skip
     return {*store.projects.owner_ids(), *(user_id for holder in holders for user_id in holder.user_ids())}
 
 
@@ -221,7 +223,9 @@ LEFTOVERS: tuple[Leftover, ...] = (
     _files("image files", image_files),
     _files("artifacts", artifacts),
     _files("pieces of uploads", uploads),
+    _files("files of Moodle", moodle_files),
     _chunks("image files", image_files),
     _chunks("artifacts", artifacts),
     _chunks("pieces of uploads", uploads),
+    _chunks("files of Moodle", moodle_files),
 )

@@ -49,6 +49,11 @@ def uploads(store: Store) -> Files:
     return store.uploads
 
 
+def moodle_files(store: Store) -> Files:
+    """The bucket of the models and logs of Moodle's backend."""
+    return store.moodle_files
+
+
 def referenced(store: Store, bucket: Bucket, file_ids: list[ObjectId]) -> set[ObjectId]:
     """Those of a bucket's files that any document refers to."""
     kinds = (kind for kind in REFERENCES if kind.bucket is bucket)
@@ -141,5 +146,11 @@ REFERENCES: tuple[Reference, ...] = (
         lambda store: store.imports.held_pieces(),
         "upload the archive again",
         _forget_upload,
+    ),
+    Reference(
+        moodle_files,
+        lambda store, ids: store.moodle_objects.referenced(ids),
+        lambda store: store.moodle_objects.held(),
+        "delete the model in Moodle and train it again, or restore a backup",
     ),
 )

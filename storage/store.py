@@ -34,6 +34,7 @@ from storage.lanes import Lanes
 from storage.mailboxes import Mailboxes
 from storage.members import Members
 from storage.models import Models
+from storage.moodle_objects import MoodleObjects
 from storage.outbox import Outbox
 from storage.passwords import Passwords
 from storage.projects import Projects
@@ -60,6 +61,7 @@ class Store:
         self.image_files = Files(self.database, "images")
         self.artifacts = Files(self.database, "artifacts")
         self.uploads = Files(self.database, "uploads")
+        self.moodle_files = Files(self.database, "moodle")
         self.passwords = Passwords(settings)
         self.users = Users(self.database, self.passwords)
         self.tokens = Tokens(self.database, settings.token_days)
@@ -87,6 +89,7 @@ class Store:
         self.job_queue = JobQueue(self.database, self.workers)
         self.job_audit = JobAudit(self.database, self.artifacts)
         self.models = Models(self.database, self.artifacts)
+        self.moodle_objects = MoodleObjects(self.database, self.moodle_files)
         self.idempotency = Idempotency(self.database)
         self.inferences = Inferences(self.database, settings.inference_minutes)
         self.outbox = Outbox(self.database)
@@ -108,7 +111,7 @@ class Store:
             self.class_annotations, self.jobs, self.job_records, self.job_events, self.models, self.inferences,
             self.workers, self.idempotency, self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes,
             self.deliveries, self.usage, self.image_files, self.artifacts, self.kept_files, self.versions,
-            self.catalogue, self.uploads, self.imports, self.tables,
+            self.catalogue, self.uploads, self.imports, self.tables, self.moodle_files, self.moodle_objects,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -179,5 +182,6 @@ class Store:
         self.members.remove_everywhere(user_id)
         self.inferences.delete_user(user_id)
         self.idempotency.delete_user(user_id)
+        self.moodle_objects.delete_user(user_id)
         self.mailboxes.delete([user_id])
         self.deliveries.delete_lanes([user_id])

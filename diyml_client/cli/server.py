@@ -10,6 +10,7 @@ COMMANDS = {
     "serve": "Start everything: database, worker and web server.",
     "worker": "Start a worker alone, for a platform on another machine.",
     "web": "Start the web server alone, for a platform of several machines.",
+    "moodle": "Start Moodle's machine-learning backend alone.",
     "fsck": "Check the database, and mend what can be mended.",
     "status": "Say what runs on the data folder.",
     "workers": "List the workers on all machines.",

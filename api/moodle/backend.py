@@ -1,0 +1,86 @@
+"""What the routes need, made at first use."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from moodle.engine import Engine
+from moodle.shelves.choosing import needs_database, shelf_alone, shelf_in_server
+from moodle.stash import Stash
+from moodle.users import Users
+from moodle.workers import Processes
+from settings import Settings
+from storage.store import Store
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The rooms below; `store` is None for a backend that runs without a database, and so without accounts."""
+
+    settings: Settings
+    engine: Engine
+    users: Users
+    store: Store | None
+    stash: Stash | None
+
+
+class Backends:
+    """Gives the backend; the first call makes it.
+
+    Args:
+        settings: cheap, and asked without anything that needs a database.
+        make: once.
+    """
+
+    def __init__(self, settings: Callable[[], Settings], make: Callable[[], Backend]):
+        self.settings = settings
+        self._make = make
+        self._lock = threading.Lock()
+        self._made: Backend | None = None
+
+    def get(self) -> Backend:
+        """The backend.
+
+        Raises:
+            Unavailable: the database does not answer; the next call tries again.
+        """
+        if self._made is None:
+            with self._lock:
+                if self._made is None:
+                    self._made = self._make()
+        return self._made
+
+
+def in_server(settings: Settings, store: Store) -> Backend:
+    """The backend of the main server."""
+    return _backend(
+        settings, Engine(shelf_in_server(settings, store.moodle_objects), Processes(settings), settings), store
+    )
+
+
+def alone(settings: Settings, ensure: Callable[[Settings], Settings]) -> Backend:
+    """A backend that runs alone, with a database when it keeps its models there, or when one is named.
+
+    Args:
+        ensure: gives settings with a database that runs.
+    """
+    if not needs_database(settings) and not settings.mongo_uri:
+        return _backend(settings, Engine(shelf_alone(settings), Processes(settings), settings), None)
+    settings = ensure(settings)
+    store = Store(settings)
+    try:
+        store.prepare()
+    except BaseException:
+        store.close()
+        raise
+    kept = needs_database(settings)
+    shelf = shelf_in_server(settings, store.moodle_objects) if kept else shelf_alone(settings)
+    return _backend(settings, Engine(shelf, Processes(settings), settings), store)
+
+
+def _backend(settings: Settings, engine: Engine, store: Store | None) -> Backend:
+    stash = Stash(Path(settings.moodle_stash_dir)) if settings.moodle_stash_dir else None
+    return Backend(settings, engine, Users(settings.moodle_users), store, stash)

@@ -1,0 +1,57 @@
+"""Who calls: a user of the environment, or an account of DIYML with its password or one of its tokens."""
+
+from __future__ import annotations
+
+from flask import request
+
+from api.access import Access, Caller
+from api.moodle.backend import Backend
+from moodle.ids import SHARED
+from utils import Unauthenticated, Unavailable
+
+NO_CREDENTIALS = "No user and/or password included in the request."
+WRONG_CREDENTIALS = "Incorrect user and/or password provided by Moodle."
+NO_USERS = "No users are configured: set MOODLE_MLBACKEND_PYTHON_USERS to name:password and start the server again."
+
+
+def owner_of_call(backend: Backend, access: Access) -> str:
+    """Whose models the call is about: the text of an account's id, or `SHARED`.
+
+    Args:
+        access: what an account's token must be good for.
+
+    Raises:
+        Unauthenticated: no credentials, or wrong ones.
+        InsufficientScope: the token is not meant for this.
+        TooManyRequests: too many passwords were wrong.
+        Unavailable: nobody may call at all.
+    """
+    if not backend.users and backend.store is None:
+        raise Unavailable(NO_USERS)
+    sent = request.authorization
+    if sent is None or sent.type != "basic" or not sent.username or not sent.password:
+        raise Unauthenticated(NO_CREDENTIALS)
+    if backend.users.knows(sent.username, sent.password):
+        return SHARED
+    return _account(backend, sent.username, sent.password, access)
+
+
+def _account(backend: Backend, name: str, password: str, access: Access) -> str:
+    store = backend.store
+    if store is None:
+        raise Unauthenticated(WRONG_CREDENTIALS)
+    token = store.tokens.find(password)
+    user = store.users.get(token.user_id) if token else None
+    if token and user and user.username == name:
+        Caller(user, token).check(access)
+        store.tokens.note_use(token)
+        return str(user.id)
+    try:
+        return str(store.accounts.check(name, password, _address(backend)).id)
+    except Unauthenticated:
+        raise Unauthenticated(WRONG_CREDENTIALS) from None
+
+
+def _address(backend: Backend) -> str:
+    proxies, hops = backend.settings.trusted_proxies, request.access_route
+    return hops[-proxies] if 0 < proxies <= len(hops) else str(request.remote_addr)

@@ -1,0 +1,1 @@
+"""Moodle's machine-learning backend: data files, the learner, models on shelves, evaluations. Knows no HTTP."""

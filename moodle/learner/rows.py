@@ -1,0 +1,90 @@
+"""Rows to learn from, each distinct one once, with how often it came."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moodle.learner.member import Features
+from utils import InvalidInput
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Distinct rows.
+
+    Attributes:
+        features: float32 [rows, columns].
+        target: int64 [rows], places in the classes.
+        counts: float64 [rows], how often each came.
+    """
+
+    features: Features
+    target: NDArray[np.int64]
+    counts: NDArray[np.float64]
+
+    @classmethod
+    def distinct(cls, features: Features, target: NDArray[np.int64], counts: NDArray[np.float64] | None = None) -> Rows:
+        """The distinct ones of rows, in the order in which each came first."""
+        counts = np.ones(len(target)) if counts is None else counts
+        # 0.0 and -0.0 are one value and two patterns of bits.
+        together = np.ascontiguousarray(np.column_stack([features + np.float32(0), target.astype(np.float32)]))
+        keys = together.view(np.dtype((np.void, together.dtype.itemsize * together.shape[1]))).ravel()
+        _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+        sums = np.bincount(group.ravel(), counts)
+        order = np.argsort(first)
+        chosen = first[order]
+        return cls(features[chosen], target[chosen], sums[order])
+
+    @property
+    def total(self) -> int:
+        """How many rows came."""
+        return int(self.counts.sum())
+
+    def and_more(self, others: Rows) -> Rows:
+        """The union with others: what came twice counts twice."""
+        return Rows.distinct(
+            np.concatenate([self.features, others.features]),
+            np.concatenate([self.target, others.target]),
+            np.concatenate([self.counts, others.counts]),
+        )
+
+    def part(self, places: NDArray[np.int64]) -> Rows:
+        """Those at some places."""
+        return Rows(self.features[places], self.target[places], self.counts[places])
+
+    def pack(self) -> bytes:
+        """As a compressed file of plain arrays."""
+        stream = io.BytesIO()
+        np.savez_compressed(stream, features=self.features, target=self.target, counts=self.counts)
+        return stream.getvalue()
+
+    @classmethod
+    def unpack(cls, content: bytes, columns: int, classes: int) -> Rows:
+        """What `pack` has made.
+
+        Raises:
+            InvalidInput: it is something else.
+        """
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                rows = cls(arrays["features"], arrays["target"], arrays["counts"])
+        except Exception as error:  # whatever numpy says of bytes that are no such file
+            raise InvalidInput("the rows that the model keeps cannot be read: the file is damaged") from error
+        if not rows.is_sound(columns, classes):
+            raise InvalidInput("the rows that the model keeps do not fit to its columns and classes")
+        return rows
+
+    def is_sound(self, columns: int, classes: int) -> bool:
+        """Whether shapes, types and values are what they must be."""
+        count = self.target.shape[0] if self.target.ndim == 1 else -1
+        return (
+            self.features.shape == (count, columns)
+            and self.counts.shape == (count,)
+            and (self.features.dtype, self.target.dtype, self.counts.dtype) == (np.float32, np.int64, np.float64)
+            and bool(np.isfinite(self.features).all() and (self.counts > 0).all() and np.isfinite(self.counts).all())
+            and (count == 0 or (self.target.min() >= 0 and self.target.max() < classes))
+        )

@@ -1,0 +1,153 @@
+"""Where tasks are done: here and now, or in a process of their own with limits on time, memory and number."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from moodle.tasks import ANSWER, TASK, perform
+from settings import Settings, scrubbed_environment
+from training.process_tree import MARK, ProcessTree
+from training.worker.memory import available_bytes, used_bytes
+from utils import Conflict, DomainError, InvalidInput, Unavailable, without_folders
+
+_LOOK_SECONDS = 0.2
+_TAIL_CHARACTERS = 300
+_OUTPUT = "output.log"
+_THREADS = 2
+_REFUSALS = {error.code: error for error in (InvalidInput, Conflict)}
+
+
+class Workers(Protocol):
+    """Does tasks; see `moodle.tasks`."""
+
+    def do(self, task: dict[str, Any], folder: Path) -> dict[str, Any]:
+        """Do a task in a folder that has its files; gives the answer, and leaves what was made in the folder.
+
+        Raises:
+            DomainError: the data does not allow it, or it took too much.
+        """
+        ...
+
+
+def temporary(settings: Settings) -> tempfile.TemporaryDirectory[str]:
+    """A folder for one task, gone when it is closed."""
+    return tempfile.TemporaryDirectory(prefix="diyml-moodle-", dir=settings.moodle_temp_dir or None)
+
+
+class HereAndNow:
+    """For a process that is there for one task."""
+
+    def do(self, task: dict[str, Any], folder: Path) -> dict[str, Any]:
+        """See `Workers.do`."""
+        (folder / TASK).write_text(json.dumps(task))
+        perform(folder)
+        return _answer(folder)
+
+
+@dataclass(frozen=True)
+class _Limits:
+    seconds: float
+    memory_bytes: int
+
+
+class Processes:
+    """A process for each task, some at a time; further ones wait for their turn, in bounds too."""
+
+    def __init__(self, settings: Settings):
+        self._limits = _Limits(settings.moodle_seconds, settings.moodle_memory_bytes or available_bytes() // 2)
+        self._free = threading.Semaphore(settings.moodle_processes)
+        self._places = threading.Semaphore(settings.moodle_processes + settings.moodle_waiting)
+        self._waiting_seconds = settings.moodle_seconds
+
+    def do(self, task: dict[str, Any], folder: Path) -> dict[str, Any]:
+        """See `Workers.do`."""
+        (folder / TASK).write_text(json.dumps(task))
+        with self._turn():
+            self._run(folder)
+        return _answer(folder)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            raise Unavailable("too many trainings and evaluations are waiting: try again later", retry_after_seconds=30)
+        try:
+            if not self._free.acquire(timeout=self._waiting_seconds):
+                raise Unavailable("other trainings and evaluations take long: try again later", retry_after_seconds=30)
+            try:
+                yield
+            finally:
+                self._free.release()
+        finally:
+            self._places.release()
+
+    def _run(self, folder: Path) -> None:
+        with (folder / _OUTPUT).open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "moodle.work", str(folder)],
+                cwd=folder,
+                env=_environment(folder),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        tree = ProcessTree(process.pid, str(folder))
+        try:
+            self._watch(process, tree)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            tree.kill_rest()
+
+    def _watch(self, process: subprocess.Popen[bytes], tree: ProcessTree) -> None:
+        ends = time.monotonic() + self._limits.seconds
+        while True:
+            try:
+                process.wait(_LOOK_SECONDS)
+                return
+            except subprocess.TimeoutExpired:
+                pass
+            if time.monotonic() > ends:
+                raise InvalidInput(
+                    f"it took longer than the {self._limits.seconds:g} s that are allowed: send fewer rows or rounds, "
+                    "or ask the operator to raise DIYML_MOODLE_SECONDS"
+                )
+            if used_bytes(tree.look(), self._limits.memory_bytes) > self._limits.memory_bytes:
+                raise InvalidInput(
+                    f"it needed more than the {self._limits.memory_bytes:,} bytes of memory that are allowed: send "
+                    "fewer rows, or ask the operator to raise DIYML_MOODLE_MEMORY_BYTES"
+                )
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """No secret, and few threads: with more than there are free cores, a fit of one second took a minute."""
+    threads = str(_THREADS)
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+    fixed = dict.fromkeys(names, threads)
+    return scrubbed_environment(
+        TMPDIR=str(folder), HOME=str(folder), MPLCONFIGDIR=str(folder), **{MARK: str(folder)}, **fixed
+    )
+
+
+def _answer(folder: Path) -> dict[str, Any]:
+    path = folder / ANSWER
+    if not path.exists():
+        output = folder / _OUTPUT
+        text = output.read_text(errors="replace") if output.exists() else ""
+        last = without_folders(text).strip().rsplit("\n", 1)[-1][-_TAIL_CHARACTERS:]
+        raise Unavailable(f"the work ended unexpectedly: {last or 'its process was killed'}", retry_after_seconds=30)
+    answer: dict[str, Any] = json.loads(path.read_text())
+    if "refused" in answer:
+        raise _REFUSALS.get(answer["refused"], DomainError)(answer["detail"])
+    return answer
