@@ -1,6 +1,8 @@
 """Lists and counts of images, and the indexes that answer them: each begins with the project.
 
 - `facets` with what is sorted by answers what facets say, in any order, by a range of its keys.
+- A range of sizes, widths or heights that few images lie in is answered by an index of that field: those few are read
+  and sorted. Whether they are few is counted first, in the keys, and no further than that.
 - `KEYS` holds all else that conditions ask for: of a project's images its keys are looked at, and documents are read of
   those only that are shown.
 """
@@ -30,11 +32,17 @@ CONTENTS: Key = [("project_id", 1), ("sha256", 1)]
 _SEARCH_SECONDS = 3.0
 _RETRY_AFTER_SECONDS = 2
 _MOST_MERGED = 10
+_FEW = 2_000
 
 
 def facet_key(field: str) -> Key:
     """The index that answers facets in the order of a field."""
     return [(name, 1) for name in ("project_id", "facets", field, *_last(field))]
+
+
+def range_key(field: str) -> Key:
+    """The index that answers a range of a field, whatever the order."""
+    return facet_key(field) if field == "size" else [("project_id", 1), (field, 1)]
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,8 @@ class ImageQueries:
     def create_indexes(self) -> None:
         for field in ("name", "created_at", "size"):
             self._images.create_index(facet_key(field))
+        for field in ("width", "height"):
+            self._images.create_index(range_key(field))
         self._images.create_index(KEYS)
         self._images.create_index(CONTENTS)
 
@@ -92,8 +102,8 @@ class ImageQueries:
         """
         if wanted.class_ids == ():
             return []
-        plan = _plan(project_id, wanted, order, after)
         with _in_time():
+            plan = _plan(project_id, wanted, order, after, self._narrow(project_id, wanted, order))
             if not plan.covered:
                 return [image_of(row) for row in self._rows(plan, order, limit)]
             ids = [row["_id"] for row in self._rows(plan, order, limit, {"_id": 1, order.field: 1})]
@@ -114,6 +124,18 @@ class ImageQueries:
         by = [(name, direction) for name in (order.field, *_last(order.field))]
         return self._images.find(plan.query, projection).sort(by).limit(limit).hint(plan.index)
 
+    def _narrow(self, project_id: ObjectId, wanted: ImageFilter, order: Order) -> str | None:
+        """The field of a range that few images lie in; None when there is none, or when facets answer anyway."""
+        if not _plan(project_id, wanted, order, None).covered:
+            return None
+        for field, item in wanted.ranges.items():
+            if bounds := item.condition():
+                query = {"project_id": project_id, field: bounds, **_every(field)}
+                hint = dict(range_key(field))
+                if self._database.command("count", "images", query=query, hint=hint, limit=_FEW + 1)["n"] <= _FEW:
+                    return field
+        return None
+
     def counts(self, project_id: ObjectId) -> Counts:
         """How many images a project has."""
         images = self._count(project_id, EVERY)
@@ -131,7 +153,19 @@ class ImageQueries:
         return int(answer["n"])
 
 
-def _plan(project_id: ObjectId, wanted: ImageFilter, order: Order, after: Place | None) -> _Plan:
+def _every(field: str) -> Document:
+    """What must be asked beside a range for the bounds of its index to be narrow."""
+    return {"facets": EVERY} if ("facets", 1) in range_key(field) else {}
+
+
+def _plan(
+    project_id: ObjectId, wanted: ImageFilter, order: Order, after: Place | None, narrow: str | None = None
+) -> _Plan:
+    """How to read.
+
+    Args:
+        narrow: the field of a range that few images lie in.
+    """
     facets, conditions = wanted.facets(), wanted.conditions()
     rest: list[Document] = [{field: condition} for field, condition in conditions]
     starts: list[Document] = [{}]
@@ -143,6 +177,8 @@ def _plan(project_id: ObjectId, wanted: ImageFilter, order: Order, after: Place 
         one, *others = facets or [[EVERY]]
         starts, index = _starts(one), facet_key(order.field)
         rest += [any_of(wish) for wish in others]
+    elif narrow:
+        starts, index = [_every(narrow)], range_key(narrow)
     else:
         covered = True
     behind = _behind(order, after) if after else [{}]

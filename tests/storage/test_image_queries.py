@@ -117,14 +117,40 @@ def test_a_page_of_what_many_images_have_looks_at_no_more_than_it_shows(
             assert not row.get("hasSortStage"), row["command"]
 
 
-@pytest.mark.parametrize("name", ["text", "width"])
+@pytest.mark.parametrize("name", ["text", "size", "width"])
 def test_what_no_facet_says_is_looked_for_in_an_index_and_only_what_is_shown_is_read(
-    store: Store, project_id: ObjectId, profiled: Any, name: str
+    store: Store, project_id: ObjectId, profiled: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr("storage.image_queries._FEW", 0)
     found = store.image_queries.page(project_id, FILTERS[name], Order.named("-created_at"), 1000)
     looked = [row for row in profiled() if row["op"] in ("query", "getmore")]
     assert sum(row["docsExamined"] for row in looked) == len(found) > 0
     assert sum(row["keysExamined"] for row in looked) <= IMAGES + 2 * len(found) + 5
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_pages_of_a_range_are_the_same_whether_few_or_many_images_lie_in_it(
+    store: Store, project_id: ObjectId, monkeypatch: pytest.MonkeyPatch, order: str
+):
+    for name in ("size", "width"):
+        few = list(_pages(store, project_id, FILTERS[name], Order.named(order), 7))
+        with monkeypatch.context() as patch:
+            patch.setattr("storage.image_queries._FEW", 0)
+            assert few == list(_pages(store, project_id, FILTERS[name], Order.named(order), 7))
+
+
+@pytest.mark.parametrize("field", ["size", "width", "height"])
+def test_of_a_range_that_few_images_lie_in_only_those_are_looked_at(
+    store: Store, project_id: ObjectId, profiled: Any, field: str
+):
+    wanted = ImageFilter(ranges={field: Range(60, 90) if field != "size" else Range(900, 1000)})
+    there = sum(_matches(image, wanted) for image in store.images.list_all(project_id))
+    assert 0 < there < IMAGES / 2
+    found = store.image_queries.page(project_id, wanted, Order("created_at"), IMAGES)
+    assert len(found) == there
+    looked = [row for row in profiled() if row["op"] == "query" and "created_at" in row["command"].get("sort", {})]
+    assert [row["docsExamined"] for row in looked] == [there]
+    assert looked[0]["keysExamined"] <= there + 2
 
 
 def test_counting_looks_at_keys_only(store: Store, project_id: ObjectId, profiled: Any):

@@ -50,8 +50,8 @@ def _beside(bench: Bench, name: str) -> Iterator[Row]:
     done, later = logins.status.count(OK), sum(logins.status.count(status) for status in REFUSED)
     told = f"{done} of {LOGINS} in {logins.wall_seconds:.1f} s, {later} told when to come back"
     # There are places for a few dozen hashes, so not all of a crowd get in at once; but each gets an answer.
-    lost = LOGINS - done - later
-    yield Row(_PART, "logins that succeeded meanwhile", told, target=Target("each answered", lost, at_most=0))
+    unanswered = LOGINS - done - later
+    yield Row(_PART, "logins that succeeded meanwhile", told, target=Target("each answered", unanswered, at_most=0))
 
 
 def _logins(bench: Bench) -> Plan:

@@ -61,7 +61,7 @@ def test_the_bounds_that_validate_are_the_bounds_that_it_tells(made: dict[str, A
     assert not {"'ge'", "'le'", "'gt'", "'lt'"} & set(str(made).replace(":", " ").split()), "bounds come before Number"
 
 
-ODD_VALUES = (None, "", "x", [], [None], {}, True, -1, 1e300, "\ud800")
+ODD_VALUES: tuple[Any, ...] = (None, "", "x", [], [None], {}, True, -1, 1e300, "\ud800")
 
 
 @pytest.mark.parametrize("schema", dict.fromkeys(item.operation.takes for item in described(ROUTES)))

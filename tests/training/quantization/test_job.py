@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ def answer_of_version(caller: Caller, project: str, brightness: int, version: in
 
 def assert_dark_and_bright_are_told_apart(caller: Caller, project: str, version: int) -> None:
     for name, brightness in (("dark", 40), ("bright", 210)):
-        answer = wait_until(lambda image=brightness: answer_of_version(caller, project, image, version))
+        answer = wait_until(partial(answer_of_version, caller, project, brightness, version))
         assert answer["results"][0]["predictions"][0]["class"] == name
 
 
