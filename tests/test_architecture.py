@@ -143,8 +143,8 @@ def test_importing_the_application_does_nothing_to_the_outside(imported: dict):
 
 
 def test_every_project_type_has_a_kind_of_data_and_those_of_images_have_labels():
-    assert set(TRAINERS) == set(PREDICTORS) >= {"classification", "detection"}
-    assert set(KINDS) >= set(TRAINERS)
+    assert set(TRAINERS) == set(PREDICTORS) >= {"classification", "detection", "tabular"}
+    assert set(KINDS) == set(TRAINERS)
     assert {name for name, kind in KINDS.items() if kind is IMAGES} == set(LABEL_FORMATS)
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from datasets.snapshot import Dataset
 from inference.check import check_model
-from inference.protocol import Predictor
-from inference.registry import PREDICTORS
+from inference.registry import vision_predictor
 from inference.sessions import open_session
+from inference.vision import VisionPredictor
 from tests.training.recorder import Recorder
 from training.protocol import TrainedModel, Workspace
 from training.quantization.run import Quantization, Source
@@ -27,9 +27,9 @@ def quantized(
     return Quantization(dataset, source, workspace, report, most_points_lost).run(), report
 
 
-def predictor(model: TrainedModel) -> Predictor:
+def predictor(model: TrainedModel) -> VisionPredictor:
     """What serves the model."""
-    return PREDICTORS[model.card.project_type](open_session(model.onnx_path), model.card)
+    return vision_predictor(open_session(model.onnx_path), model.card)
 
 
 def assert_smaller_and_fit_to_serve(before: TrainedModel, now: TrainedModel) -> None:
