@@ -67,6 +67,7 @@ from api.v1.projects import ProjectItem, ProjectList, ProjectTransfer
 from api.v1.publications import ProjectPublication
 from api.v1.readiness import ProjectReadiness
 from api.v1.serving import ModelComparison, ModelPromotion, ModelRollback
+from api.v1.table_predictions import CsvPredictions
 from api.v1.tables import TableFile, TableItem, TableRows
 from api.v1.tokens import TokenItem, TokenList
 from api.v1.versions import VersionComparison, VersionItem, VersionList
@@ -146,6 +147,7 @@ ROUTES = (
     Route("/api/v1/models/<model_id>/quantize", ModelQuantize, {"POST": EDITOR_TRAINS}),
     Route("/api/v1/models/<model_id>/serve", ModelServe, {"POST": EDITOR_WRITES}),
     Route("/api/v1/published/<project>/predict", Predictions, {"POST": INFER}),
+    Route("/api/v1/published/<project>/predict-csv", CsvPredictions, {"POST": INFER}),
     Route(f"{PROJECT}/duplicates", DuplicateList, {"GET": VIEWER_READS}),
     Route(f"{PROJECT}/readiness", ProjectReadiness, {"GET": VIEWER_READS}),
     Route(f"{PROJECT}/label-review", LabelReview, {"GET": VIEWER_READS}),

@@ -45,6 +45,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/metrics"): {},
     ("POST", "/inference"): {"project_name": "pets", "image_data": IMAGE},
     ("POST", "/api/v1/published/<project>/predict"): {"image": IMAGE},
+    ("POST", "/api/v1/published/<project>/predict-csv"): {},
     ("GET", TABLE): {},
     ("PATCH", TABLE): {"target": "kind", "ignored": ["id"]},
     ("DELETE", TABLE): {},
@@ -166,7 +167,10 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
 FILES = {("POST", IMAGES): ("images", "new.png", picture(seed=3))}
 
 
-BODIES = {("PUT", f"{IMAGES}/<image>/file"): picture(seed=4)}
+BODIES = {
+    ("PUT", f"{IMAGES}/<image>/file"): (picture(seed=4), "image/png"),
+    ("POST", "/api/v1/published/<project>/predict-csv"): (b"a\n1\n", "text/csv"),
+}
 
 
 def sent(method: str, path: str) -> dict[str, Any]:
@@ -175,7 +179,8 @@ def sent(method: str, path: str) -> dict[str, Any]:
     if method == "GET":
         return {"query_string": values}
     if (method, path) in BODIES:
-        return {"data": BODIES[method, path], "content_type": "image/png"}
+        content, kind = BODIES[method, path]
+        return {"data": content, "content_type": kind}
     if (method, path) not in FILES:
         return {"json": values}
     field, name, content = FILES[method, path]

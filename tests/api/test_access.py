@@ -39,6 +39,7 @@ ALLOWED = {
     ("POST", f"{V1}/models/<model_id>/quantize"): 409,
     ("POST", f"{V1}/models/<model_id>/serve"): 409,
     ("POST", f"{V1}/published/<project>/predict"): 404,
+    ("POST", f"{V1}/published/<project>/predict-csv"): 404,
     ("POST", f"{V1}/me/email/confirm"): 400,
     ("PATCH", f"{IMPORT}/data"): 415,
     ("GET", f"{IMPORT}/report"): 409,

@@ -1,0 +1,123 @@
+"""`/api/v1/published/<project>/predict-csv`: predictions for a whole file, with as many rows as it has."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import Any, BinaryIO, cast
+
+from bson import ObjectId
+from flask import Response, request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from api.downloads import disposition
+from api.operation import Content, operation
+from api.predicting import PredictingResource
+from api.streams import ending
+from datasets.registry import TABLE
+from inference.answers import Answer
+from inference.tabular.csv_rows import csv_bytes, csv_rows
+from utils import DomainError, InvalidInput, TooManyRequests, Unavailable
+
+CSV = "text/csv"
+ROWS_AT_ONCE = 1_000
+_CHUNK_BYTES = 1024 * 1024
+_IN_MEMORY_BYTES = 8 * 1024 * 1024
+_TRIES = 20
+_ANSWERS = (("class", "predicted"), ("value", "predicted"), ("confidence", "confidence"))
+
+
+class CsvPredictions(PredictingResource):
+    """Predictions for a file of rows."""
+
+    @cached_property
+    def given(self) -> dict[str, Any]:
+        """The parameters come in the query; the body is the file."""
+        return request.args.to_dict()
+
+    def reads(self) -> bool:
+        """Always: nothing is kept."""
+        return True
+
+    @operation(gives=Content(CSV), errors=(404, 409, 413, 415, 429), body=(CSV,))
+    def post(self, project: str) -> Response:
+        """Give the file back with what was predicted added to each row: `predicted`, and `confidence` of a class.
+
+        UTF-8, separated by commas, the names of the columns in the first line. The answer begins once the first
+        thousand rows are predicted, so what is wrong with these is refused; a mistake further on ends the answer
+        early, without its last chunk.
+        """
+        if request.mimetype != CSV:
+            raise UnsupportedMediaType(f"the body must be {CSV}, got '{request.mimetype or 'nothing'}'")
+        found = self.published(project, TABLE)
+        request.max_content_length = self.services.settings.max_import_bytes
+        release = self.services.streams.admit(self.user.id)
+        file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the answer
+
+        def close() -> None:
+            file.close()
+            release()
+
+        try:
+            # All of it first: who sends a file and reads the answer later would wait for us, and we for them.
+            while chunk := request.stream.read(_CHUNK_BYTES):
+                file.write(chunk)
+            file.seek(0)
+            pieces = self._pieces(cast(BinaryIO, file), found.served_model_id)
+            begun = list(itertools.islice(pieces, 2))
+        except BaseException:
+            close()
+            raise
+        headers = {"Content-Disposition": disposition("attachment", f"{found.name}-predictions.csv")}
+        response = Response(ending(close, itertools.chain(begun, pieces)), mimetype=CSV, headers=headers)
+        response.call_on_close(close)  # an answer that nobody began to read does not end
+        return response
+
+    def _pieces(self, file: BinaryIO, model_id: ObjectId) -> Iterator[bytes]:
+        """The line of names, then the rows of each batch."""
+        header, batches = csv_rows(file, ROWS_AT_ONCE)
+        first, names = 1, [*header]
+        for batch in batches:
+            rows = [dict(zip(header, cells, strict=True)) for cells in batch]
+            try:
+                answer = self._predicted(model_id, json.dumps(rows).encode())
+            except InvalidInput as error:
+                if first == 1:
+                    raise
+                raise InvalidInput(f"in the {ROWS_AT_ONCE:,} rows from row {first:,} on: {error.detail}") from None
+            predictions = answer.rows[0].predictions
+            kinds = [(key, name) for key, name in _ANSWERS if key in predictions[0]]
+            if first == 1:
+                yield csv_bytes([[*names, *(_free(name, names) for _, name in kinds)]])
+            lines = zip(batch, predictions, strict=True)
+            yield csv_bytes([*cells, *(found[key] for key, _ in kinds)] for cells, found in lines)
+            first += len(batch)
+        if first == 1:
+            raise InvalidInput("the file has a line of column names and no row: send at least one")
+
+    def _predicted(self, model_id: ObjectId, content: bytes) -> Answer:
+        return patiently(lambda: self.services.engine.predict_batch(model_id, [content], caller=str(self.user.id)))
+
+
+def patiently(call: Callable[[], Answer]) -> Answer:
+    """Whoever has begun to answer waits for a turn rather than breaking off.
+
+    Raises:
+        DomainError: of the last try.
+    """
+    for _ in range(_TRIES):
+        try:
+            return call()
+        except (TooManyRequests, Unavailable) as busy:
+            refusal: DomainError = busy
+            time.sleep(min(busy.retry_after_seconds or 1, 5))  # as long as it says
+    raise refusal
+
+
+def _free(name: str, names: list[str]) -> str:
+    """The name, or one more underscore at its end as long as the file has a column of that name."""
+    return next(free for n in itertools.count() if (free := name + "_" * n) not in names)
