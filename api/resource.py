@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
 
 from flask import g, request
 from flask.typing import ResponseReturnValue
@@ -29,6 +30,11 @@ from storage.users import User
 from utils import Conflict, DatabaseSilent, Unauthenticated
 
 S = TypeVar("S", bound=BaseModel)
+# By name of a kind of data: which calls are about it, for whoever made one of another kind.
+_CALLS = {
+    "images": "its images are at {url}/images, and predictions take images",
+    "table": "its table is at {url}/table, data come in by POST {url}/imports, and predictions take rows",
+}
 
 
 class PlatformResource(Resource):
@@ -172,9 +178,10 @@ class PlatformResource(Resource):
         holds, wanted = KINDS[project.type], wanted or self.KIND
         if wanted is None or wanted is holds:
             return project
+        calls = _CALLS[holds.name].format(url=f"/api/v1/projects/{quote(project.name, safe='')}")
         raise Conflict(
-            f"the project '{project.name}' is of type {project.type}: it holds {holds.noun}, "
-            f"and this call is about projects that hold {wanted.noun}"
+            f"the project '{project.name}' is of type {project.type}: it holds {holds.noun}, and this call is about "
+            f"{wanted.noun}: {calls}"
         )
 
     def _caller_of(self, token: str) -> Caller | None:

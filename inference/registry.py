@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from inference.classification import ClassificationPredictor
 from inference.detection import DetectionPredictor
-from inference.protocol import Predictor
+from inference.protocol import ModelCard, Predictor
+from inference.vision import VisionPredictor
 
 PREDICTORS: dict[str, type[Predictor]] = {
     "classification": ClassificationPredictor,
     "detection": DetectionPredictor,
 }
+
+
+def vision_predictor(session: Any, card: ModelCard) -> VisionPredictor:
+    """The predictor of a model of images, for whoever hands it images that are decoded already."""
+    predictor = PREDICTORS[card.project_type](session, card)
+    if not isinstance(predictor, VisionPredictor):
+        raise TypeError(f"{card.project_type} models take no images")
+    return predictor

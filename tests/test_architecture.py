@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from datasets.registry import LABEL_FORMATS
+from datasets.registry import IMAGES, KINDS, LABEL_FORMATS
 from inference.registry import PREDICTORS
 from tests.conftest import ROOT
 from training.registry import TRAINERS
@@ -142,8 +142,10 @@ def test_importing_the_application_does_nothing_to_the_outside(imported: dict):
     assert imported["left"] == []
 
 
-def test_every_project_type_has_labels_a_trainer_and_a_predictor():
-    assert set(LABEL_FORMATS) == set(TRAINERS) == set(PREDICTORS) >= {"classification", "detection"}
+def test_every_project_type_has_a_kind_of_data_and_those_of_images_have_labels():
+    assert set(TRAINERS) == set(PREDICTORS) >= {"classification", "detection"}
+    assert set(KINDS) >= set(TRAINERS)
+    assert {name for name, kind in KINDS.items() if kind is IMAGES} == set(LABEL_FORMATS)
 
 
 def test_no_code_outside_the_registries_branches_on_a_project_type():
@@ -151,7 +153,7 @@ def test_no_code_outside_the_registries_branches_on_a_project_type():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Compare):
                 compared = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
-                assert not compared & {"classification", "detection"}, f"{_name(path)}:{node.lineno}"
+                assert not compared & {"classification", "detection", "tabular"}, f"{_name(path)}:{node.lineno}"
 
 
 @pytest.mark.parametrize("path", _sources(*ROOMS, "demo", "benchmarks", "tests"), ids=_name)

@@ -11,8 +11,8 @@ from storage.store import Store
 from training.recording import recorded
 from utils import Conflict, NotFound
 
-_HIGHER = {"accuracy", "precision", "recall", "f1", "map50", "map"}
-_LOWER = {"loss"}
+_HIGHER = {"accuracy", "precision", "recall", "f1", "map50", "map", "auc", "r2"}
+_LOWER = {"loss", "mae", "rmse"}
 
 
 def compare_models(store: Store, a: Model, b: Model) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from api.names import MOST_CLASS_CHARACTERS, ImageBytes, Lookup, Name, NewPassword, Number, Text, printable, string
-from datasets.registry import canonical_type
+from datasets.registry import KINDS, canonical_type
 from storage.class_list import MOST_CLASSES
 from storage.device import DeviceChoice
 
@@ -22,7 +22,7 @@ def project_type(text: str) -> str:
     """
     name = canonical_type(text)
     if name is None:
-        raise ValueError("must be 'classification' or 'detection'")
+        raise ValueError(f"must be one of {', '.join(KINDS)}")
     return name
 
 

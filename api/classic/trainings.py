@@ -6,6 +6,7 @@ from typing import Any
 
 from api.classic.schemas import Training
 from api.resource import PlatformResource
+from training.registry import TRAINERS
 from training.submission import submit
 
 
@@ -17,6 +18,8 @@ class Trainings(PlatformResource):
         wish = self.parse(Training)
         project = self.project_named(wish.project_name)
         params = wish.model_dump(exclude={"project_name", "device"}, exclude_none=True)
+        if "epochs" not in TRAINERS[project.type].Params.model_fields:
+            del params["epochs"]  # clients of this contract must send them, also where there are none to choose
         store, queue, by = self.services.store, self.services.queue, self.user.username
         job = submit(store, queue, project, params, wish.device, self.request_key, by)
         return {"RequestResult": "Training has began for this project.", "job_id": str(job.id)}

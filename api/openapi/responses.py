@@ -91,6 +91,8 @@ def _common(item: Described) -> set[int]:
         found |= {413, 415}
         if not item.access.is_public:
             found |= {409, 422}  # of the idempotency key
+    if item.route.resource.KIND:
+        found.add(409)  # of a project that holds something else
     return found
 
 

@@ -12,13 +12,13 @@ from api.names import Lookup, encodable
 from api.operation import Shown
 from api.v1.model_answers import Box, ModelName
 from api.v1.schemas import PageQuery
-from datasets.registry import canonical_type
+from datasets.registry import KINDS, canonical_type
 
 
 def _type(text: str) -> str:
     name = canonical_type(text)
     if name is None:
-        raise ValueError("must be 'classification' or 'detection'")
+        raise ValueError(f"must be one of {', '.join(KINDS)}")
     return name
 
 

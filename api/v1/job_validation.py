@@ -10,6 +10,7 @@ from api.v1.label_reviews import label_shown, prediction_shown
 from api.v1.located import JobResource
 from api.v1.quality_answers import ValidationQuery, ValidationShown, ValidationSort
 from datasets.judgements import Judged
+from datasets.registry import IMAGES
 from storage.order import Order
 from training.judging import judgements_of
 
@@ -22,6 +23,8 @@ _ORDERS = {
 
 class JobValidation(JobResource):
     """The validation part of a training, image by image."""
+
+    KIND = IMAGES
 
     @operation(takes=ValidationQuery, gives=ValidationShown, errors=(404,))
     def get(self, query: ValidationQuery) -> dict[str, Any]:

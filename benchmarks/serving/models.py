@@ -16,9 +16,10 @@ from onnx import numpy_helper
 
 from benchmarks.serving.program import ROOT
 from datasets.images import decode
-from inference.protocol import ModelCard, Predictor
-from inference.registry import PREDICTORS
+from inference.protocol import ModelCard
+from inference.registry import vision_predictor
 from inference.sessions import open_session
+from inference.vision import VisionPredictor
 from training.quantization.graph import quantize_graph
 
 KINDS = (("detection", 640), ("detection", 320), ("classification", 224))
@@ -50,10 +51,10 @@ class ServedModel:
         """What the predictor needs to know."""
         return ModelCard.model_validate_json((self.folder / "card.json").read_text())
 
-    def predictor(self) -> Predictor:
+    def predictor(self) -> VisionPredictor:
         """As the platform makes it."""
         card = self.card()
-        return PREDICTORS[card.project_type](open_session(self.path), card)
+        return vision_predictor(open_session(self.path), card)
 
 
 def make_models(folder: Path, images: list[Path], data: Path | None) -> dict[str, ServedModel]:

@@ -17,7 +17,7 @@ from datasets.images import decode
 from datasets.snapshot import Dataset, Sample
 from inference.check import check_model
 from inference.protocol import INT8, ModelCard
-from inference.registry import PREDICTORS
+from inference.registry import vision_predictor
 from inference.sessions import open_session
 from inference.vision import VisionPredictor
 from training.environment import device, libraries
@@ -194,9 +194,7 @@ class Quantization:
         return {"bytes": sizes, "milliseconds": typical}
 
     def _predictor(self, path: Path) -> VisionPredictor:
-        predictor = PREDICTORS[self._dataset.project_type](open_session(path), self._source.card)
-        assert isinstance(predictor, VisionPredictor)  # others offer no scorer, and nothing is made smaller then
-        return predictor
+        return vision_predictor(open_session(path), self._source.card)
 
 
 def _read(sample: Sample) -> np.ndarray:

@@ -16,32 +16,28 @@ from typing import Any, TypeVar
 
 from bson import ObjectId
 
-from datasets.kinds import Caches, DataKind, Dataset, Record, Snapshot
-from datasets.registry import KINDS
+from datasets.kinds import Caches
 from settings import Settings
 from storage.attempts import BrokenOff
 from storage.database import object_id
 from storage.job import Job
 from storage.models import Model
-from storage.projects import Project
 from storage.store import Store
 from training.process_tree import kill_all
-from training.readiness import missing
-from training.recording import keep_record, recorded_data
 from training.run import DATASET, EXIT_FAILED, QUANTIZE, RESULT, SPEC, TRAIN
 from training.worker.devices import LocalDevice
 from training.worker.heart import Heart
 from training.worker.keeper import Keeper
 from training.worker.limits import Limits, Watch
+from training.worker.preparing import CannotPrepare, Preparation, ProjectGone
 from training.worker.process import TrainingProcess, exit_reason, training_process
 from training.worker.progress import Progress
-from utils import Conflict, InvalidInput, NotFound, Unavailable, plural, without_folders
+from utils import NotFound, Unavailable
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.1
-_CAPTURES = 5
 _FLUSH_SECONDS = 5.0
 _SIGTERM_SECONDS = 1.0
 _STOPPED = "the worker was stopped"
@@ -93,15 +89,16 @@ class Supervisor:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _train(self, job: Job, folder: Path, progress: Progress, heart: Heart) -> None:
-        kind = KINDS[job.project_type]
         folder.mkdir(parents=True)
         if job.attempt > 1:
             self._persist(lambda: self._store.models.delete_of(job.id))
         try:
-            dataset = self._materialise(job, kind, folder, progress)
-        except OSError as error:
-            reason = without_folders(str(error))
-            raise self._failed(job, f"the {kind.name} could not be brought to the worker's disk: {reason}") from error
+            dataset = Preparation(self._store, self._caches, job, folder, progress, self._persist).run()
+        except CannotPrepare as reason:
+            raise self._failed(job, str(reason)) from reason
+        except ProjectGone:
+            self._persist(lambda: self._store.job_runs.end_cancelled(job))
+            raise _Ended from None
         dataset.write(folder / DATASET)
         checkpoint = self._fetch_checkpoint(job, dataset.digest, folder / "checkpoint", progress)
         source = self._fetch_source(job, folder / "source.onnx")
@@ -170,55 +167,6 @@ class Supervisor:
             "download_weights": self._settings.download_weights,
             "yolo_model": self._settings.yolo_model,
         }
-
-    def _materialise(self, job: Job, kind: DataKind, folder: Path, progress: Progress) -> Dataset:
-        """The job's data on disk and on record; what is replaced while it is fetched means a new snapshot."""
-        cache = self._caches.of(kind)
-        for _ in range(_CAPTURES):
-            try:
-                record = self._record(job, kind, cache)
-                dataset = self._fetch(job, kind, record, cache, folder)
-            except NotFound:
-                logger.info("job %s: the %s changed meanwhile, taking a new snapshot", job.id, kind.name)
-                continue
-            for note in record.notes():
-                progress.log(note)
-            if job.quantizes is None:
-                progress.log(f"{plural(record.trained_on, kind.unit)} to train on, {record.held_back:,} held back")
-            return dataset
-        raise self._failed(
-            job, f"the {kind.name} kept changing while the training was prepared: train again when uploads have ended"
-        )
-
-    def _fetch(self, job: Job, kind: DataKind, record: Record, cache: Any, folder: Path) -> Dataset:
-        dataset = self._persist(lambda: kind.materialise(self._store, job.id, record, cache, folder))
-        self._persist(lambda: keep_record(self._store, job, record, dataset.digest))
-        return dataset
-
-    def _record(self, job: Job, kind: DataKind, cache: Any) -> Record:
-        project = self._persist(lambda: self._store.projects.get(job.project_id))
-        if project is None:
-            self._persist(lambda: self._store.job_runs.end_cancelled(job))
-            raise _Ended
-        try:
-            if job.takes_recorded_data:
-                return self._persist(lambda: recorded_data(self._store, job))
-            snapshot = self._persist(lambda: self._snapshot(job, kind, project))
-            if lacks := missing(snapshot):
-                raise self._failed(job, "; ".join(lack.message for lack in lacks))
-            fraction, seed = job.params["train_split"], job.params["seed"]
-            return self._persist(lambda: kind.split(self._store, snapshot, fraction, seed, cache))
-        except (Conflict, InvalidInput) as refused:
-            raise self._failed(job, refused.detail) from refused
-
-    def _snapshot(self, job: Job, kind: DataKind, project: Project) -> Snapshot:
-        number = job.dataset_version
-        if number is None:
-            return kind.capture(self._store, project)
-        try:
-            return kind.of_version(self._store, project, number)
-        except NotFound as gone:
-            raise self._failed(job, gone.detail) from gone
 
     def _follow(self, job: Job, process: TrainingProcess, progress: Progress, heart: Heart, keeper: Keeper) -> int:
         """Wait for the end of the process; end it when the job is cancelled, lost, too long, or the worker stops."""

@@ -8,13 +8,14 @@ from typing import Any
 import onnxruntime
 
 from datasets.images import decode
-from inference.protocol import ModelCard, Predictor
-from inference.registry import PREDICTORS
+from inference.protocol import ModelCard
+from inference.registry import vision_predictor
+from inference.vision import VisionPredictor
 
 MOST_PIXELS = 50_000_000
 
 
-def predictor_of(folder: Path, threads: int = 0, spin: bool = True) -> Predictor:
+def predictor_of(folder: Path, threads: int = 0, spin: bool = True) -> VisionPredictor:
     """A model of a folder on a plain session.
 
     Args:
@@ -28,10 +29,10 @@ def predictor_of(folder: Path, threads: int = 0, spin: bool = True) -> Predictor
     session = onnxruntime.InferenceSession(
         str(folder / "model.onnx"), options, providers=onnxruntime.get_available_providers()
     )
-    return PREDICTORS[card.project_type](session, card)
+    return vision_predictor(session, card)
 
 
-def answer_to(content: bytes, predictor: Predictor) -> dict[str, Any]:
+def answer_to(content: bytes, predictor: VisionPredictor) -> dict[str, Any]:
     """From an image file to what goes out as JSON."""
     found = predictor.predict(decode(content, MOST_PIXELS))
     return {

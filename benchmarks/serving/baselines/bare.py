@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.serving.baselines.answer import MOST_PIXELS, answer_to, predictor_of
 from datasets.images import decode
-from inference.protocol import Predictor
+from inference.vision import VisionPredictor
 from utils import plural
 
 
@@ -103,11 +103,11 @@ def _be_one_of_them(folder: Path, contents: list[bytes], seconds: float, togethe
     told.put(len(_repeat([call], seconds)))
 
 
-def _decode_too(predictor: Predictor, contents: list[bytes]) -> Callable[[int], object]:
+def _decode_too(predictor: VisionPredictor, contents: list[bytes]) -> Callable[[int], object]:
     return lambda number: answer_to(contents[number % len(contents)], predictor)
 
 
-def _forward(predictor: Predictor, inputs: list[np.ndarray]) -> Callable[[int], object]:
+def _forward(predictor: VisionPredictor, inputs: list[np.ndarray]) -> Callable[[int], object]:
     return lambda number: predictor.forward(inputs[number % len(inputs)])
 
 

@@ -20,11 +20,12 @@ import pytest
 from bson import ObjectId
 from PIL import Image
 
-from inference.answers import Damaged, Engine
+from inference.answers import Answer, Damaged, Engine, Left, RowPredictions
 from inference.engine import LocalEngine
 from inference.protocol import Options
 from inference.service.client import RemoteEngine
 from inference.service.folder import RunFolder
+from inference.service.wire import pack_answer, unpack_answer
 from inference.suspects import REFUSED_SECONDS
 from launch.members import member_environment
 from settings import Settings
@@ -212,3 +213,25 @@ def test_told_to_end_it_ends_in_order(settings: Settings, folder: RunFolder) -> 
     with running(folder, settings) as process:
         process.terminate()
         assert process.wait(15) == 0
+
+
+def test_predictions_of_rows_travel_with_their_warnings():
+    rows = RowPredictions([{"value": 1.5}, {"class": "ja", "probabilities": {"ja": 0.75}}], ["a column is missing"])
+    answer = Answer.of([rows], {"model": 0.5}, Left(3))
+    assert answer.rows == [rows]
+    assert answer.images == []
+    assert unpack_answer(*pack_answer(answer)) == answer
+
+
+def test_a_request_counts_as_many_places_as_it_is_said_to_take(store: Store, model: Model, settings: Settings):
+    engine = LocalEngine(store, dataclasses.replace(settings, inference_images_per_minute=10))
+    left = engine.predict_batch(model.id, [grey(1)], caller="ada", places=10).left
+    assert left is not None
+    assert left.a_minute is not None
+    assert left.a_minute <= 5
+
+
+def test_with_nothing_to_predict_a_model_is_loaded_and_tried(engine: Engine, model: Model):
+    assert engine.predict_batch(model.id, []).images == []
+    with pytest.raises(NotFound):
+        engine.predict_batch(ObjectId(), [])
