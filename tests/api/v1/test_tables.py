@@ -60,9 +60,7 @@ class Tables(ImportCalls):
 @pytest.fixture
 def houses(client: FlaskClient, caller: Caller, store: Store) -> Tables:
     """An empty tabular project."""
-    user = store.users.find("ada")
-    assert user
-    store.projects.create(user, "houses", "tabular")
+    caller.project("houses", type="Tabular data")
     return Tables(client, caller.token, "houses")
 
 
@@ -299,3 +297,19 @@ def test_what_an_earlier_attempt_placed_is_not_placed_again(imported: Tables, st
     assert (again.number, again.created_at) == (table.number, table.created_at)
     assert ImportOptions.of(row["options"]).format == "auto"
     assert ColumnType(table.columns[0]["type"]) is ColumnType.TEXT
+
+
+@pytest.mark.parametrize("name", ["tabular", "Table", "tables", "tabular_data"])
+def test_a_tabular_project_goes_by_several_names_of_its_type(client: FlaskClient, caller: Caller, name: str):
+    headers = {"Authorization": f"Bearer {caller.token}"}
+    made = client.post("/api/v1/projects", json={"name": "houses", "type": name}, headers=headers)
+    assert (made.status_code, made.json["type"]) == (201, "tabular")
+
+
+def test_calls_about_images_are_409_for_a_table_and_the_other_way_round(imported: Tables, caller: Caller):
+    for what in ("images", "classes", "duplicates", "analysis"):
+        answer = imported.client.get(f"/api/v1/projects/houses/{what}", headers=imported.headers)
+        assert_problem(answer, 409, "it holds a table")
+    caller.project("pets")
+    answer = imported.client.get("/api/v1/projects/pets/table", headers=imported.headers)
+    assert_problem(answer, 409, "it holds images")
