@@ -64,7 +64,7 @@ class _Attributes:
             "nodes_truenodeids", "nodes_falsenodeids", "nodes_missing_value_tracks_true",
             "target_treeids", "target_nodeids", "target_ids", "target_weights",
         )  # fmt: skip
-        self.values: dict[str, list[Any]] = {name: [] for name in names}
+        self.values: dict[str, Any] = {name: [] for name in names}
 
     def add(self, tree: int, target: int, nodes: NDArray[np.void]) -> None:
         """The nodes of one tree."""
