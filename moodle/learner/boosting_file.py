@@ -92,4 +92,5 @@ def not_above(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
     largest = np.finfo(np.float32).max
     nearest = np.clip(thresholds, -largest, largest).astype(np.float32)
     above = nearest.astype(np.float64) > thresholds
-    return np.where(above, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+    with np.errstate(over="ignore"):  # below the smallest float32 lies nothing that could pass
+        return np.where(above, np.nextafter(nearest, np.float32(-np.inf)), nearest)

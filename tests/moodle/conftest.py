@@ -14,7 +14,11 @@ from moodle.shelves.database import DatabaseShelf
 from moodle.shelves.folder import FolderShelf
 from moodle.shelves.protocol import Shelf
 from moodle.shelves.s3 import S3Shelf
+from settings import configure_libraries
 from storage.store import Store
+
+# Before scikit-learn is imported: next to other tests its threads would wait for each other.
+configure_libraries(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 
 @pytest.fixture(scope="session")
