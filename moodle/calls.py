@@ -13,7 +13,7 @@ from moodle.ids import SHARED, ModelIds
 from moodle.model import StoredModel
 from moodle.shelves.folder import FolderShelf
 from moodle.status import Answer, Status, failed
-from moodle.workers import HereAndNow
+from moodle.workers import HereAndNow, most_threads
 from settings import Settings, configure_libraries
 from utils import DomainError, InvalidInput
 
@@ -23,7 +23,7 @@ _MOST_ROUNDS = 1000
 def engine_on(folder: str) -> Engine:
     """An engine whose models lie in a folder."""
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
-    configure_libraries(**dict.fromkeys(threads, "2"), OMP_WAIT_POLICY="PASSIVE")
+    configure_libraries(**dict.fromkeys(threads, str(most_threads())), OMP_WAIT_POLICY="PASSIVE")
     return Engine(FolderShelf(Path(folder).absolute()), HereAndNow(), Settings.from_environment())
 
 

@@ -28,7 +28,7 @@ def read_fast(header: Header, rows: bytes, text_at: int) -> Read | None:
     names = [str(place) for place in range(len(header.columns))]
     schema = {name: polars.String if place == text_at else polars.Float64 for place, name in enumerate(names)}
     try:
-        frame = polars.read_csv(io.BytesIO(rows), has_header=False, schema=schema, missing_utf8_is_empty_string=False)
+        frame = polars.read_csv(io.BytesIO(rows), has_header=False, schema=schema)
     except polars.exceptions.PolarsError:
         return None
     texts = frame[names[text_at]]

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from moodle.datafile import read_samples
-from moodle.evaluation_log import empty_log
 from moodle.ids import ModelIds
 from moodle.model import StoredModel
+from moodle.packed import empty_zip
 from moodle.predicting import predictions
 from moodle.shelves.protocol import Shelf, Stored
 from moodle.status import Answer, not_trained
@@ -124,7 +124,7 @@ class Engine:
     def log(self, ids: ModelIds, run_id: int) -> bytes:
         """The log of an evaluation; an empty archive when there is none."""
         stored = self._shelf.read(ids.log(run_id))
-        return stored.content if stored else empty_log()
+        return stored.content if stored else empty_zip()
 
     def export(self, ids: ModelIds) -> bytes:
         """The model as a ZIP file.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from moodle.evaluation import Evaluation
 from utils import VERSION
@@ -22,13 +24,6 @@ def pack_log(evaluation: Evaluation) -> bytes:
         archive.writestr(TEXT, _text(evaluation))
         if evaluation.rounds:
             archive.writestr(PICTURE, _picture(evaluation))
-    return stream.getvalue()
-
-
-def empty_log() -> bytes:
-    """A ZIP file without anything in it."""
-    stream = io.BytesIO()
-    zipfile.ZipFile(stream, "w").close()
     return stream.getvalue()
 
 
@@ -61,7 +56,7 @@ def _picture(evaluation: Evaluation) -> bytes:
     return stream.getvalue()
 
 
-def _curve(axes, positive, chances, name: str) -> None:  # type: ignore[no-untyped-def]
+def _curve(axes: Any, positive: NDArray[np.bool_], chances: NDArray[np.float64], name: str) -> None:
     from sklearn.metrics import auc, roc_curve
 
     if positive.any() and not positive.all():

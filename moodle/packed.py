@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 
 from datasets.archives.members import Limits
 from datasets.archives.zip_source import ZipSource
@@ -31,3 +32,10 @@ def unpacked(content: bytes) -> dict[str, bytes]:
     if found:
         raise InvalidInput(f"the ZIP file holds what a model does not: {found[0].reason}")
     return files
+
+
+def empty_zip() -> bytes:
+    """A ZIP file without anything in it."""
+    stream = io.BytesIO()
+    zipfile.ZipFile(stream, "w").close()
+    return stream.getvalue()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from moodle.datafile import SampleRows, arranged
-from moodle.learner.running import Runner
 from moodle.status import Answer, Status
+
+if TYPE_CHECKING:
+    from moodle.learner.running import Runner  # brings the runtime, which a server without models does without
 
 
 def predictions(runner: Runner, rows: SampleRows) -> Answer:

@@ -40,7 +40,9 @@ def replay(folder: Path, url: str, user: tuple[str, str] | None, say: Callable[[
 def _send(payload: Payload, url: str, user: tuple[str, str] | None) -> requests.Response:
     with contextlib.ExitStack() as stack:
         files = {name: (f"{name}.csv", stack.enter_context(path.open("rb"))) for name, path in payload.files.items()}
-        sent = {"params": payload.parameters} if payload.method == "GET" else {"data": payload.parameters}
+        query = payload.parameters if payload.method == "GET" else None
+        form = None if payload.method == "GET" else payload.parameters
+        address = url + payload.path
         return requests.request(
-            payload.method, url + payload.path, auth=user, files=files or None, timeout=_SECONDS, **sent
+            payload.method, address, params=query, data=form, auth=user, files=files or None, timeout=_SECONDS
         )

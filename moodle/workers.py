@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from utils import Conflict, DomainError, InvalidInput, Unavailable, without_fold
 _LOOK_SECONDS = 0.2
 _TAIL_CHARACTERS = 300
 _OUTPUT = "output.log"
-_THREADS = 2
+_MOST_THREADS = 4
 _REFUSALS = {error.code: error for error in (InvalidInput, Conflict)}
 
 
@@ -130,9 +131,14 @@ class Processes:
                 )
 
 
+def most_threads() -> int:
+    """Threads of one fit: half of the cores, since a thread that waits for a busy core holds all others up."""
+    return max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // 2))
+
+
 def _environment(folder: Path) -> dict[str, str]:
     """No secret, and few threads: with more than there are free cores, a fit of one second took a minute."""
-    threads = str(_THREADS)
+    threads = str(most_threads())
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
     fixed = dict.fromkeys(names, threads)
     return scrubbed_environment(

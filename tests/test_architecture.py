@@ -19,7 +19,9 @@ from training.registry import TRAINERS
 
 # Each room with the rooms it may import.
 BELOW = {
-    "api": {"training", "notifications", "inference", "datasets", "storage", "settings", "utils"},
+    "api": {"moodle", "training", "notifications", "inference", "datasets", "storage", "settings", "utils"},
+    "moodlemlbackend": {"api", "moodle", "launch", "storage", "settings", "utils"},
+    "moodle": {"training", "inference", "datasets", "storage", "settings", "utils"},
     "training": {"notifications", "inference", "datasets", "storage", "settings", "utils"},
     "notifications": {"storage", "settings", "utils"},
     "inference": {"datasets", "storage", "settings", "utils"},
@@ -36,6 +38,7 @@ MACHINERY = {"pymongo", "bson", "gridfs", "numpy", "celery", "kombu", "torch", "
 NEVER = {
     "api": MACHINERY,
     "training": {"flask", "flask_restful", "werkzeug"},
+    "moodle": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs", "bson"},
     "notifications": {"flask", "flask_restful", "werkzeug", "requests", "torch", "pymongo", "gridfs"},
     "inference": {"flask", "flask_restful", "werkzeug", "torch", "ultralytics", "sklearn", "pymongo"},
     "datasets": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs"},

@@ -64,7 +64,7 @@ class _Attributes:
             "nodes_truenodeids", "nodes_falsenodeids", "nodes_missing_value_tracks_true",
             "target_treeids", "target_nodeids", "target_ids", "target_weights",
         )  # fmt: skip
-        self.values: dict[str, list[Any]] = {name: [] for name in names}
+        self.values: dict[str, Any] = {name: [] for name in names}
 
     def add(self, tree: int, target: int, nodes: NDArray[np.void]) -> None:
         """The nodes of one tree."""
@@ -92,4 +92,5 @@ def not_above(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
     largest = np.finfo(np.float32).max
     nearest = np.clip(thresholds, -largest, largest).astype(np.float32)
     above = nearest.astype(np.float64) > thresholds
-    return np.where(above, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+    with np.errstate(over="ignore"):  # below the smallest float32 lies nothing that could pass
+        return np.where(above, np.nextafter(nearest, np.float32(-np.inf)), nearest)

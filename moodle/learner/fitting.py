@@ -5,6 +5,8 @@ Tiny data wants smooth models, large data trees; in between cross-validation on 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,14 +45,15 @@ def _smooth(rows: Rows, seed: int) -> list[Member]:
     """Perceptrons that began differently, and a linear model."""
     given = (rows.features, rows.target, rows.counts)
     perceptrons = 2 if len(rows.target) >= SMALL_ROWS else _PERCEPTRONS
-    return [*(fit_perceptron(*given, seed + place) for place in range(perceptrons)), fit_linear(*given)]
+    members: list[Member] = [fit_perceptron(*given, seed + place) for place in range(perceptrons)]
+    return [*members, fit_linear(*given)]
 
 
 def _trees(rows: Rows, seed: int) -> list[Member]:
     return [fit_boosting(rows.features, rows.target, rows.counts, seed)]
 
 
-def _loss(how, rows: Rows, seed: int) -> float:  # type: ignore[no-untyped-def]
+def _loss(how: Callable[[Rows, int], list[Member]], rows: Rows, seed: int) -> float:
     """Mean log loss over rows that were held back in turn; distinct rows, so that none is on both sides."""
     losses = np.zeros(len(rows.target))
     parts = folds(rows.target, _FOLDS, seed)

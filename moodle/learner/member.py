@@ -14,13 +14,10 @@ INPUT, OUTPUT = "features", "probabilities"
 
 
 class Member(Protocol):
-    """A classifier that is fitted.
+    """A classifier that is fitted; `kind` says in a word what it is."""
 
-    Attributes:
-        kind: what it is, in a word.
-    """
-
-    kind: str
+    @property
+    def kind(self) -> str: ...
 
     def predict(self, features: Features) -> Probabilities:
         """Probabilities [rows, classes], each row summing to 1; features are float32 [rows, columns]."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -18,7 +20,7 @@ class _Graph:
         self.constants: list[onnx.TensorProto] = []
         self.last = start
 
-    def add(self, operator: str, *values: np.ndarray, **attributes: int) -> str:
+    def add(self, operator: str, *values: np.ndarray, **attributes: Any) -> str:
         """A node with constants as its further inputs; gives the name of what it makes."""
         names = [f"c{len(self.constants) + place}" for place in range(len(values))]
         self.constants += [numpy_helper.from_array(v, name) for v, name in zip(values, names, strict=True)]

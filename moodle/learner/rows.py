@@ -34,7 +34,7 @@ class Rows:
         together = np.ascontiguousarray(np.column_stack([features + np.float32(0), target.astype(np.float32)]))
         keys = together.view(np.dtype((np.void, together.dtype.itemsize * together.shape[1]))).ravel()
         _, first, group = np.unique(keys, return_index=True, return_inverse=True)
-        sums = np.bincount(group.ravel(), counts)
+        sums = np.bincount(group.ravel(), counts).astype(np.float64)
         order = np.argsort(first)
         chosen = first[order]
         return cls(features[chosen], target[chosen], sums[order])

@@ -14,7 +14,7 @@ def columns(count: int) -> list[str]:
 
 def header(names: list[str], classes: list, line_end: str = "\n") -> str:
     """Three lines."""
-    told = json.dumps(classes).replace(" ", "")
+    told = json.dumps(classes).replace(" ", "").replace('"', '""')
     meta = ["nfeatures,targetclasses,targettype", f'{len(names) - 1},"{told}",discrete', ",".join(names)]
     return line_end.join(meta) + line_end
 

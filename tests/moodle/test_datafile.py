@@ -1,0 +1,114 @@
+"""Data files: what is read, and what is refused with words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from moodle import datafile
+from moodle.cells import read_careful, read_fast
+from moodle.datafile import read_labelled, read_samples
+from moodle.header import split_header
+from tests.moodle.data import columns, header, labelled, samples
+from utils import InvalidInput
+
+HEAD = header(["a", "b", "target"], [0, 1])
+
+
+def test_features_and_targets_are_read():
+    data = read_labelled((HEAD + "0.5,,0\n-1,2,1\n").encode())
+    assert data.columns == ("a", "b")
+    assert data.classes == ("0", "1")
+    assert data.features.tolist() == [[0.5, 0.0], [-1.0, 2.0]]
+    assert data.features.dtype == np.float32
+    assert data.target.tolist() == [0, 1]
+
+
+def test_a_file_for_prediction_begins_each_row_with_its_sample():
+    data = read_samples((header(["sampleid", "a", "b"], [0, 1]) + "123-0,1,\n123-1,,2\n").encode())
+    assert data.samples == ("123-0", "123-1")
+    assert data.features.tolist() == [[1.0, 0.0], [0.0, 2.0]]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n\r\n\n"])
+def test_line_ends_byte_order_mark_and_blank_last_lines_change_nothing(line_end: str, mark: bytes, end: str):
+    text = header(["a", "b", "target"], [0, 1], line_end) + f"1,2,0{line_end}3,4,1{end}"
+    data = read_labelled(mark + text.encode())
+    assert data.features.tolist() == [[1, 2], [3, 4]]
+    assert data.target.tolist() == [0, 1]
+
+
+def test_one_row_is_a_file():
+    assert len(read_samples((header(["sampleid", "a"], [0, 1]) + "1-0,1").encode()).samples) == 1
+
+
+def test_huge_tiny_and_not_a_number_become_what_a_model_can_take():
+    data = read_labelled((HEAD + "1e30,1e-38,0\n1e300,nan,1\n-inf,1732000000,1\n").encode())
+    assert np.isfinite(data.features).all()
+    assert data.features[0].tolist() == [np.float32(1e30), np.float32(1e-38)]
+    assert data.features[1, 1] == 0
+
+
+@pytest.mark.parametrize(
+    ("classes", "cell", "place"), [([0, 1], "1.0", 1), (["no", "yes"], "yes", 1), ([0, 2], "2", 1)]
+)
+def test_a_target_is_found_by_text_or_number(classes, cell, place):
+    data = read_labelled((header(["a", "target"], classes) + f"1,{cell}\n").encode())
+    assert data.target.tolist() == [place]
+    assert data.unknown == ()
+
+
+def test_a_target_that_the_header_does_not_name_is_told():
+    assert read_labelled((HEAD + "1,2,7\n").encode()).unknown == ("7",)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_fast_way_reads_the_same_as_the_careful_one(seed: int, monkeypatch: pytest.MonkeyPatch):
+    for content in (labelled(50, seed=seed), labelled(50, seed=seed).replace(b"0.5", b"").replace(b"\n", b"\r\n")):
+        found, rows = split_header(content)
+        fast = read_fast(found, rows, len(found.columns) - 1)
+        assert fast is not None
+        slow = read_careful(found, rows, len(found.columns) - 1)
+        assert np.array_equal(fast[0], slow[0])
+        assert fast[1] == slow[1]
+    monkeypatch.setattr(datafile, "_SMALL_BYTES", 0)
+    assert len(read_samples(samples(20)[0]).samples) == 20
+    with pytest.raises(InvalidInput, match="line 5, column 'b': wanted is a number, got 'x'"):
+        read_labelled((HEAD + "1,2,0\n1,x,1\n").encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "empty or cut short"),
+        (b"a,b\n", "empty or cut short"),
+        (b"\xff\xfe\x00\n1\n2\n", "no CSV in UTF-8"),
+        (HEAD.encode(), "no rows"),
+        ((HEAD + "1,2\n").encode(), "line 4 has 2 cells, line 3 names 3 columns"),
+        ((HEAD + "1,2,0\n1,x,0\n").encode(), "line 5, column 'b': wanted is a number, got 'x'"),
+        ((HEAD + "1,2,\n").encode(), "line 4 has nothing in column 'target'"),
+        (b"nfeatures\n1\na,target\n1,0\n", "names no targetclasses"),
+        (b'targetclasses\n"{}"\na,target\n1,0\n', "targetclasses must be a JSON list"),
+        (b'targetclasses\n"[1]"\na,target\n1,0\n', "2 to 1000 different values"),
+        (b'x,targetclasses\n"[0,1]"\na,target\n1,0\n', "line 1 has 2 names and line 2 1 values"),
+        (b'targettype,targetclasses\nlinear,"[0,1]"\na,target\n1,0\n', "targettype is linear"),
+        (header(["target"], [0, 1]).encode() + b"1\n", "line 3 names 1 column"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_what_was_wanted(content: bytes, told: str):
+    with pytest.raises(InvalidInput, match=told):
+        read_labelled(content)
+
+
+def test_features_in_another_order_are_brought_into_that_of_the_model():
+    features = np.array([[1.0, 2.0]], np.float32)
+    assert datafile.arranged(("b", "a"), ("a", "b"), features).tolist() == [[2.0, 1.0]]
+    assert datafile.arranged(("x", "y"), ("a", "b"), features).tolist() == [[1.0, 2.0]]
+    with pytest.raises(InvalidInput, match=r"trained on 3 features, this file has 2; missing: 'c'"):
+        datafile.arranged(("a", "b"), ("a", "b", "c"), features)
+
+
+def test_names_are_as_moodle_has_them():
+    assert columns(1) == ["\\core\\indicator\\number_0"]

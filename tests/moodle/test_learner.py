@@ -1,0 +1,145 @@
+"""The learner: files say the same as what was fitted, and further files add to what was learned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from moodle import teaching
+from moodle.datafile import read_labelled, read_samples
+from moodle.learner.boosting import fit_boosting
+from moodle.learner.boosting_file import not_above
+from moodle.learner.fitting import fit
+from moodle.learner.member import INPUT, OUTPUT
+from moodle.learner.network import fit_linear, fit_perceptron
+from moodle.learner.rows import Rows
+from moodle.learner.running import Runner, open_session
+from moodle.model import StoredModel
+from moodle.predicting import predictions
+from moodle.splitting import split
+from moodle.teaching import misses_a_class, teach
+from tests.moodle.data import labelled, samples
+from utils import InvalidInput
+
+
+def _numbers(rows: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """With a constant column, huge and tiny values, times, and values that repeat."""
+    random = np.random.default_rng(seed)
+    features = random.standard_normal((rows, 8)).astype(np.float32)
+    features[:, 4], features[:, 5] = 3, random.choice([1e30, 1e-38, 0], rows)
+    features[:, 6] = 1.7e9 + random.integers(0, 10**7, rows)
+    features[:, 7] = random.integers(0, 3, rows) / 3
+    return features, (features[:, :classes] + random.normal(0, 0.3, (rows, classes))).argmax(axis=1)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("kind", ["linear", "perceptron", "boosting"])
+def test_the_file_says_the_same_as_what_was_fitted(classes: int, kind: str):
+    features, target = _numbers(150, classes)
+    ones = np.ones(len(target))
+    member = {
+        "linear": lambda: fit_linear(features, target, ones),
+        "perceptron": lambda: fit_perceptron(features, target, ones, 1),
+        "boosting": lambda: fit_boosting(features, target, ones, 1),
+    }[kind]()
+    others = np.concatenate([features, _numbers(300, classes, 9)[0], np.zeros((1, 8), np.float32)])
+    said = open_session(member.onnx()).run([OUTPUT], {INPUT: others})[0]
+    assert said.dtype == np.float32
+    assert np.abs(said - member.predict(others)).max() < 1e-5
+    assert np.array_equal(said.argmax(axis=1), member.predict(others).argmax(axis=1))
+
+
+def test_a_threshold_in_the_file_lets_the_same_float32_pass():
+    thresholds = np.array([0.1, -0.1, 1 / 3, 1e-40, 0.0, 1e300, -1e300])
+    rounded = not_above(thresholds)
+    assert (rounded.astype(np.float64) <= thresholds).all() or rounded[-1] == np.finfo(np.float32).min
+    assert (np.nextafter(rounded[:5], np.float32(np.inf)).astype(np.float64) > thresholds[:5]).all()
+
+
+def test_rows_in_which_nothing_varies_give_the_shares_of_the_classes():
+    data = np.zeros((4, 3), np.float32)
+    rows = Rows.distinct(data, np.array([0, 0, 0, 1]))
+    assert rows.counts.tolist() == [3, 1]
+    for member in fit(rows):
+        assert member.predict(data)[0] == pytest.approx([0.75, 0.25], abs=1e-6)
+        assert open_session(member.onnx()).run([OUTPUT], {INPUT: data})[0][0] == pytest.approx([0.75, 0.25], abs=1e-6)
+
+
+def test_equal_rows_count_as_often_as_they_came():
+    first = Rows.distinct(np.array([[1, 0], [1, 0], [2, 0]], np.float32), np.array([0, 0, 1]))
+    both = first.and_more(Rows.distinct(np.array([[1, -0.0], [1, 0]], np.float32), np.array([0, 1])))
+    assert both.total == 5
+    assert both.counts.tolist() == [3, 1, 1]
+    again = Rows.unpack(both.pack(), 2, 2)
+    assert again.features.tolist() == both.features.tolist()
+    for columns, classes, content in ((3, 2, both.pack()), (2, 1, both.pack()), (2, 2, b"cos\nsystem\n")):
+        with pytest.raises(InvalidInput, match="rows that the model keeps"):
+            Rows.unpack(content, columns, classes)
+
+
+@pytest.mark.parametrize("classes", [(0, 1), ("low", "middle", "high")])
+def test_a_model_predicts_what_its_rows_show(classes: tuple):
+    model = teach(None, read_labelled(labelled(120, classes=classes)))
+    content, truth = samples(100, classes=classes)
+    answer = predictions(Runner(StoredModel.unpack(model.pack())), read_samples(content))
+    assert [row[0] for row in answer["predictions"][:2]] == ["0-0", "1-0"]
+    assert all(isinstance(cell, str) for row in answer["predictions"] for cell in row)
+    assert all(1 / len(classes) <= float(row[2]) <= 1 for row in answer["predictions"])
+    assert np.mean([row[1] == right for row, right in zip(answer["predictions"], truth, strict=True)]) > 0.85
+
+
+def test_a_further_file_is_learned_from_together_with_those_before():
+    first = teach(None, read_labelled(labelled(60, seed=1)))
+    second = teach(first, read_labelled(labelled(60, seed=2)))
+    assert len(second.card.trainings) == 2
+    assert {part.rows for part in second.card.parts} == {120}
+    at_once = teach(None, read_labelled(labelled(60, seed=1) + labelled(60, seed=2).split(b"\n", 3)[3]))
+    rows = read_samples(samples(30)[0])
+    assert predictions(Runner(second), rows) == predictions(Runner(at_once), rows)
+
+
+def test_past_their_bound_rows_are_not_kept_and_what_they_taught_stays():
+    first = teach(None, read_labelled(labelled(60, seed=1)), most_kept_cells=100)
+    assert first.card.kept is None
+    second = teach(first, read_labelled(labelled(30, seed=2)), most_kept_cells=1000)
+    assert {part.sha256 for part in first.card.parts} < {part.sha256 for part in second.card.parts}
+    assert {part.generation for part in second.card.parts} == {0, 1}
+    closed = [
+        weight for weight, part in zip(second.card.weights(), second.card.parts, strict=True) if not part.generation
+    ]
+    assert sum(closed) == pytest.approx(2 / 3)
+    third = teach(second, read_labelled(labelled(30, seed=3)), most_kept_cells=1000)
+    assert {(part.generation, part.rows) for part in third.card.parts} == {(0, 60), (1, 60)}
+    assert sum(third.card.weights()) == pytest.approx(1)
+
+
+def test_a_file_that_does_not_fit_to_the_model_is_told():
+    model = teach(None, read_labelled(labelled(30)))
+    with pytest.raises(InvalidInput, match="trained on 6 features, this file has 7"):
+        teach(model, read_labelled(labelled(30, features=7)))
+    with pytest.raises(InvalidInput, match="apart, this file"):
+        teach(model, read_labelled(labelled(30, classes=(0, 1, 2))))
+    with pytest.raises(InvalidInput, match="the target holds '7'"):
+        teach(None, read_labelled(labelled(30) + b"0,0,0,0,0,0,7\n"))
+
+
+def test_a_class_without_a_sample_is_noticed():
+    assert misses_a_class(read_labelled(labelled(5, classes=(0, 1)).replace(b",1\n", b",0\n")))
+    assert not misses_a_class(read_labelled(labelled(5)))
+
+
+def test_a_file_that_says_something_else_than_what_was_trained_is_not_kept(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(teaching, "TOLERANCE", -1)
+    with pytest.raises(teaching.Conflict, match="differs from what was trained"):
+        teach(None, read_labelled(labelled(10)))
+
+
+def test_a_split_holds_back_a_fifth_of_each_class_and_trains_on_every_class():
+    target = np.array([0] * 50 + [1] * 20 + [2])
+    train, held = split(target, np.random.default_rng(0))
+    assert sorted([*train, *held]) == list(range(71))
+    assert np.bincount(target[held], minlength=3).tolist() == [10, 4, 0]
+    assert set(target[train]) == {0, 1, 2}
+    train, held = split(np.array([0, 0, 1]), np.random.default_rng(0))
+    assert len(held) == 1
+    assert not np.array_equal(split(target, np.random.default_rng(1))[1], split(target, np.random.default_rng(2))[1])
