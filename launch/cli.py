@@ -74,9 +74,7 @@ def _is_broker(url: str) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    listening = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    listening.add_argument("--host", help="address to listen on; 0.0.0.0 is every network (DIYML_HOST)")
-    listening.add_argument("--port", type=int, help="port to listen on (DIYML_PORT)")
+    listening = _listening("DIYML_PORT")
     checking = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     checking.add_argument("--repair", action="store_true", help="mend what can be mended, and say what was done")
     checking.add_argument("--quick", action="store_true", help="do not read the content of files")
@@ -99,13 +97,25 @@ def _parser() -> argparse.ArgumentParser:
         ("stop", _stop, [], "end what runs on the data folder"),
     ):
         commands.add_parser(name, parents=parents, help=about, description=about).set_defaults(command=run)
-    _add_moodle(commands, listening)
+    _add_moodle(commands)
     return parser
 
 
-def _add_moodle(commands: Any, listening: argparse.ArgumentParser) -> None:
+def _listening(port: str) -> argparse.ArgumentParser:
+    """Options of what listens; each command gets its own, since argparse shares their defaults.
+
+    Args:
+        port: where the port comes from without the option.
+    """
+    parser = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    parser.add_argument("--host", help="address to listen on; 0.0.0.0 is every network (DIYML_HOST)")
+    parser.add_argument("--port", type=int, help=f"port to listen on ({port})")
+    return parser
+
+
+def _add_moodle(commands: Any) -> None:
     about = "start Moodle's machine-learning backend alone (docs/moodle.md)"
-    moodle = commands.add_parser("moodle", parents=[listening], help=about, description=about)
+    moodle = commands.add_parser("moodle", parents=[_listening(str(MOODLE_PORT))], help=about, description=about)
     moodle.set_defaults(command=_moodle, port=MOODLE_PORT)
     about = "send again what MOODLE_ML_STASH_DIR has kept"
     replaying = moodle.add_subparsers(metavar="command").add_parser("replay", help=about, description=about)
