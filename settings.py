@@ -204,6 +204,15 @@ class Settings:
         choices=("starttls", "tls", "none"),
     )
     mail_from: str = _setting("DIYML_MAIL_FROM", "", "Sender of mails, `DIYML <diyml@example.org>`; empty: no mails.")
+    introspection_url: str = _setting(
+        "DIYML_INTROSPECTION_URL",
+        "",
+        "Where tokens that are not ours are asked about (RFC 7662, https); empty: only ours are good.",
+    )
+    introspection_client: str = _setting(
+        "DIYML_INTROSPECTION_CLIENT", "", "Name by which we ask there, as HTTP Basic authentication."
+    )
+    introspection_secret: str = _setting("DIYML_INTROSPECTION_SECRET", "", "Password that goes with it.", secret=True)
     moodle_users: str = _setting(
         "MOODLE_MLBACKEND_PYTHON_USERS",
         "",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from celery import Celery
 
+from api.introspection import Introspection
 from api.recent import Recent
 from api.request_id import request_id
 from api.streams import Streams
@@ -42,6 +43,7 @@ class Services:
     streams: Streams
     uploads: Streams
     thumbnails: Thumbnails
+    introspection: Introspection | None
 
 
 class Platform:
@@ -147,7 +149,8 @@ class Platform:
         engine = self._engine(store, settings)
         queue, streams = celery_app(settings, sends=True), Streams(settings.web_threads)
         uploads = Streams(settings.web_threads, "upload")
-        return Services(settings, store, engine, queue, streams, uploads, _thumbnails(store, settings))
+        introspection = Introspection(settings, store) if settings.introspection_url else None
+        return Services(settings, store, engine, queue, streams, uploads, _thumbnails(store, settings), introspection)
 
     def _engine(self, store: Store, settings: Settings) -> Engine:
         if self.engine_folder:

@@ -197,7 +197,8 @@ class PlatformResource(Resource):
         user = store.users.get(found.user_id) if found else None
         self._platform.database_answered()
         if not user or not found:
-            return None
+            other = self.services.introspection
+            return other.caller_of(token) if other else None
         store.tokens.note_use(found)
         return Caller(user, found)
 

@@ -34,6 +34,7 @@ class Users:
 
     def create_indexes(self) -> None:
         self._users.create_index("username", unique=True)
+        self._users.create_index("subject", unique=True, sparse=True)
 
     def create(self, username: str, password: bytes) -> User:
         """Create an account.
@@ -52,6 +53,29 @@ class Users:
             return User(self._users.insert_one(row).inserted_id, username)
         except DuplicateKeyError:
             raise Conflict(f"the user name '{username}' is taken: choose another") from None
+
+    def of_subject(self, subject: str, username: str) -> User:
+        """The account of somebody whom another server knows; made when there is none, without a password.
+
+        Args:
+            subject: by which that server knows them, for good.
+            username: of the account to be made.
+
+        Raises:
+            Conflict: the name is that of another account.
+        """
+        for _ in range(2):
+            row = self._users.find_one({"subject": subject}, {"username": 1})
+            if row:
+                return User(row["_id"], row["username"])
+            made = {"username": username, "subject": subject, "password_hash": None, "created_at": utc_now()}
+            try:
+                return User(self._users.insert_one(made).inserted_id, username)
+            except DuplicateKeyError:  # of the name, or another call has just made it
+                continue
+        raise Conflict(
+            f"the user name '{username}' belongs to another account here: log in with that, or have another name there"
+        )
 
     def authenticate(self, username: str, password: bytes, place: Place) -> User:
         """The user of this name and password; an unknown name takes as long as a wrong password.
