@@ -8,7 +8,6 @@ import logging
 from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any
 
-import requests
 from pydantic import BaseModel, Field, ValidationError
 
 from api.access import Caller
@@ -82,6 +81,8 @@ class Introspection:
         return Caller(user, Token(user.id, user.id, now, until, said.scopes))
 
     def _ask(self, token: str) -> dict[str, Any]:
+        import requests  # which asks the system for sockets when it is imported
+
         settings = self._settings
         client = (settings.introspection_client, settings.introspection_secret)
         try:

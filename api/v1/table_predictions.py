@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, BinaryIO, cast
 
-from bson import ObjectId
 from flask import Response, request
 from werkzeug.exceptions import UnsupportedMediaType
 
@@ -77,7 +76,7 @@ class CsvPredictions(PredictingResource):
         response.call_on_close(close)  # an answer that nobody began to read does not end
         return response
 
-    def _pieces(self, file: BinaryIO, model_id: ObjectId) -> Iterator[bytes]:
+    def _pieces(self, file: BinaryIO, model_id: Any) -> Iterator[bytes]:
         """The line of names, then the rows of each batch."""
         header, batches = csv_rows(file, ROWS_AT_ONCE)
         first, names = 1, [*header]
@@ -99,7 +98,7 @@ class CsvPredictions(PredictingResource):
         if first == 1:
             raise InvalidInput("the file has a line of column names and no row: send at least one")
 
-    def _predicted(self, model_id: ObjectId, content: bytes) -> Answer:
+    def _predicted(self, model_id: Any, content: bytes) -> Answer:
         return patiently(lambda: self.services.engine.predict_batch(model_id, [content], caller=str(self.user.id)))
 
 

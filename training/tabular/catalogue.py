@@ -15,7 +15,7 @@ _WORDS: dict[Any, str] = {int: "integer", float: "number", bool: "boolean", str:
 
 def describe() -> list[dict[str, Any]]:
     """Each algorithm with name, title, description, how many rows it takes, and its parameters."""
-    auto = {
+    auto: dict[str, Any] = {
         "name": AUTO,
         "title": "Chosen by cross-validation",
         "description": "Tries several of the others within `time_budget_seconds`, and takes the best.",

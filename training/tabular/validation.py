@@ -113,9 +113,14 @@ def validate(
 
 def candidates(rows: int, is_classification: bool) -> Iterator[Candidate]:
     """What is tried, in this order, as far as time goes; what suits the number of rows comes first."""
-    smooth = [("linear", {}), ("perceptron", {}), ("svm", {}), ("svm", {"cost": 10.0})]
-    trees = [("boosting", {}), ("forest", {})]
-    later = [
+    smooth: list[tuple[str, dict[str, Any]]] = [
+        ("linear", {}),
+        ("perceptron", {}),
+        ("svm", {}),
+        ("svm", {"cost": 10.0}),
+    ]
+    trees: list[tuple[str, dict[str, Any]]] = [("boosting", {}), ("forest", {})]
+    later: list[tuple[str, dict[str, Any]]] = [
         ("boosting", {"learning_rate": 0.05, "trees": 300, "leaves": 15, "columns": 0.5}),
         ("linear", {"strength": 0.01}),
         ("perceptron", {"penalty": 0.1, "neurons": 100}),
