@@ -6,8 +6,8 @@ import itertools
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any, BinaryIO, cast
 
 from flask import Response, request
@@ -19,7 +19,7 @@ from api.predicting import PredictingResource
 from api.streams import ending
 from datasets.registry import TABLE
 from inference.answers import Answer
-from inference.tabular.csv_rows import csv_bytes, csv_rows
+from inference.tabular.csv_rows import with_predictions
 from utils import DomainError, InvalidInput, TooManyRequests, Unavailable
 
 CSV = "text/csv"
@@ -27,7 +27,6 @@ ROWS_AT_ONCE = 1_000
 _CHUNK_BYTES = 1024 * 1024
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
 _TRIES = 20
-_ANSWERS = (("class", "predicted"), ("value", "predicted"), ("confidence", "confidence"))
 
 
 class CsvPredictions(PredictingResource):
@@ -66,7 +65,8 @@ class CsvPredictions(PredictingResource):
             while chunk := request.stream.read(_CHUNK_BYTES):
                 file.write(chunk)
             file.seek(0)
-            pieces = self._pieces(cast(BinaryIO, file), found.served_model_id)
+            predict = partial(self._predictions, found.served_model_id)
+            pieces = with_predictions(cast(BinaryIO, file), ROWS_AT_ONCE, predict)
             begun = list(itertools.islice(pieces, 2))
         except BaseException:
             close()
@@ -76,30 +76,15 @@ class CsvPredictions(PredictingResource):
         response.call_on_close(close)  # an answer that nobody began to read does not end
         return response
 
-    def _pieces(self, file: BinaryIO, model_id: Any) -> Iterator[bytes]:
-        """The line of names, then the rows of each batch."""
-        header, batches = csv_rows(file, ROWS_AT_ONCE)
-        first, names = 1, [*header]
-        for batch in batches:
-            rows = [dict(zip(header, cells, strict=True)) for cells in batch]
-            try:
-                answer = self._predicted(model_id, json.dumps(rows).encode())
-            except InvalidInput as error:
-                if first == 1:
-                    raise
-                raise InvalidInput(f"in the {ROWS_AT_ONCE:,} rows from row {first:,} on: {error.detail}") from None
-            predictions = answer.rows[0].predictions
-            kinds = [(key, name) for key, name in _ANSWERS if key in predictions[0]]
+    def _predictions(self, model_id: Any, rows: list[dict[str, str]], first: int) -> list[dict[str, Any]]:
+        content, caller = json.dumps(rows).encode(), str(self.user.id)
+        try:
+            answer = patiently(lambda: self.services.engine.predict_batch(model_id, [content], caller=caller))
+        except InvalidInput as error:
             if first == 1:
-                yield csv_bytes([[*names, *(_free(name, names) for _, name in kinds)]])
-            lines = zip(batch, predictions, strict=True)
-            yield csv_bytes([*cells, *(found[key] for key, _ in kinds)] for cells, found in lines)
-            first += len(batch)
-        if first == 1:
-            raise InvalidInput("the file has a line of column names and no row: send at least one")
-
-    def _predicted(self, model_id: Any, content: bytes) -> Answer:
-        return patiently(lambda: self.services.engine.predict_batch(model_id, [content], caller=str(self.user.id)))
+                raise
+            raise InvalidInput(f"in the {len(rows):,} rows from row {first:,} on: {error.detail}") from None
+        return answer.rows[0].predictions
 
 
 def patiently(call: Callable[[], Answer]) -> Answer:
@@ -115,8 +100,3 @@ def patiently(call: Callable[[], Answer]) -> Answer:
             refusal: DomainError = busy
             time.sleep(min(busy.retry_after_seconds or 1, 5))  # as long as it says
     raise refusal
-
-
-def _free(name: str, names: list[str]) -> str:
-    """The name, or one more underscore at its end as long as the file has a column of that name."""
-    return next(free for n in itertools.count() if (free := name + "_" * n) not in names)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count, islice
 from typing import Any, BinaryIO
 
 from utils import InvalidInput
 
+Predict = Callable[[list[dict[str, str]], int], list[dict[str, Any]]]
+
 _MOST_CELL_CHARACTERS = 65_536
+# What of an answer goes into a column, and the column's name.
+_ADDED = (("class", "predicted"), ("value", "predicted"), ("confidence", "confidence"))
 
 
 def csv_rows(stream: BinaryIO, at_once: int) -> tuple[list[str], Iterator[list[list[str]]]]:
@@ -27,6 +31,36 @@ def csv_rows(stream: BinaryIO, at_once: int) -> tuple[list[str], Iterator[list[l
     if doubled := sorted({name for name in header if header.count(name) > 1}):
         raise InvalidInput(f"the column name '{doubled[0]}' is there more than once: rename one")
     return header, _batches(lines, len(header), at_once)
+
+
+def with_predictions(stream: BinaryIO, at_once: int, predict: Predict) -> Iterator[bytes]:
+    """The rows of a CSV file with `predicted`, and the `confidence` of a class, added to each; a batch at a time.
+
+    Args:
+        stream: UTF-8, separated by commas, names in the first line.
+        predict: gives one answer (see `TabularPredictor.post_process`) for each of some rows, which come by name, with
+            the number of the first of them.
+
+    Raises:
+        InvalidInput: as `csv_rows`, or there is no row; while iterating.
+    """
+    header, batches = csv_rows(stream, at_once)
+    first = 1
+    for batch in batches:
+        answers = predict([dict(zip(header, cells, strict=True)) for cells in batch], first)
+        kinds = [(key, name) for key, name in _ADDED if key in answers[0]]
+        if first == 1:
+            yield csv_bytes([[*header, *(_free(name, header) for _, name in kinds)]])
+        lines = zip(batch, answers, strict=True)
+        yield csv_bytes([*cells, *(answer[key] for key, _ in kinds)] for cells, answer in lines)
+        first += len(batch)
+    if first == 1:
+        raise InvalidInput("the file has a line of column names and no row: send at least one")
+
+
+def _free(name: str, header: list[str]) -> str:
+    """The name, or one more underscore at its end as long as the file has a column of that name."""
+    return next(free for n in count() if (free := name + "_" * n) not in header)
 
 
 def csv_bytes(rows: Iterable[list[Any]]) -> bytes:

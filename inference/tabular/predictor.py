@@ -1,18 +1,15 @@
-"""Predictions for rows of a table: from JSON or CSV to one answer a row."""
+"""Predictions for rows of a table: from JSON to one answer a row."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from inference.answers import RowPredictions
 from inference.protocol import MOST_ROWS, Bounds, ModelCard, Options, Predictor, Reading
-from inference.tabular.csv_rows import csv_bytes, csv_rows
 from inference.tabular.explaining import Explainer
 from inference.tabular.inputs import Inputs, TableShape, row_count, stacked, taken
 from inference.tabular.rows import RowReader
@@ -20,7 +17,6 @@ from utils import InvalidInput
 
 # What is computed in between (a distance to each training row, a leaf of each tree) grows with the rows of a run.
 _ROWS_AT_ONCE = 512
-_CSV_ROWS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -108,22 +104,6 @@ class TabularPredictor(Predictor):
                 answer["explanation"] = reasons
         return answers
 
-    def predict_csv(self, stream: BinaryIO) -> Iterator[bytes]:
-        """The rows of a CSV file (UTF-8, comma) with what was predicted added, as they come; a batch at a time.
-
-        Raises:
-            InvalidInput: no CSV with a header, or as `read`; while iterating.
-        """
-        header, batches = csv_rows(stream, _CSV_ROWS_AT_ONCE)
-        added = self._added_names(header)
-        yield csv_bytes([[*header, *added]])
-        first = 1
-        for batch in batches:
-            rows = self.read_rows([dict(zip(header, cells, strict=True)) for cells in batch], first)
-            outputs = self.forward(rows.inputs)
-            yield csv_bytes([*cells, *more] for cells, more in zip(batch, self._csv_cells(outputs), strict=True))
-            first += len(batch)
-
     def _classes(self, outputs: np.ndarray) -> list[dict[str, Any]]:
         names = self._shape.classes
         return [
@@ -133,16 +113,3 @@ class TabularPredictor(Predictor):
 
     def _values(self, outputs: np.ndarray) -> list[dict[str, Any]]:
         return [{"value": value} for value in outputs[:, 0].tolist()]
-
-    def _added_names(self, header: list[str]) -> list[str]:
-        """Names of the added columns, with an underscore more as long as the file has a column of that name."""
-        target = self._shape.target
-        wanted = [f"predicted_{target}", *(["confidence"] if self._shape.classes else [])]
-        return [name + "_" * next(n for n in count() if name + "_" * n not in header) for name in wanted]
-
-    def _csv_cells(self, outputs: np.ndarray) -> list[list[Any]]:
-        if not self._shape.classes:
-            return [[value] for value in outputs[:, 0].tolist()]
-        best = outputs.argmax(1)
-        sure = outputs[np.arange(len(outputs)), best]
-        return [[self._shape.classes[k], round(p, 6)] for k, p in zip(best.tolist(), sure.tolist(), strict=True)]

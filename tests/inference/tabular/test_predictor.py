@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from inference.protocol import Bounds, Options
 from inference.sessions import open_session
+from inference.tabular.csv_rows import with_predictions
 from inference.tabular.predictor import TabularPredictor
 from tests.conftest import ROOT
 from tests.training.recorder import Recorder
@@ -130,19 +132,29 @@ def test_a_prediction_is_explained_by_the_columns_that_moved_it(values: TabularP
         ask(values, *[ROW] * 2_000, explain=True)
 
 
+def in_csv(predictor: TabularPredictor, content: bytes) -> Iterator[bytes]:
+    """What becomes of a CSV file."""
+
+    def predict(rows: list[dict[str, str]], first: int) -> list[dict[str, Any]]:
+        reading = predictor.read_rows(rows, first)
+        return predictor.post_process(predictor.forward(reading.inputs), reading)
+
+    return with_predictions(io.BytesIO(content), 1_000, predict)
+
+
 def test_a_csv_file_comes_back_with_predictions_in_batches(classes: TabularPredictor, values: TabularPredictor):
     lines = [",".join(["colour", "height", "confidence"])]
     lines += [f'"{"red" if number % 2 else "blue"}",{number / 1000},"a, ""b"""' for number in range(2_500)]
-    parts = list(classes.predict_csv(io.BytesIO(("\ufeff" + "\r\n".join(lines) + "\r\n\r\n").encode())))
+    parts = list(in_csv(classes, ("\ufeff" + "\r\n".join(lines) + "\r\n\r\n").encode()))
     assert len(parts) == 4
     read = list(csv.reader(io.StringIO(b"".join(parts).decode())))
-    assert read[0] == ["colour", "height", "confidence", "predicted_target", "confidence_"]
+    assert read[0] == ["colour", "height", "confidence", "predicted", "confidence_"]
     assert len(read) == 2_501
     assert read[2][:3] == ["red", "0.001", 'a, "b"']
     [alone], _ = ask(classes, {"colour": "red", "height": "0.001"})
     assert read[2][3] == alone["class"]
     assert float(read[2][4]) == pytest.approx(alone["confidence"], abs=1e-5)
-    [_, line] = list(values.predict_csv(io.BytesIO(b"height\n1\n")))
+    [_, line] = list(in_csv(values, b"height\n1\n"))
     assert line.startswith(b"1,1")
 
 
@@ -150,6 +162,7 @@ def test_a_csv_file_comes_back_with_predictions_in_batches(classes: TabularPredi
     ("content", "words"),
     [
         (b"", "has none"),
+        (b"height\n", "no row"),
         (b"a,a\n1,2\n", "more than once"),
         (b"height,colour\n1,red\n2\n", "row 2 has 1 cells"),
         (b"height\nx\n", "row 1, column 'height'"),
@@ -159,7 +172,7 @@ def test_a_csv_file_comes_back_with_predictions_in_batches(classes: TabularPredi
 )
 def test_a_csv_file_that_cannot_be_read_is_refused(classes: TabularPredictor, content: bytes, words: str):
     with pytest.raises(InvalidInput) as caught:
-        list(classes.predict_csv(io.BytesIO(content)))
+        list(in_csv(classes, content))
     assert words in caught.value.detail
 
 
