@@ -23,7 +23,7 @@ from storage.idempotency import Idempotency
 from storage.projects import Projects
 from storage.store import Store
 from tests.api.conftest import Pets
-from tests.api.problems import FILES, REQUESTS, WEBHOOKS, assert_problem, fill
+from tests.api.problems import BODIES, FILES, REQUESTS, WEBHOOKS, assert_problem, fill
 from tests.api.problems import PROJECT as PROJECT_PATH
 from tests.api.test_concurrency import apps, together  # noqa: F401  # a fixture
 from tests.conftest import PASSWORD, ROOT, Caller, encoded, picture, wait_until
@@ -56,17 +56,29 @@ OF_OTHERS = {
 OF_OTHER_VERSIONS = {
     ("DELETE", "/api/v1/models/<model_id>"), ("POST", f"{PROJECT_PATH}/promote"), ("POST", f"{PROJECT_PATH}/rollback")
 }  # fmt: skip
-# These ask for an ended import, or for other bodies than JSON: see tests/api/v1/test_import_upload.py, test_imports.py
-# and tests/training/capsule.
+# These ask for an ended import, or for other bodies than JSON: see tests/api/v1/test_import_upload.py, test_imports.py,
+# test_images.py and tests/training/capsule.
 OF_FILES = {
     ("POST", "/api/v1/imports/<import_id>/retry"), ("PATCH", "/api/v1/imports/<import_id>/data"),
-    ("POST", "/api/v1/capsules"),
+    ("POST", "/api/v1/capsules"), *BODIES,
 }  # fmt: skip
+# These ask for a project with a table: see tests/api/v1/test_tables.py.
+OF_TABLES = {("PATCH", f"{PROJECT_PATH}/table"), ("DELETE", f"{PROJECT_PATH}/table")}
 # What is told, instead of the answer that was never kept, to whoever asks again: it has been done.
 TOLD_SO = {("POST", f"{PROJECT_PATH}/classes"): 409, ("POST", "/api/v1/me/password"): 401}
 CONFIRM = ("POST", "/api/v1/me/email/confirm")  # with the code of a mail: see tests/api/v1/test_me.py
 SECRETS = {("POST", WEBHOOKS), ("POST", f"{WEBHOOKS}/<webhook_id>/rotate-secret")}
-OTHERS = {CONFIRM} | ENDING | OF_OTHERS | OF_OTHER_VERSIONS | OF_FILES | set(FILES) | OF_AN_ENDED_TRAINING | SECRETS
+OTHERS = (
+    {CONFIRM}
+    | ENDING
+    | OF_OTHERS
+    | OF_OTHER_VERSIONS
+    | OF_FILES
+    | OF_TABLES
+    | set(FILES)
+    | OF_AN_ENDED_TRAINING
+    | SECRETS
+)
 KEPT = set(WRITES) - OTHERS
 # What may happen twice when a process is killed after the work and before the answer is kept.
 TWICE = {
