@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from flask import request
 
 from api.access import Access, Caller
@@ -28,12 +30,29 @@ def owner_of_call(backend: Backend, access: Access) -> str:
     """
     if not backend.users and backend.store is None:
         raise Unavailable(NO_USERS)
-    sent = request.authorization
-    if sent is None or sent.type != "basic" or not sent.username or not sent.password:
+    name, password = _credentials()
+    if not name or not password:
         raise Unauthenticated(NO_CREDENTIALS)
-    if backend.users.knows(sent.username, sent.password):
+    if backend.users.knows(name, password):
         return SHARED
-    return _account(backend, sent.username, sent.password, access)
+    return _account(backend, name, password, access)
+
+
+def _credentials() -> tuple[str, str]:
+    """User and password as sent, in UTF-8 or, as older clients do, in Latin-1; empty when there are none."""
+    scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        sent = base64.b64decode(encoded.strip(), validate=True)
+    except ValueError:
+        return "", ""
+    try:
+        text = sent.decode("utf-8")
+    except UnicodeDecodeError:
+        text = sent.decode("latin-1")
+    name, _, password = text.partition(":")
+    return name, password
 
 
 def _account(backend: Backend, name: str, password: str, access: Access) -> str:
