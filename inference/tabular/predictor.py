@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from inference.answers import RowPredictions
-from inference.protocol import MOST_ROWS, Bounds, ModelCard, Options, Predictor, Reading
+from inference.protocol import Bounds, ModelCard, Options, Predictor, Reading
 from inference.tabular.explaining import Explainer
 from inference.tabular.inputs import Inputs, TableShape, row_count, stacked, taken
 from inference.tabular.rows import RowReader
-from utils import InvalidInput
+from utils import InvalidInput, TooLarge
 
 # What is computed in between (a distance to each training row, a leaf of each tree) grows with the rows of a run.
 _ROWS_AT_ONCE = 512
+_MOST_PROBABILITIES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -53,22 +54,27 @@ class TabularPredictor(Predictor):
         Raises:
             InvalidInput: it is none, a cell cannot be read by its column's type (says which, and what was wanted), or
                 no column of the model is there.
+            TooLarge: too many rows.
         """
         try:
             rows = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InvalidInput("rows must be JSON: a list of objects, each with values by column name") from None
-        return self.read_rows(rows, most=bounds.most_rows)
+        # Each row is answered with the probability of every class.
+        most = min(bounds.most_rows, max(1, _MOST_PROBABILITIES // max(1, len(self._shape.classes))))
+        if isinstance(rows, list) and len(rows) > most:
+            raise TooLarge(f"{len(rows):,} rows, at most {most:,} at a time of this model: send them in several")
+        return self.read_rows(rows)
 
-    def read_rows(self, rows: Any, first: int = 1, most: int = MOST_ROWS) -> TableReading:
+    def read_rows(self, rows: Any, first: int = 1) -> TableReading:
         """Rows that are Python values already; see `read`.
 
         Args:
             first: the number of the first row, for messages.
         """
-        if not isinstance(rows, list) or not rows or len(rows) > most:
-            got = f"{len(rows):,}" if isinstance(rows, list) else type(rows).__name__
-            raise InvalidInput(f"rows must be a list of 1..{most:,} objects, got {got}")
+        if not isinstance(rows, list) or not rows:
+            got = "none" if rows == [] else type(rows).__name__
+            raise InvalidInput(f"rows must be a list of objects, at least one, got {got}")
         columns, warnings = self._reader.read(rows, first)
         return TableReading(stacked(self._shape, columns, len(rows)), warnings)
 

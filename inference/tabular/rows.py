@@ -84,7 +84,7 @@ class RowReader:
             key = (type(cell), cell) if isinstance(cell, (str, int, float)) else None
             if key not in remembered or key is None:
                 try:
-                    value = read(text_of(cell))
+                    value = _encodable(read(text_of(cell)))
                 except ValueError as error:
                     errors.append(_error(column, first + index, error))
                     continue
@@ -106,6 +106,20 @@ class RowReader:
 
 def _reader(column: Column) -> tuple[Callable[[str | None], Any], Any]:
     return reader_of(column), "" if column.type is ColumnType.CATEGORY else np.nan
+
+
+def _encodable(value: Any) -> Any:
+    """The same.
+
+    Raises:
+        ValueError: half of a surrogate pair, which JSON can hold and the runtime cannot.
+    """
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError("must be text of whole Unicode characters, and has half of a surrogate pair") from None
+    return value
 
 
 def _plain(cells: list[Any]) -> np.ndarray | None:

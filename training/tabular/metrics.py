@@ -29,7 +29,7 @@ def intervals(targets: np.ndarray, outputs: np.ndarray, seed: int) -> dict[str, 
     found = [scores(targets[rows], outputs[rows]) for rows in drawn]
     gathered = {name: [one[name] for one in found if name in one] for name in scores(targets, outputs)}
     return {
-        name: [round(float(end), 6) for end in np.percentile(values, _PERCENTILES)]
+        name: [_rounded(float(end)) for end in np.percentile(values, _PERCENTILES)]
         for name, values in gathered.items()
         if values
     }
@@ -80,4 +80,9 @@ def _value_scores(targets: np.ndarray, values: np.ndarray) -> dict[str, float]:
 
 def rounded(found: dict[str, Any]) -> dict[str, Any]:
     """With as many digits as a person can use."""
-    return {name: round(value, 6) if isinstance(value, float) else value for name, value in found.items()}
+    return {name: _rounded(value) if isinstance(value, float) else value for name, value in found.items()}
+
+
+def _rounded(value: float) -> float:
+    """To six digits that count: an error may be in any unit."""
+    return float(f"{value:.6g}")

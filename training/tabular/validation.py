@@ -16,6 +16,7 @@ from training.tabular.fitting import Candidate, fit
 from training.tabular.metrics import SCORE, rounded, scores
 
 _SMALL = 3_000
+_MOST_TREES = 5_000
 # A candidate that is so far below the best after one fold is not worth the others.
 _HOPELESS = {True: 0.1, False: 0.2}
 
@@ -111,7 +112,7 @@ def validate(
     return Validated(candidate, means, deviations, time.monotonic() - began, len(found))
 
 
-def candidates(rows: int, is_classification: bool) -> Iterator[Candidate]:
+def candidates(rows: int, classes: int) -> Iterator[Candidate]:
     """What is tried, in this order, as far as time goes; what suits the number of rows comes first."""
     smooth: list[tuple[str, dict[str, Any]]] = [
         ("linear", {}),
@@ -136,15 +137,18 @@ def candidates(rows: int, is_classification: bool) -> Iterator[Candidate]:
     first = [*smooth[:2], trees[0], smooth[2], trees[1], smooth[3]] if rows <= _SMALL else [*trees, *smooth]
     for name, given in [*first, *later]:
         algorithm = ALGORITHMS[name]
-        if algorithm.MOST_ROWS is None or rows <= algorithm.MOST_ROWS:
-            yield Candidate(algorithm, algorithm.Params(**given))
+        candidate = Candidate(algorithm, algorithm.Params(**given))
+        # Of several classes each gets a tree a round, and a fold cannot be broken off when the time is over.
+        trees = getattr(candidate.params, "trees", 0) * classes if name == "boosting" else 0
+        if (algorithm.MOST_ROWS is None or rows <= algorithm.MOST_ROWS) and trees <= _MOST_TREES:
+            yield candidate
 
 
 class Race:
     """Candidates one after another until the time is over.
 
     Args:
-        seconds: for all of them; the first is always finished.
+        seconds: for all of them; of the first at least one fold is finished.
         stopped: whether somebody wants it to end now.
     """
 
@@ -168,14 +172,14 @@ class Race:
         def over() -> float:
             return (time.monotonic() - began) / self._seconds
 
-        for candidate in candidates(len(self._rows), bool(self._shape.classes)):
+        for candidate in candidates(len(self._rows), len(self._shape.classes)):
             if self.done and (over() >= 1 or stopped()):
                 break
             best = self._best()
 
             def go_on(found: dict[str, float], best: float | None = best) -> bool:
                 if best is None:
-                    return True
+                    return not (over() >= 1 or stopped())
                 hopeless = found.get(self._metric, -np.inf) < best - _HOPELESS[bool(self._shape.classes)]
                 return not (hopeless or over() >= 1 or stopped())
 

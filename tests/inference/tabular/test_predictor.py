@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.training.recorder import Recorder
 from tests.training.tabular.tables import table, workspace
 from training.tabular.trainer import TabularParams, TabularTrainer
-from utils import InvalidInput
+from utils import InvalidInput, TooLarge
 
 ROW = {"height": 0.5, "steps": 3, "colour": "red", "born": "1999-12-31", "always": 7, "empty": None}
 
@@ -85,8 +85,8 @@ def test_what_is_missing_unseen_or_too_much_is_told_and_taken_as_missing(classes
         ([{"shoe": 1}], "none of the columns"),
         ([{}], "none of the columns"),
         ([[1, 2]], "row 1 must be an object"),
-        ([], "1..10,000 objects, got 0"),
-        ([{}] * 10_001, "1..10,000 objects, got 10,001"),
+        ([{**ROW, "colour": "\ud800"}], "row 1, column 'colour': must be text of whole Unicode characters"),
+        ([], "at least one, got none"),
         ({"height": 1}, "got dict"),
     ],
 )
@@ -98,8 +98,13 @@ def test_rows_that_cannot_be_read_are_refused_with_row_column_and_what_was_wante
     assert words in caught.value.detail
 
 
+def test_more_rows_than_are_answered_at_a_time_are_too_large(classes: TabularPredictor):
+    with pytest.raises(TooLarge, match="10,001 rows, at most 10,000"):
+        classes.read(json.dumps([{}] * 10_001).encode(), Bounds(0))
+
+
 def test_what_is_no_json_or_infinite_is_refused(classes: TabularPredictor):
-    for content in (b"\xff\xfe", b"height", b'[{"height": Infinity}]'):
+    for content in (b"\xff\xfe", b"height", b"[" * 100_000, b'[{"height": Infinity}]'):
         with pytest.raises(InvalidInput):
             classes.read(content, Bounds(0))
     assert len(classes.read(b'[{"height": NaN}]', Bounds(0))) == 1

@@ -9,10 +9,12 @@ from inference.check import check_model
 from inference.sessions import open_session
 from inference.tabular.inputs import NUMBERS, Inputs, TableShape
 from tests.training.tabular.tables import table
+from training.tabular.algorithms.protocol import Fitting
 from training.tabular.algorithms.registry import ALGORITHMS
 from training.tabular.data import Parts, load, shape_of
 from training.tabular.fitting import Candidate, fit
-from training.tabular.metrics import scores
+from training.tabular.metrics import rounded, scores
+from training.tabular.validation import candidates
 
 QUICK = {"boosting": {"trees": 30}, "forest": {"trees": 30}, "perceptron": {"iterations": 60, "neurons": 16}}
 OTHER = {
@@ -87,3 +89,16 @@ def test_the_same_seed_gives_the_same_file(task: tuple[TableShape, Parts], name:
     candidate = Candidate(algorithm, algorithm.Params(**QUICK.get(name, {})))
     first, second = (fit(candidate, shape, parts.train, seed=3).export() for _ in range(2))
     assert first == second
+
+
+def test_what_would_grow_with_many_classes_is_left_out():
+    assert "boosting" in {candidate.algorithm.NAME for candidate in candidates(3_000, 30)}
+    assert "boosting" not in {candidate.algorithm.NAME for candidate in candidates(3_000, 100)}
+    features, targets = np.zeros((3_000, 1)), np.arange(3_000) % 100
+    algorithm = ALGORITHMS["forest"]
+    with pytest.raises(ValueError, match="100 classes make the file too large"):
+        algorithm.fit(features, targets, algorithm.Params(), Fitting(100, seed=0))
+
+
+def test_an_error_in_a_small_unit_keeps_its_digits():
+    assert rounded({"mae": 1.2345678e-9, "rows": 3}) == {"mae": 1.23457e-9, "rows": 3}

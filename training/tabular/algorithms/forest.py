@@ -17,6 +17,8 @@ from training.tabular.plans import Plan
 # are equal in whatever order they were counted, and unequal ones stay so in single precision.
 _QUANTUM = 2.0**-12
 _FLOAT32_BOUND = 3e38
+# What all leaves say lies in the file, and in memory several times: 8 bytes for each class.
+_MOST_CELLS = 25_000_000
 
 
 class ForestParams(AlgorithmParams):
@@ -96,8 +98,16 @@ class ForestAlgorithm(Algorithm):
     Params = ForestParams
 
     def fit(self, features: np.ndarray, targets: np.ndarray, params: ForestParams, fitting: Fitting) -> Fitted:
-        """See `Algorithm`."""
+        """See `Algorithm`.
+
+        Raises:
+            ValueError: with so many classes the file would be too large.
+        """
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+        cells = params.trees * 2 * min(params.leaves, len(targets)) * max(1, fitting.classes)
+        if cells > _MOST_CELLS:
+            raise ValueError(f"{fitting.classes:,} classes make the file too large: take fewer trees or leaves")
 
         kind = RandomForestClassifier if fitting.classes else RandomForestRegressor
         model = kind(
