@@ -139,8 +139,8 @@ def candidates(rows: int, classes: int) -> Iterator[Candidate]:
         algorithm = ALGORITHMS[name]
         candidate = Candidate(algorithm, algorithm.Params(**given))
         # Of several classes each gets a tree a round, and a fold cannot be broken off when the time is over.
-        trees = getattr(candidate.params, "trees", 0) * classes if name == "boosting" else 0
-        if (algorithm.MOST_ROWS is None or rows <= algorithm.MOST_ROWS) and trees <= _MOST_TREES:
+        grown = getattr(candidate.params, "trees", 0) * classes if name == "boosting" else 0
+        if (algorithm.MOST_ROWS is None or rows <= algorithm.MOST_ROWS) and grown <= _MOST_TREES:
             yield candidate
 
 
