@@ -243,9 +243,15 @@ class Jobs:
         """Those of the ids that are jobs."""
         return {row["_id"] for row in self._jobs.find({"_id": {"$in": job_ids}}, {"_id": 1})}
 
-    def unserved(self) -> Iterator[Job]:
-        """Succeeded jobs in the order of their end, for putting right a project that a crash left unpointed."""
-        query = {"state": JobState.SUCCEEDED.value, "served": {"$ne": True}}
+    def unserved(self, project_id: ObjectId | None = None) -> Iterator[Job]:
+        """Succeeded jobs in the order of their end, for putting right a project that a crash left unpointed.
+
+        Args:
+            project_id: of one project; None for all.
+        """
+        query: Document = {"state": JobState.SUCCEEDED.value, "served": {"$ne": True}}
+        if project_id is not None:
+            query["project_id"] = project_id
         return map(job_of, self._jobs.find(query, {"log": 0}).sort("finished_at", 1))
 
     def mark_served(self, job_id: ObjectId) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from api.classic.representation import listed_project
 from api.classic.schemas import Publication, UserQuery
 from api.resource import PlatformResource
+from training.promotion import settled
 from utils import NotFound
 
 
@@ -25,6 +26,6 @@ class Publications(PlatformResource):
     def put(self) -> dict[str, Any]:
         """Publish or withdraw; doing it twice is no error."""
         wish = self.parse(Publication)
-        projects = self.services.store.projects
-        projects.publish(self.project_named(wish.project_name), wish.is_published)
+        store, project = self.services.store, self.project_named(wish.project_name)
+        store.projects.publish(settled(store, project) if wish.is_published else project, wish.is_published)
         return {"Status": f"Operation successful, is_published set to {wish.is_published}"}

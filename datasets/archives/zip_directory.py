@@ -135,7 +135,7 @@ def _end(file: BinaryIO) -> tuple[tuple[int, ...], int]:
         if found + _END.size <= len(tail):
             return _END.unpack_from(tail, found), start + found
         found = tail.rfind(_SIGNATURES["end"], 0, found)
-    raise InvalidInput(f"{DAMAGED}: the directory at its end is missing")
+    raise InvalidInput(f"{DAMAGED}: the directory that a ZIP file has at its end is missing")
 
 
 def _read(file: BinaryIO, place: int, record: struct.Struct) -> tuple[int, ...]:

@@ -65,7 +65,8 @@ def test_every_route_that_predicts_is_watched(client: FlaskClient) -> None:
     assert isinstance(client.application.wsgi_app, RefuseEarly)
     routes = {route for route, _ in client.application.wsgi_app._routes}
     assert routes == {route.path for route in ROUTES if issubclass(route.resource, PredictingResource)}
-    assert routes == {"/inference", "/api/v1/published/<project>/predict"}
+    published = "/api/v1/published/<project>"
+    assert routes == {"/inference", f"{published}/predict", f"{published}/predict-csv"}
 
 
 def test_who_has_too_much_under_way_is_told_so_again_for_a_moment_and_others_are_not(

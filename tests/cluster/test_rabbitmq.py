@@ -48,6 +48,7 @@ def session_settings(mongo_uri: str, rabbitmq: RabbitMQ, tmp_path_factory: pytes
         bcrypt_rounds=4,
         heartbeat_seconds=0.2,
         lease_seconds=5,
+        training_niceness=0,
         checkpoint_seconds=0,
     )
 

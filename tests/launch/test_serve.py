@@ -147,8 +147,12 @@ def test_a_web_server_alone_starts_neither_database_nor_worker(data_dir: Path, m
     program = Program(data_dir, "web", MONGO_URI=mongo_uri, DIYML_DATABASE="web_alone")
     until(lambda: "Ctrl-C ends it" in program.said or program.process.poll() is not None, "ready")
     assert f"Web server at {program.address} for the database MongoDB" in program.said
-    status, answer = program.get("/ready")
-    assert (status, [error["field"] for error in json.loads(answer)["errors"]]) == (503, ["worker"])
+
+    def misses_a_worker_alone() -> bool:
+        status, answer = program.get("/ready")
+        return (status, [error["field"] for error in json.loads(answer)["errors"]]) == (503, ["worker"])
+
+    until(misses_a_worker_alone, "all but a worker is there")
     assert not process_of_worker(data_dir)
     assert program.end() == 0
     assert processes_on(data_dir) == []

@@ -10,8 +10,8 @@ from bson import ObjectId
 
 from storage.store import Store
 from storage.sweeper import sweep
+from training.promotion import hand_over
 from training.worker.identity import Identity
-from training.worker.supervisor import hand_over
 from utils import NotFound, Unavailable
 
 logger = logging.getLogger(__name__)

@@ -24,6 +24,7 @@ from storage.job import Job
 from storage.models import Model
 from storage.store import Store
 from training.process_tree import kill_all
+from training.promotion import hand_over
 from training.run import DATASET, EXIT_FAILED, QUANTIZE, RESULT, SPEC, TRAIN
 from training.worker.devices import LocalDevice
 from training.worker.heart import Heart
@@ -273,14 +274,3 @@ class Supervisor:
                 logger.warning("%s", error)
                 if self._stop.wait(1):
                     raise _Ended from error
-
-
-def hand_over(store: Store, job: Job, model: Model) -> None:
-    """Let the project be served by a model whose job has succeeded.
-
-    A repetition is there to compare, not to replace: its model serves only where none does.
-    """
-    serve = store.projects.serve_first if job.repeats else store.projects.serve
-    serve(model.project_id, model.id, model.version)
-    store.jobs.mark_served(job.id)
-    store.changes.mark()

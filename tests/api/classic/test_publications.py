@@ -3,9 +3,23 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
+from storage.store import Store
 from tests.api.conftest import Pets
 from tests.api.problems import assert_problem
 from tests.conftest import Caller
+from utils import utc_now
+
+
+def test_a_training_that_has_succeeded_is_enough_though_its_worker_has_not_handed_the_model_over(
+    caller: Caller, pets: Pets, store: Store
+):
+    project = {"$set": {"model_id": None, "model_version": 0}}
+    store.database["projects"].update_one({"_id": pets.project.id}, project)
+    assert_problem(caller.call("PUT", "/publish", project_name="pets", is_published="True"), 409, "no trained model")
+    succeeded = {"state": "succeeded", "active": False, "model_id": pets.model.id, "finished_at": utc_now()}
+    store.database["jobs"].update_one({"_id": pets.job.id}, {"$set": succeeded})
+    assert caller.call("PUT", "/publish", project_name="pets", is_published="True").status_code == 200
+    assert store.projects.refresh(pets.project).model_id == pets.model.id
 
 
 @pytest.mark.parametrize("value", ["True", "true", "TRUE", True])

@@ -124,7 +124,7 @@ def test_a_member_with_a_wrong_checksum_fails_alone(cells: ImportCalls, store: S
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"no archive at all", "the directory at its end is missing"),
+        (b"no archive at all", "the directory that a ZIP file has at its end is missing"),
         (zipped(yolo_files(3))[:-40], "damaged or cut short"),
         (tarred(yolo_files(3), packed=True)[:-300], "damaged or cut short"),
         (zipped({"notes.txt": "nothing"}), "no dataset was recognised"),
