@@ -28,7 +28,7 @@ OFFLINE = [
 def dom_of(page: str, profile: Path) -> str:
     """The document of a page once its scripts have run."""
     command = [str(CHROMIUM), *OFFLINE, f"--user-data-dir={profile}", page]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class Shell:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=60,
+            timeout=240,
             check=False,
         )
         assert "Traceback" not in ran.stderr, ran.stderr
@@ -208,7 +208,7 @@ def test_at_a_terminal_there_are_colours_unless_one_does_not_want_them(shell: Sh
             cwd=shell.home,
             env={**environment, **options},
             stdout=theirs,
-            timeout=60,
+            timeout=240,
             check=True,
         )
         os.close(theirs)

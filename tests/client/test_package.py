@@ -23,7 +23,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     shutil.copytree(ROOT / "diyml_client", folder / "diyml_client", ignore=shutil.ignore_patterns("__pycache__"))
     build = ["wheel", "--no-deps", "--no-build-isolation", "--quiet", "-w", str(folder), str(folder / "diyml_client")]
-    subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", *build], check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", *build], check=True, timeout=240)
     return next(folder.glob("*.whl"))
 
 
@@ -47,7 +47,7 @@ def test_it_works_where_there_is_no_server(wheel: Path, tmp_path: Path):
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -97,7 +97,7 @@ class RabbitMQ:
 
     def _control(self, *arguments: str) -> str:
         command = [*self._around, self._program("rabbitmqctl"), "--quiet", *arguments]
-        run = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=True, timeout=60)
+        run = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=True, timeout=240)
         return run.stdout
 
     def _program(self, name: str) -> str:

@@ -360,5 +360,5 @@ DetectionTrainer().fit(squares(folder, 4, 2), params, workspace(folder / "w"), S
         folder.mkdir()
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("YOLO", "MPL", "XDG", "PYTEST"))}
     environment = {**kept, "HOME": str(home), "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", code, str(work)], check=True, cwd=here, env=environment, timeout=120)
+    subprocess.run([sys.executable, "-c", code, str(work)], check=True, cwd=here, env=environment, timeout=480)
     assert [*home.rglob("*"), *here.rglob("*")] == []

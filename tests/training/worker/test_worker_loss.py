@@ -12,7 +12,9 @@ from flask.testing import FlaskClient
 from settings import Settings
 from storage.job import JobState
 from storage.store import Store
+from storage.sweeper import sweep
 from tests.conftest import Caller, start_worker, wait_until
+from tests.storage.test_sweeper import AT_ONCE
 from tests.training.conftest import infer, is_gone, shade, start_training, training_of, wait_for, wait_for_checkpoint
 
 
@@ -49,6 +51,7 @@ def test_an_interrupted_training_goes_on_from_its_last_checkpoint(
         assert [entry["epoch"] for entry in job.history] == list(range(1, 41))
         assert min(shown.progress for shown in seen) >= before.progress
         assert store.database["models"].count_documents({}) == 1
+        sweep(store, AT_ONCE)  # who is killed while a checkpoint is stored leaves what nobody refers to
         assert checkpoints(store) == 0
         wait_until(lambda: list((settings.data_dir / "work").iterdir()) == [], 10)
     finally:
