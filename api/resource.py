@@ -37,6 +37,12 @@ _CALLS = {
 }
 
 
+def client_address(proxies: int) -> str:
+    """Where this request comes from, behind so many proxies that are the operator's own."""
+    hops = request.access_route
+    return hops[-proxies] if 0 < proxies <= len(hops) else str(request.remote_addr)
+
+
 class PlatformResource(Resource):
     """A resource with the platform's services; a fresh one is made for each request.
 
@@ -149,8 +155,7 @@ class PlatformResource(Resource):
 
     def client_address(self) -> str:
         """Where the call comes from, as far as the operator's own proxies tell."""
-        proxies, hops = self._platform.settings.trusted_proxies, request.access_route
-        return hops[-proxies] if 0 < proxies <= len(hops) else str(request.remote_addr)
+        return client_address(self._platform.settings.trusted_proxies)
 
     def optional_user(self) -> User | None:
         """Who calls, on a method that works with and without a token.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -156,9 +157,12 @@ class Caches:
     def __init__(self, root: Path, most_bytes: int):
         self._root = root
         self._most_bytes = most_bytes
+        self._lock = threading.Lock()
         self._made: dict[str, Any] = {}
 
     def of(self, kind: DataKind) -> Any:
-        """The cache of a kind; threads that ask at once may get two on the same folder, which is harmless."""
-        make: Callable[[Path, int], Any] = kind.cache
-        return self._made.setdefault(kind.name, make(self._root / kind.name, self._most_bytes))
+        """The cache of a kind, the same for every thread: it knows what each of them is using."""
+        with self._lock:
+            if kind.name not in self._made:
+                self._made[kind.name] = kind.cache(self._root / kind.name, self._most_bytes)
+            return self._made[kind.name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,11 +12,10 @@ from moodle.ids import SHARED, ModelIds
 from moodle.model import StoredModel
 from moodle.shelves.folder import FolderShelf
 from moodle.status import Answer, Status, failed
+from moodle.wishes import rounds, score
 from moodle.workers import HereAndNow, most_threads
 from settings import Settings, configure_libraries
 from utils import DomainError, InvalidInput
-
-_MOST_ROUNDS = 1000
 
 
 def engine_on(folder: str) -> Engine:
@@ -41,11 +39,11 @@ def prediction(arguments: Sequence[str]) -> Answer:
 
 def evaluation(arguments: Sequence[str]) -> Answer:
     """`ID DIR FILE MINSCORE MAXDEVIATION NITERATIONS [TRAINEDMODELDIR]`."""
-    name, folder, file, min_score, max_deviation, rounds, *trained = arguments
+    name, folder, file, min_score, max_deviation, count, *trained = arguments
     wish = {
-        "min_score": _score("MINSCORE", min_score),
-        "max_deviation": _score("MAXDEVIATION", max_deviation),
-        "rounds": _rounds(rounds),
+        "min_score": score("MINSCORE", min_score),
+        "max_deviation": score("MAXDEVIATION", max_deviation),
+        "rounds": rounds("NITERATIONS", count),
     }
     ids = ModelIds(SHARED, name)
     shelf = FolderShelf(Path(trained[0]).absolute()) if trained else None
@@ -117,20 +115,3 @@ def _folder(name: str) -> Path:
     if not Path(name).is_dir():
         raise InvalidInput(f"there is no folder {name}")
     return Path(name)
-
-
-def _score(name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
-        raise InvalidInput(f"{name} must be a number from 0 to 1, got {text!r}")
-    return value
-
-
-def _rounds(text: str) -> int:
-    value = int(text) if text.isascii() and text.isdigit() else 0
-    if not 1 <= value <= _MOST_ROUNDS:
-        raise InvalidInput(f"NITERATIONS must be 1..{_MOST_ROUNDS}, got {text!r}")
-    return value

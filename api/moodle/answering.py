@@ -31,12 +31,13 @@ def answered(method: str, call: Callable[[], Response]) -> Callable[[], Response
             return call()
         except Exception as error:  # the one place where all that a route may meet becomes an answer
             _drain()
-            return _told(error)
+            return told(error)
 
     return view
 
 
-def _told(error: Exception) -> Response:
+def told(error: Exception) -> Response:
+    """The answer that tells of an error."""
     if isinstance(error, DomainError):
         response = _text(STATUS_OF[error.code], error.detail)
         if error.code == "unauthenticated":

@@ -8,6 +8,7 @@ from functools import cache
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from api.moodle.answering import told
 from api.moodle.backend import Backends, alone
 from api.moodle.routes import blueprint
 from settings import Settings
@@ -28,12 +29,5 @@ def build_moodle_app(read: Callable[[], Settings], ensure: Callable[[Settings], 
     def health() -> Response:
         return Response('{"status": "ok"}', mimetype="application/json")
 
-    @app.errorhandler(HTTPException)
-    def told(error: HTTPException) -> Response:
-        response = Response(error.description or "", status=error.code or 500, mimetype="text/plain")
-        for name, value in error.get_headers():
-            if name not in ("Content-Type", "Content-Length"):
-                response.headers[name] = value
-        return response
-
+    app.register_error_handler(HTTPException, told)
     return app

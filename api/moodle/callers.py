@@ -8,6 +8,7 @@ from flask import request
 
 from api.access import Access, Caller
 from api.moodle.backend import Backend
+from api.resource import client_address
 from moodle.ids import SHARED
 from utils import Unauthenticated, Unavailable
 
@@ -66,11 +67,6 @@ def _account(backend: Backend, name: str, password: str, access: Access) -> str:
         store.tokens.note_use(token)
         return str(user.id)
     try:
-        return str(store.accounts.check(name, password, _address(backend)).id)
+        return str(store.accounts.check(name, password, client_address(backend.settings.trusted_proxies)).id)
     except Unauthenticated:
         raise Unauthenticated(WRONG_CREDENTIALS) from None
-
-
-def _address(backend: Backend) -> str:
-    proxies, hops = backend.settings.trusted_proxies, request.access_route
-    return hops[-proxies] if 0 < proxies <= len(hops) else str(request.remote_addr)

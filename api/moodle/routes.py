@@ -17,6 +17,7 @@ from api.moodle.answering import answered
 from api.moodle.backend import Backend, Backends
 from api.moodle.callers import owner_of_call
 from moodle.ids import ModelIds
+from moodle.wishes import rounds, score
 from utils import NotFound, Unavailable
 
 Answering = Callable[[Backend, str, Path], Response]
@@ -47,9 +48,9 @@ def _evaluate(backend: Backend, owner: str, folder: Path) -> Response:
     ids = sent.ids(owner)
     trained = sent.ids(owner, "trainedmodeldirhash") if request.values.get("trainedmodeldirhash") else None
     wish = {
-        "min_score": sent.number("minscore"),
-        "max_deviation": sent.number("maxdeviation"),
-        "rounds": sent.whole("niterations", sent.MOST_ROUNDS),
+        "min_score": score("minscore", sent.text("minscore")),
+        "max_deviation": score("maxdeviation", sent.text("maxdeviation")),
+        "rounds": rounds("niterations", sent.text("niterations")),
     }
     data = sent.save("dataset", folder)
     sent.stash(backend, {"dataset": data})

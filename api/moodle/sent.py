@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from flask import request
@@ -12,7 +11,6 @@ from moodle.ids import ModelIds
 from moodle.stash import Payload
 from utils import InvalidInput
 
-MOST_ROUNDS = 1000
 _MOST_DIGITS = 18
 
 
@@ -37,35 +35,16 @@ def ids(owner: str, name: str = "dirhash") -> ModelIds:
     return ModelIds(owner, text("uniqueid"), text(name))
 
 
-def number(name: str) -> float:
-    """A number between 0 and 1, as scores are.
+def whole(name: str) -> int:
+    """A whole number that is not negative.
 
     Raises:
         InvalidInput: it is none.
     """
     value = text(name)
-    try:
-        found = float(value)
-    except ValueError:
-        found = math.nan
-    if not 0 <= found <= 1:
-        raise InvalidInput(f"{name} must be a number from 0 to 1, got {value[:50]!r}")
-    return found
-
-
-def whole(name: str, most: int | None = None) -> int:
-    """A whole number that is not negative.
-
-    Raises:
-        InvalidInput: it is none, or none from 1 to `most`.
-    """
-    value = text(name)
-    found = int(value) if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS else -1
-    if most is None and found < 0:
+    if not (value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS):
         raise InvalidInput(f"{name} must be a whole number, got {value[:50]!r}")
-    if most is not None and not 1 <= found <= most:
-        raise InvalidInput(f"{name} must be 1..{most}, got {value[:50]!r}")
-    return found
+    return int(value)
 
 
 def save(field: str, folder: Path) -> Path:

@@ -78,7 +78,6 @@ class BulkChanged(Shown):
 
 def image_shown(image: StoredImage, project: Project) -> dict[str, Any]:
     """An image."""
-    image = replace(image, annotations=project.annotations_now(image.annotations))
     url = image_url(project, image.id)
     fields = ("name", "sha256", "size", "format", "width", "height", "revision")
     # A class may have been merged or deleted since; images follow one after the other.

@@ -78,8 +78,12 @@ class CsvPredictions(PredictingResource):
 
     def _predictions(self, model_id: Any, rows: list[dict[str, str]], first: int) -> list[dict[str, Any]]:
         content, caller = json.dumps(rows).encode(), str(self.user.id)
+
+        def predict() -> Answer:
+            return self.services.engine.predict_batch(model_id, [content], caller=caller)
+
         try:
-            answer = patiently(lambda: self.services.engine.predict_batch(model_id, [content], caller=caller))
+            answer = predict() if first == 1 else patiently(predict)
         except InvalidInput as error:
             if first == 1:
                 raise
