@@ -28,7 +28,7 @@ class Boosting:
 
     def onnx(self) -> bytes:
         """See `Member.onnx`."""
-        from moodle.learner.boosting_file import boosting_file
+        from moodle.learner.file import boosting_file
 
         return boosting_file(self)
 

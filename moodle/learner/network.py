@@ -76,7 +76,7 @@ class Network:
 
     def onnx(self) -> bytes:
         """See `Member.onnx`."""
-        from moodle.learner.network_file import network_file
+        from moodle.learner.file import network_file
 
         return network_file(self)
 
