@@ -57,11 +57,14 @@ def as_json(answer: Answer) -> Response:
 
 def _do(call: Callable[[], Answer], done: Callable[[], None], answer: Future[Answer]) -> None:
     try:
-        answer.set_result(call())
+        try:
+            found = call()
+        finally:
+            done()
     except Exception as error:  # raised again, or told, where the answer is waited for
         answer.set_exception(error)
-    finally:
-        done()
+    else:
+        answer.set_result(found)
 
 
 def _signs(work: Work, answer: Future[Answer], pause_seconds: float) -> Iterator[bytes]:

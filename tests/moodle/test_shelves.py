@@ -100,7 +100,7 @@ def test_what_an_account_has_can_be_taken_away_and_deleted_as_a_whole(shelf: She
         assert shelf.write(ids.log(7), b"log", None)
     assert sorted(shelf.owners()) == ["6" * 24, "7" * 24]
     files = dict(account_files(shelf, "6" * 24))
-    assert sorted(files.values())[-2:] == [b"log", b"model"]
+    assert {b"log", b"model"} <= set(files.values())
     assert {name.split("/")[0] for name in files} == {"moodle"}
     delete_those_gone(shelf, lambda owners: {owner for owner in owners if owner[0] == "6"})
     assert shelf.owners() == ["7" * 24]
