@@ -34,10 +34,12 @@ class FigureWish(FigureQuery):
     rows: Annotated[
         list[dict[str, Any]], Field(description="In their order, values by the name of their column; at most 10,000.")
     ]
-    names: Annotated[
-        list[Annotated[Text, Field(max_length=50)]],
-        Field(min_length=1, max_length=10, description="`series`, `score`, `contributions`: one below the other."),
-    ] = ["series", "score", "contributions"]
+    names: list[Annotated[Text, Field(max_length=50)]] = Field(
+        default=["series"],
+        min_length=1,
+        max_length=10,
+        description="`series`, `score`, `contributions`; one or several.",
+    )
     title: Annotated[Text | None, Field(max_length=_MOST_TITLE_CHARACTERS)] = None
 
 

@@ -31,7 +31,7 @@ class PublishedFigures(PredictingResource):
         """Always: nothing is kept."""
         return True
 
-    @operation(takes=FigureWish, gives=Content(JSON, PNG), errors=(404, 409, 413, 429))
+    @operation(takes=FigureWish, gives=Content(JSON, (PNG,)), errors=(404, 409, 413, 429))
     def post(self, wish: FigureWish, project: str) -> Response:
         """Judge rows and draw them: as JSON for Plotly, or as a picture; nothing is kept."""
         found = self.published(project, SERIES)
@@ -72,7 +72,7 @@ class ModelFigure(ModelResource):
 
     KIND = SERIES
 
-    @operation(takes=FigureQuery, gives=Content(JSON, PNG), errors=(409,), headers={"ETag": "SHA-256 of the file"})
+    @operation(takes=FigureQuery, gives=Content(JSON, (PNG,)), errors=(409,), headers={"ETag": "SHA-256 of the file"})
     def get(self, query: FigureQuery, name: str) -> Response:
         """Download it, as JSON for Plotly or as a picture; both were made by the training."""
         file = self.model.files.get(f"{name}.{query.format.value}")
