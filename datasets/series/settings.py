@@ -159,7 +159,7 @@ def is_label(value: str) -> bool:
 def _no_label(column: ColumnProfile) -> str | None:
     odd = [value for value, _ in column.values if not is_label(value)]
     if odd:
-        return f"holds {some_of([shown(value) for value in odd], 3)}"
+        return f"holds {some_of([value[:40] for value in odd], 3)}"
     if not column.values_are_all:
         return f"has {column.distinct:,} different values"
     return None if column.values else "has no value"

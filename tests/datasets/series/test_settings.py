@@ -28,7 +28,7 @@ def profile(tmp_path_factory) -> TableProfile:
 
 
 _WRONG = [
-    ({"time": "at"}, "time", "no column 'at': do you mean 'At'?"),
+    ({"time": "at"}, "time", "no column 'at': do you mean 'At'"),
     ({"series": "machin"}, "series", "do you mean 'Machine'"),
     ({"ignored": ("flo",)}, "ignored", "do you mean 'Flow'"),
     ({"types": {"Tik": TypeWish(ColumnType.TEXT)}}, "types", "do you mean 'Tick'"),
