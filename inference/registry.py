@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from inference.anomaly.predictor import AnomalyPredictor
 from inference.classification import ClassificationPredictor
 from inference.detection import DetectionPredictor
 from inference.protocol import ModelCard, Predictor
@@ -14,6 +15,7 @@ PREDICTORS: dict[str, type[Predictor]] = {
     "classification": ClassificationPredictor,
     "detection": DetectionPredictor,
     "tabular": TabularPredictor,
+    "anomaly": AnomalyPredictor,
 }
 
 
