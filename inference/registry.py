@@ -12,6 +12,7 @@ from inference.tabular.predictor import TabularPredictor
 from inference.vision import VisionPredictor
 
 PREDICTORS: dict[str, type[Predictor]] = {
+    "anomaly": AnomalyPredictor,
     "classification": ClassificationPredictor,
     "detection": DetectionPredictor,
     "tabular": TabularPredictor,

@@ -18,7 +18,7 @@ from storage.models import Model
 from utils import NotFound, some_of
 
 PNG, JSON = "image/png", "application/json"
-_MEDIA_TYPES = {FigureForm.JSON: JSON, FigureForm.PNG: PNG}
+_FORMS = {FigureForm.JSON: (".plotly.json", JSON), FigureForm.PNG: (".png", PNG)}
 _KEPT_SECONDS = 3600
 
 
@@ -52,8 +52,9 @@ def _sent(figure: bytes | dict[str, Any] | None) -> Response:
 
 
 def figure_names(model: Model) -> list[str]:
-    """Names of the figures that a training has left: those that are there as JSON."""
-    return sorted(name.removesuffix(".json") for name in model.files if name.endswith(".json"))
+    """Names of the figures that a training has left: those that are there for Plotly."""
+    suffix, _ = _FORMS[FigureForm.JSON]
+    return sorted(name.removesuffix(suffix) for name in model.files if name.endswith(suffix))
 
 
 class ModelFigures(ModelResource):
@@ -75,10 +76,11 @@ class ModelFigure(ModelResource):
     @operation(takes=FigureQuery, gives=Content(JSON, (PNG,)), errors=(409,), headers={"ETag": "SHA-256 of the file"})
     def get(self, query: FigureQuery, name: str) -> Response:
         """Download it, as JSON for Plotly or as a picture; both were made by the training."""
-        file = self.model.files.get(f"{name}.{query.format.value}")
+        suffix, media_type = _FORMS[query.format]
+        file = self.model.files.get(name + suffix)
         if file is None or name not in figure_names(self.model):
             raise NotFound(f"the model has no figure '{name}': it has {some_of(figure_names(self.model)) or 'none'}")
-        response = Response(self.services.store.artifacts.stream(file.file_id), mimetype=_MEDIA_TYPES[query.format])
+        response = Response(self.services.store.artifacts.stream(file.file_id), mimetype=media_type)
         response.headers["Content-Length"] = str(file.size)
         response.headers["ETag"] = f'"{file.sha256}"'
         response.headers["Cache-Control"] = f"private, max-age={_KEPT_SECONDS}"  # a model never changes

@@ -1,109 +1,204 @@
-"""Figures of judged rows, as JSON for Plotly and as pictures, made of the same panels."""
+"""Pictures of judged rows: as Plotly figures, for whoever draws in a browser, and as PNG."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from inference.anomaly.judging import Judged
-from inference.anomaly.panels import PANELS, Drawing, HeatPanel, Panel, drawing
+from utils import InvalidInput
 
-FIGURES = tuple(PANELS)
-_GAP = 0.04
-_PANEL_PX = 130
-_ALARM, _CHANGE, _LEVEL = "rgba(214,39,40,0.18)", "rgb(148,103,189)", "rgb(214,39,40)"
-_LINE = "rgb(31,119,180)"
+_MOST_SENSORS = 12
+_LONGEST_NAME = 40
+_RED, _GREY, _BLUE = "#c0392b", "#888888", "#1f5fa8"
+_DPI = 100
+Labels = Sequence[bool] | None
 
 
-def figure(names: Sequence[str], judged: Sequence[Judged], title: str) -> dict[str, Any]:
-    """A figure for Plotly: `data` and `layout`, plain values.
+def figure(names: Sequence[str], judged: Sequence[Judged], title: str, labels: Labels = None) -> dict[str, Any]:
+    """A Plotly figure as plain JSON values: one panel a name, all over the same rows.
 
     Args:
-        names: of `FIGURES`; one below the other.
-        judged: rows of one series, in their order.
+        names: of `FIGURES`.
+        judged: in their order; the horizontal axis is their time, or their number where one has none.
+        labels: bool a row, what was an anomaly in truth; drawn as a strip where given.
+
+    Raises:
+        InvalidInput: a name is unknown, or there is none.
     """
-    drawn = drawing(names, judged, title)
-    domains = _domains([panel.height for panel in drawn.panels])
-    layout: dict[str, Any] = {
-        "title": {"text": _plain(title)},
-        "showlegend": False,
-        "height": round(_PANEL_PX * sum(panel.height for panel in drawn.panels)) + 120,
-        # Below the last panel.
-        "xaxis": {"type": "date" if drawn.is_timed else "linear", "anchor": _axis(len(domains))},
-        "shapes": _shapes(drawn, domains),
-    }
-    data = []
-    for number, (panel, domain) in enumerate(zip(drawn.panels, domains, strict=True), 1):
-        axis = _axis(number)
-        layout[axis.replace("y", "yaxis")] = {"domain": domain, "title": {"text": _plain(panel.title)}}
-        data += _traces(panel, drawn.across, axis)
+    _check(names)
+    across = _across(judged)
+    data: list[dict[str, Any]] = []
+    layout: dict[str, Any] = {"title": {"text": title}, "showlegend": True, "shapes": []}
+    for place, name in enumerate(names, 1):
+        suffix = "" if place == 1 else str(place)
+        low, high = 1 - place / len(names), 1 - (place - 1) / len(names)
+        layout[f"yaxis{suffix}"] = {"domain": [low + 0.04 / len(names), high - 0.02], "title": {"text": name}}
+        anchor = {"anchor": f"y{suffix}", **({"matches": "x"} if suffix else {})}
+        layout[f"xaxis{suffix}"] = anchor
+        axes = {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
+        data += [{**trace, **axes} for trace in FIGURES[name](judged, across)]
+        layout["shapes"] += [_band(band, across, suffix) for band in _bands([row.anomaly for row in judged])]
+        if labels is not None:
+            layout["shapes"] += [_strip(band, across, suffix) for band in _bands(labels)]
     return {"data": data, "layout": layout}
 
 
-def png(names: Sequence[str], judged: Sequence[Judged], title: str, size_px: tuple[int, int] = (1200, 800)) -> bytes:
-    """The same as a PNG file of so many pixels, width and height."""
-    # What draws takes memory that whoever asks for no picture does without.
-    from inference.anomaly.pictures import draw
+def png(
+    names: Sequence[str],
+    judged: Sequence[Judged],
+    title: str,
+    size_px: tuple[int, int] = (1200, 800),
+    labels: Labels = None,
+) -> bytes:
+    """The same as a PNG file; raises as `figure`."""
+    _check(names)
+    # Imported here: whoever judges rows draws nothing most of the time.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
-    return draw(drawing(names, judged, title), size_px)
+    drawn = Figure(figsize=(size_px[0] / _DPI, size_px[1] / _DPI), dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(drawn)
+    across = _times(_across(judged))
+    drawn.suptitle(_shown(title), parse_math=False)
+    panels = drawn.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+    for panel, name in zip(panels, names, strict=True):
+        for trace in FIGURES[name](judged, across):
+            _plot(panel, trace)
+        _shade(panel, judged, across, labels)
+        panel.set_ylabel(name)
+        panel.grid(alpha=0.3)
+        if panel.get_legend_handles_labels()[1]:
+            legend = panel.legend(loc="upper left", fontsize="small")
+            for text in legend.get_texts():
+                text.set_parse_math(False)
+    content = io.BytesIO()
+    with warnings.catch_warnings():
+        # "Glyph missing from font" is about looks; the picture is made all the same.
+        warnings.simplefilter("ignore", UserWarning)
+        drawn.savefig(content, format="png")
+    return content.getvalue()
 
 
-def _plain(text: str) -> str:
-    """Text that Plotly, which reads some tags, shows as it is."""
-    return text.replace("&", "&amp;").replace("<", "&lt;")
+def _check(names: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in FIGURES]
+    if unknown or not names:
+        got = f"'{unknown[0][:50]}'" if unknown else "none"
+        raise InvalidInput(f"figures are {', '.join(FIGURES)}, got {got}")
 
 
-def _axis(number: int) -> str:
-    return "y" if number <= 1 else f"y{number}"
+def _series(judged: Sequence[Judged], across: list[Any]) -> Iterator[dict[str, Any]]:
+    """Values in units of their own spread, since sensors have different ones; then the score below them."""
+    for name in _sensors(judged):
+        values = [row.values.get(name) for row in judged]
+        known = [value for value in values if value is not None]
+        middle = sum(known) / len(known) if known else 0.0
+        spread = math.sqrt(sum((value - middle) ** 2 for value in known) / len(known)) if known else 1.0
+        scaled = [None if value is None else (value - middle) / (spread or 1.0) for value in values]
+        yield _line(_shown(name), across, scaled, text=values)
+    yield _line("score", across, [row.score - 6.0 for row in judged], color="black", text=[r.score for r in judged])
+    yield _line("threshold", across, [-5.0] * len(judged), color=_RED, dash="dash")
+    yield _marks("anomaly", across, [-6.5 if row.anomaly else None for row in judged], _RED)
 
 
-def _domains(heights: Sequence[float]) -> list[list[float]]:
-    """From where to where each panel goes, from the top; fractions of the whole height."""
-    gaps = _GAP * (len(heights) - 1)
-    scale = (1 - min(gaps, 0.5)) / sum(heights) if heights else 0
-    gap = min(gaps, 0.5) / max(1, len(heights) - 1)
-    top, domains = 1.0, []
-    for height in heights:
-        bottom = max(0.0, top - height * scale)
-        domains.append([round(bottom, 6), round(top, 6)])
-        top = bottom - gap
-    return domains
+def _score(judged: Sequence[Judged], across: list[Any]) -> Iterator[dict[str, Any]]:
+    yield _line("score", across, [row.score for row in judged], color=_BLUE)
+    yield _line("threshold", across, [1.0] * len(judged), color=_RED, dash="dash")
+    yield _marks("anomaly", across, [row.score if row.anomaly else None for row in judged], _RED)
+    yield _marks("change", across, [row.score if row.change_point else None for row in judged], "black", "diamond")
 
 
-def _traces(panel: Panel | HeatPanel, across: Sequence[str | int], axis: str) -> list[dict[str, Any]]:
-    if isinstance(panel, HeatPanel):
-        names = list(map(_plain, panel.shares))
-        heat = {"type": "heatmap", "x": list(across), "y": names, "z": list(panel.shares.values()), "yaxis": axis}
-        return [{**heat, "zmin": 0, "zmax": 1, "colorscale": "Blues", "showscale": False}]
-    return [
-        {
-            "type": "scatter", "mode": "lines", "name": _plain(name), "x": list(across), "y": values, "yaxis": axis,
-            "line": {"color": _LINE, "width": 1},
+def _contributions(judged: Sequence[Judged], across: list[Any]) -> Iterator[dict[str, Any]]:
+    for name in _sensors(judged):
+        yield {
+            **_line(_shown(name), across, [row.contributions.get(name, 0.0) * row.score for row in judged]),
+            "stackgroup": "sensors",
         }
-        for name, values in panel.lines.items()
-    ]  # fmt: skip
 
 
-def _shapes(drawn: Drawing, domains: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
-    """Anomalies as bands over all panels, lasting changes as lines, thresholds where they are."""
-    across = drawn.across
-    shapes: list[dict[str, Any]] = [
-        {
-            "type": "rect", "xref": "x", "yref": "paper", "x0": across[first], "x1": across[last], "y0": 0, "y1": 1,
-            "fillcolor": _ALARM, "line": {"width": 1, "color": _ALARM}, "layer": "below",
-        }
-        for first, last in drawn.stretches
-    ]  # fmt: skip
-    shapes += [
-        {
-            "type": "line", "xref": "x", "yref": "paper", "x0": across[place], "x1": across[place], "y0": 0, "y1": 1,
-            "line": {"color": _CHANGE, "dash": "dot", "width": 1},
-        }
-        for place in drawn.changes
-    ]  # fmt: skip
-    for number, panel in enumerate(drawn.panels, 1):
-        if isinstance(panel, Panel) and panel.level is not None:
-            axis = _axis(number)
-            level = {"type": "line", "xref": "paper", "yref": axis, "x0": 0, "x1": 1}
-            shapes.append({**level, "y0": panel.level, "y1": panel.level, "line": {"color": _LEVEL, "dash": "dash"}})
-    return shapes
+FIGURES: dict[str, Callable[[Sequence[Judged], list[Any]], Iterator[dict[str, Any]]]] = {
+    "series": _series,
+    "contributions": _contributions,
+    "score": _score,
+}
+
+
+def _sensors(judged: Sequence[Judged]) -> list[str]:
+    """Those that say most, when there are more than a picture can show."""
+    totals: dict[str, float] = {}
+    for row in judged:
+        for name, share in row.contributions.items():
+            totals[name] = totals.get(name, 0.0) + share * row.score
+    kept = set(sorted(totals, key=lambda name: -totals[name])[:_MOST_SENSORS])
+    return [name for name in totals if name in kept]
+
+
+def _line(name: str, x: list[Any], y: list[Any], color: str = "", dash: str = "", text: Any = None) -> dict[str, Any]:
+    style: dict[str, Any] = {"width": 1.2, **({"color": color} if color else {}), **({"dash": dash} if dash else {})}
+    hover = {} if text is None else {"text": [None if value is None else f"{value:.6g}" for value in text]}
+    return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "line": style, **hover}
+
+
+def _marks(name: str, x: list[Any], y: list[Any], color: str, symbol: str = "circle") -> dict[str, Any]:
+    marker = {"color": color, "size": 5, "symbol": symbol}
+    return {"type": "scatter", "mode": "markers", "name": name, "x": x, "y": y, "marker": marker}
+
+
+def _across(judged: Sequence[Judged]) -> list[Any]:
+    times = [row.at for row in judged]
+    return times if times and all(times) else list(range(1, len(judged) + 1))
+
+
+def _times(across: list[Any]) -> list[Any]:
+    if across and isinstance(across[0], str):
+        return [datetime.fromisoformat(at.replace("Z", "+00:00")) for at in across]
+    return across
+
+
+def _bands(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Runs of true, each by its first and its last row."""
+    start = None
+    for place, flag in enumerate([*flags, False]):
+        if flag and start is None:
+            start = place
+        if not flag and start is not None:
+            yield start, place - 1
+            start = None
+
+
+def _band(band: tuple[int, int], across: list[Any], suffix: str) -> dict[str, Any]:
+    ends = {"x0": across[band[0]], "x1": across[band[1]], "xref": f"x{suffix}", "yref": f"y{suffix} domain"}
+    look = {"fillcolor": _RED, "opacity": 0.12, "line": {"width": 0}, "layer": "below"}
+    return {"type": "rect", "y0": 0, "y1": 1, **ends, **look}
+
+
+def _strip(band: tuple[int, int], across: list[Any], suffix: str) -> dict[str, Any]:
+    return {**_band(band, across, suffix), "y0": 0.97, "fillcolor": _GREY, "opacity": 0.9}
+
+
+def _plot(panel: Any, trace: dict[str, Any]) -> None:
+    y = [math.nan if value is None else value for value in trace["y"]]
+    if trace["mode"] == "markers":
+        if not all(map(math.isnan, y)):
+            mark = "D" if trace["marker"]["symbol"] == "diamond" else "."
+            panel.plot(trace["x"], y, mark, color=trace["marker"]["color"], label=trace["name"], markersize=4)
+        return
+    style = {"linestyle": "--"} if trace["line"].get("dash") else {}
+    panel.plot(trace["x"], y, label=trace["name"], color=trace["line"].get("color"), linewidth=1, **style)
+
+
+def _shade(panel: Any, judged: Sequence[Judged], across: list[Any], labels: Labels) -> None:
+    for start, stop in _bands([row.anomaly for row in judged]):
+        panel.axvspan(across[start], across[stop], color=_RED, alpha=0.12, linewidth=0)
+    for start, stop in _bands(labels or []):
+        panel.axvspan(across[start], across[stop], ymin=0.97, color=_GREY, alpha=0.9, linewidth=0)
+
+
+def _shown(name: str) -> str:
+    """A name short enough for a picture, without what no font can draw."""
+    clean = "".join(c if c.isprintable() else " " for c in name.encode("utf-8", "replace").decode())
+    return clean if len(clean) <= _LONGEST_NAME else clean[: _LONGEST_NAME - 1] + "…"

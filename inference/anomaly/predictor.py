@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from datasets.tables.cells import bare, text_of
-from inference.anomaly.figures import FIGURES, figure, png
+from inference.anomaly.figures import figure, png
 from inference.anomaly.judging import Judge, Judged
-from inference.anomaly.reading import ReadingReader
 from inference.anomaly.state import State
 from inference.answers import RowPredictions
 from inference.protocol import Bounds, ModelCard, Options, Predictor, Reading
 from utils import InvalidInput, TooLarge, plural, some_of
 
 _LONGEST_NAME = 100
+_MOST_SERIES = 1_000
 
 
 @dataclass(frozen=True)
@@ -68,19 +68,16 @@ class AnomalyPredictor(Predictor):
 
     def __init__(self, session: Any, card: ModelCard):
         super().__init__(session, card)
-        series = card.series or {}
-        self._judge = Judge(session, card)
-        self._reader = ReadingReader(self._judge.sensors, series.get("time"), series.get("time_column"))
-        self._series: str | None = series.get("series")
-        roles = (series.get(role) for role in ("time", "series", "label"))
-        self._known = {*self._judge.sensors, *(name for name in roles if name)}
+        self.judge = Judge(session, card)
+        self._series: str | None = (card.series or {}).get("series")
+        self._known = {*self.judge.sensors, self._series, self.judge.time, (card.series or {}).get("label")}
 
     def read(self, content: bytes, bounds: Bounds) -> SeriesReading:
         """Rows from JSON: a list of at most 10,000 objects, or an object with such `rows` and a `state`.
 
         Raises:
             InvalidInput: it is none, or a reading or a time cannot be read; says which.
-            TooLarge: too many rows.
+            TooLarge: too many rows, or series.
         """
         try:
             sent = json.loads(content)
@@ -92,16 +89,16 @@ class AnomalyPredictor(Predictor):
             raise InvalidInput(f"rows must be a list of objects, at least one, got {got}")
         if len(rows) > bounds.most_rows:
             raise TooLarge(f"{len(rows):,} rows, at most {bounds.most_rows:,} at a time: send them in several")
-        # All of them first: a series by itself does not know the numbers of its rows.
-        self._reader.values(rows)
-        self._reader.seconds(rows)
+        self.judge.check(rows)
         series = {name: Series(State.of_bytes(base64.b64decode(state))) for name, state in states.items()}
         for place, row in enumerate(rows):
             name = self._name(row, place + 1)
             if name not in series:
-                series[name] = Series(self._judge.begin())
+                series[name] = Series(self.judge.begin())
             series[name].places.append(place)
-        return SeriesReading(SeriesRows(rows, series), self._warnings(rows))
+        if len(series) > _MOST_SERIES:
+            raise TooLarge(f"{len(series):,} series, at most {_MOST_SERIES:,} at a time: send them in several")
+        return SeriesReading(SeriesRows(rows, series), self._warnings(rows, series))
 
     def forward(self, inputs: SeriesRows) -> JudgedRows:
         """Judge the rows of each series in their order."""
@@ -109,7 +106,7 @@ class AnomalyPredictor(Predictor):
         states: dict[str, State] = {}
         for name, series in inputs.series.items():
             if series.places:
-                judged, states[name] = self._judge.judge(series.state, [inputs.rows[place] for place in series.places])
+                judged, states[name] = self.judge.judge(series.state, [inputs.rows[place] for place in series.places])
                 found.update(zip(series.places, judged, strict=True))
             else:
                 states[name] = series.state
@@ -119,7 +116,7 @@ class AnomalyPredictor(Predictor):
         """See `Predictor`; a figure is drawn when the options name what is wanted.
 
         Raises:
-            InvalidInput: there is no such figure, or the rows are of several series.
+            InvalidInput: there is no figure of such a name, or the rows are of several series.
         """
         states = {name: base64.b64encode(state.to_bytes()).decode() for name, state in outputs.states.items()}
         rows = [judged.to_row() for judged in outputs.judged]
@@ -129,8 +126,6 @@ class AnomalyPredictor(Predictor):
         return self._drawn(answer, outputs, list(dict.fromkeys(options.figures)), options)
 
     def _drawn(self, answer: RowPredictions, outputs: JudgedRows, names: list[str], options: Options) -> RowPredictions:
-        if unknown := [name for name in names if name not in FIGURES]:
-            raise InvalidInput(f"names: there is no figure {some_of(unknown)}: there are {', '.join(FIGURES)}")
         if len(outputs.states) > 1:
             raise InvalidInput(f"rows: a figure is of one series, and these are of {some_of(sorted(outputs.states))}")
         title = options.title or ""
@@ -140,7 +135,7 @@ class AnomalyPredictor(Predictor):
 
     def warm_up(self) -> None:
         """Judge one row in which everything is missing."""
-        self._judge.judge(self._judge.begin(), [dict.fromkeys(self._judge.sensors)])
+        self.judge.judge(self.judge.begin(), [dict.fromkeys(self.judge.sensors)])
 
     def _name(self, row: Mapping[str, Any], number: int) -> str:
         """Of which series a row is."""
@@ -151,14 +146,17 @@ class AnomalyPredictor(Predictor):
         except ValueError as error:
             raise InvalidInput(f"row {number}, column '{self._series}': {error}") from None
 
-    def _warnings(self, rows: list[dict[str, Any]]) -> list[str]:
+    def _warnings(self, rows: list[dict[str, Any]], series: Mapping[str, Series]) -> list[str]:
         given: dict[str, None] = {}
         for row in rows:
             if not given.keys() >= row.keys():
                 given.update(dict.fromkeys(row))
         warnings = []
-        if absent := [name for name in self._judge.sensors if name not in given]:
+        if absent := [name for name in self.judge.sensors if name not in given]:
             warnings.append(f"{plural(len(absent), 'sensor')} not there, taken as missing: {some_of(absent)}")
         if extra := [name[:_LONGEST_NAME] for name in given if name not in self._known]:
             warnings.append(f"{plural(len(extra), 'column')} that the model does not use: {some_of(extra)}")
+        if any(one.places and one.state.seen < self.judge.window - 1 for one in series.values()):
+            first, which = plural(self.judge.window - 1, "row"), "each" if len(series) > 1 else "the"
+            warnings.append(f"the first {first} of {which} series warm up: no anomaly is told")
         return warnings
