@@ -16,7 +16,6 @@ PREDICTORS: dict[str, type[Predictor]] = {
     "classification": ClassificationPredictor,
     "detection": DetectionPredictor,
     "tabular": TabularPredictor,
-    "anomaly": AnomalyPredictor,
 }
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,17 +12,13 @@ from api.operation import Request, Shown
 _MOST_TITLE_CHARACTERS = 200
 
 
-class FigureForm(str, Enum):
-    """JSON for Plotly, or a picture."""
-
-    JSON = "json"
-    PNG = "png"
+FigureForm = Literal["json", "png"]
 
 
 class FigureQuery(Request):
     """How a figure is wanted."""
 
-    format: FigureForm = FigureForm.JSON
+    format: Annotated[FigureForm, Field(description="For Plotly, or a picture.")] = "json"
 
 
 class FigureWish(FigureQuery):

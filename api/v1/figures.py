@@ -18,7 +18,7 @@ from storage.models import Model
 from utils import NotFound, some_of
 
 PNG, JSON = "image/png", "application/json"
-_FORMS = {FigureForm.JSON: (".plotly.json", JSON), FigureForm.PNG: (".png", PNG)}
+_FORMS: dict[FigureForm, tuple[str, str]] = {"json": (".plotly.json", JSON), "png": (".png", PNG)}
 _KEPT_SECONDS = 3600
 
 
@@ -36,13 +36,13 @@ class PublishedFigures(PredictingResource):
         """Judge rows and draw them: as JSON for Plotly, or as a picture; nothing is kept."""
         found = self.published(project, SERIES)
         contents, places = rows_content(wish.rows)
-        options = Options(figures=tuple(wish.names), png=wish.format is FigureForm.PNG, title=wish.title or found.name)
+        options = Options(figures=tuple(wish.names), png=wish.format == "png", title=wish.title or found.name)
         caller = str(self.user.id)
         answer = self.services.engine.predict_batch(
             found.served_model_id, contents, options, caller=caller, places=places
         )
         [rows] = answer.rows
-        return _sent(rows.picture if wish.format is FigureForm.PNG else rows.figure)
+        return _sent(rows.picture if wish.format == "png" else rows.figure)
 
 
 def _sent(figure: bytes | dict[str, Any] | None) -> Response:
@@ -53,7 +53,7 @@ def _sent(figure: bytes | dict[str, Any] | None) -> Response:
 
 def figure_names(model: Model) -> list[str]:
     """Names of the figures that a training has left: those that are there for Plotly."""
-    suffix, _ = _FORMS[FigureForm.JSON]
+    suffix, _ = _FORMS["json"]
     return sorted(name.removesuffix(suffix) for name in model.files if name.endswith(suffix))
 
 
