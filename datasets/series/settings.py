@@ -126,7 +126,6 @@ class SeriesSettings:
         """What they make of the rows, as a table keeps it: gaps, times that go back and the like, of the first rows."""
         if self.time is None:
             return []
-        # It brings an engine that no other call of a web process needs.
         from datasets.series.timing import findings
 
         found = findings(self.schema(column.column for column in profile.columns), index, read)

@@ -26,6 +26,7 @@ from storage.tables import Table
 from utils import ChangedMeanwhile, InvalidInput
 
 _TRIES = 5
+_BLOCK_ROWS = 1_000
 _SUFFIXES = {".gz", ".csv", ".tsv", ".parquet"}
 
 
@@ -174,15 +175,26 @@ class _Folding:
                     copy.write(chunk)
             with path.open("rb") as packed:
                 yield from read_frames(packed, self._look)
+        # Small batches together: a frame is a file on the way, and a block of rows in the end.
+        together: list[pl.DataFrame] = []
         for batch in self._batches():
-            columns = zip(*batch.rows, strict=True)
-            told = {name: pl.Series(cells, dtype=pl.String) for name, cells in zip(batch.names, columns, strict=True)}
-            absent = pl.repeat(None, len(batch.rows), dtype=pl.String, eager=True)
-            yield pl.DataFrame({name: told.get(name, absent) for name in names})
+            together.append(_frame(batch, names))
+            if sum(map(len, together)) >= _BLOCK_ROWS:
+                yield pl.concat(together)
+                together = []
+        if together:
+            yield pl.concat(together)
 
     def _stored(self) -> StoredFile:
         with (self._folder / "rows").open("rb") as rows:
             return self._store.artifacts.put(rows, "rows.csv.gz")
+
+
+def _frame(batch: RowBatch, names: tuple[str, ...]) -> pl.DataFrame:
+    columns = zip(*batch.rows, strict=True)
+    told = {name: pl.Series(cells, dtype=pl.String) for name, cells in zip(batch.names, columns, strict=True)}
+    absent = pl.repeat(None, len(batch.rows), dtype=pl.String, eager=True)
+    return pl.DataFrame({name: told.get(name, absent) for name in names})
 
 
 def _filename(base: Table | None) -> str:

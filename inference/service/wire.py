@@ -96,8 +96,8 @@ def _pack_rows(rows: RowPredictions) -> bytes:
 
 
 def _unpack_rows(file: bytes) -> RowPredictions:
-    *others, picture = json.loads(file)
-    return RowPredictions(*others, picture and base64.b64decode(picture))
+    predictions, warnings, state, figure, picture = json.loads(file)
+    return RowPredictions(predictions, warnings, state, figure, picture and base64.b64decode(picture))
 
 
 def pack_error(error: DomainError) -> dict[str, Any]:
