@@ -22,6 +22,7 @@ class ModelCard(BaseModel):
         image_size: side of the square input, px (for detection: the longer side, see `preprocessing`); none of a model
             that takes no images.
         table: of a model of tables: columns with their types, the task, and how cells are read.
+        series: of a model of time series: sensors, columns, window, smoothing, threshold, and how scores are read.
         preprocessing: exact steps, for a reader and for the predictor of the project type.
         metrics: of the exported model's native twin on the validation part; fractions 0 to 1, or in the unit of what
             is predicted (R2 and errors of numbers).
@@ -66,6 +67,7 @@ class ModelCard(BaseModel):
     quantization: dict[str, Any] | None = None
     test_metrics: dict[str, Any] | None = None
     table: dict[str, Any] | None = None
+    series: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
