@@ -66,7 +66,6 @@ class Incident:
     changes: tuple[Document, ...] = ()
     told_up_to: int = 0
     told: tuple[ObjectId, ...] | None = None
-    claim: int = 0
 
 
 _FIELDS = set(Incident.__dataclass_fields__) - {"id", "top", "changes", "told"}
@@ -219,8 +218,7 @@ class AlertIncidents:
     def claim_untold(self, lease_seconds: float) -> Incident | None:
         """One with something to tell, for so long this caller's alone."""
         query: Document = {"untold": True, "$expr": {"$lte": [{"$ifNull": ["$held_until", "$$NOW"]}, "$$NOW"]}}
-        held = {"held_until": {"$add": ["$$NOW", round(lease_seconds * 1000)]}}
-        change: list[Document] = [{"$set": {**held, "claim": {"$add": [{"$ifNull": ["$claim", 0]}, 1]}}}]
+        change: list[Document] = [{"$set": {"held_until": {"$add": ["$$NOW", round(lease_seconds * 1000)]}}}]
         row = self._incidents.find_one_and_update(
             query, change, projection=_BULK, sort=[("_id", 1)], return_document=ReturnDocument.AFTER
         )
@@ -229,15 +227,14 @@ class AlertIncidents:
     def note_told(self, incident: Incident, lane_ids: Sequence[ObjectId]) -> None:
         """Note that the changes of an incident have become deliveries, and to whom.
 
-        A change that has come meanwhile keeps its mark. The lanes are noted once, and who has lost the claim changes
-        nothing: what it has done somebody else has done as well.
+        A change that has come meanwhile keeps its mark. The lanes are noted once: who was so slow that another one
+        has told them has done the same.
         """
         seq = max((change["seq"] for change in incident.changes), default=0)
-        mine = {"_id": incident.id, "claim": incident.claim}
-        self._incidents.update_one({**mine, "told": None}, {"$set": {"told": list(lane_ids)}})
-        self._incidents.update_one(mine, {"$set": {"told_up_to": seq}, "$unset": {"held_until": ""}})
+        self._incidents.update_one({"_id": incident.id, "told": None}, {"$set": {"told": list(lane_ids)}})
+        self._incidents.update_one({"_id": incident.id}, {"$max": {"told_up_to": seq}, "$unset": {"held_until": ""}})
         no_more = {"changes": {"$not": {"$elemMatch": {"seq": {"$gt": seq}}}}}
-        self._incidents.update_one({**mine, **no_more}, {"$unset": {"untold": ""}})
+        self._incidents.update_one({"_id": incident.id, **no_more}, {"$unset": {"untold": ""}})
 
     def delete_project(self, project_id: ObjectId) -> None:
         """Delete all of a project."""
