@@ -17,6 +17,7 @@ WEBHOOKS = f"{PROJECT}/webhooks"
 IMAGES = "/api/v1/projects/<project>/images"
 WEBHOOKS = "/api/v1/projects/<project>/webhooks"
 TABLE = "/api/v1/projects/<project>/table"
+ALERTS, INCIDENTS = f"{PROJECT}/alerts", f"{PROJECT}/incidents"
 IMPORTS, IMPORT = "/api/v1/projects/<project>/imports", "/api/v1/imports/<import_id>"
 
 # One valid request of the owner for each method of each route; `{name}` in a path is filled in by the test.
@@ -121,6 +122,16 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", f"{WEBHOOKS}/<webhook_id>/rotate-secret"): {},
     ("GET", f"{WEBHOOKS}/<webhook_id>/deliveries"): {"limit": 5, "state": "waiting"},
     ("POST", f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry"): {},
+    ("GET", ALERTS): {},
+    ("POST", ALERTS): {"name": "bearings", "kind": "score", "parameters": {"level": 2, "rows": 2, "of": 3}},
+    ("GET", f"{ALERTS}/<rule_id>"): {},
+    ("PATCH", f"{ALERTS}/<rule_id>"): {"name": "oil", "active": False},
+    ("DELETE", f"{ALERTS}/<rule_id>"): {},
+    ("POST", f"{ALERTS}/<rule_id>/test"): {},
+    ("GET", INCIDENTS): {"limit": 5, "state": "open"},
+    ("GET", f"{INCIDENTS}/<incident_id>"): {},
+    ("GET", f"{INCIDENTS}/<incident_id>/picture"): {},
+    ("POST", f"{INCIDENTS}/<incident_id>/acknowledge"): {},
     ("GET", IMPORTS): {"limit": 5},
     ("POST", IMPORTS): {"size": 1000, "filename": "pets.zip"},
     ("OPTIONS", IMPORTS): {},
