@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bson import ObjectId
 
 from datasets.findings import Finding
+from datasets.tables.formats import FORMATS
 from datasets.tables.schema import TableDataset
+from storage.import_record import Import
 from storage.projects import Project
 from storage.store import Store
 from utils import Conflict, NotFound
 
 if TYPE_CHECKING:  # a web process does without what computes on tables until somebody asks for one
+    from datasets.formats.protocol import Finding as Found
+    from datasets.imports.interrupts import Interrupts
     from datasets.tables.cache import TableCache
+    from datasets.tables.importing import TableImport
     from datasets.tables.record import RecordedTable
     from datasets.tables.snapshot import TableSnapshot
 
@@ -24,6 +30,22 @@ class TableKind:
 
     name, noun = "table", "a table"
     unit = "row"
+    import_formats: tuple[str, ...] = FORMATS
+    import_options: frozenset[str] | None = frozenset({"format", "dry_run"})
+
+    def file_import(
+        self,
+        store: Store,
+        record: Import,
+        folder: Path,
+        interrupts: Interrupts,
+        note: Callable[..., None],
+        report: Callable[[Found], None],
+    ) -> TableImport:
+        """A table comes as one file."""
+        from datasets.tables.importing import TableImport
+
+        return TableImport(store, record, folder, interrupts, note, report)
 
     def capture(self, store: Store, project: Project) -> TableSnapshot:
         """The table and its settings."""

@@ -1,0 +1,3 @@
+"""In which formats a table comes."""
+
+FORMATS = ("csv", "tsv", "parquet")
