@@ -97,6 +97,10 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/catalogue/<project>/example"): {},
     ("GET", f"{PROJECT}/capsule"): {},
     ("POST", "/api/v1/capsules"): {},
+    ("GET", "/api/v1/jobs/<job_id>/experiment"): {},
+    ("GET", "/api/v1/experiments/schema"): {},
+    ("POST", "/api/v1/experiments/validate"): {},
+    ("POST", f"{PROJECT}/experiments"): {},
     ("GET", f"{PROJECT}/jobs"): {"limit": 5, "state": "queued"},
     ("POST", f"{PROJECT}/jobs"): {"params": {"epochs": 2}},
     ("GET", f"{PROJECT}/versions"): {"limit": 5},
@@ -182,7 +186,10 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
 FILES = {("POST", IMAGES): ("images", "new.png", picture(seed=3))}
 
 
+EXPERIMENT = b"name: first\ntype: classification\ndata: {project: pets}\nparameters: {epochs: 1}\n"
 BODIES = {
+    ("POST", "/api/v1/experiments/validate"): (EXPERIMENT, "application/yaml"),
+    ("POST", f"{PROJECT}/experiments"): (EXPERIMENT, "application/yaml"),
     ("PUT", f"{IMAGES}/<image>/file"): (picture(seed=4), "image/png"),
     ("POST", "/api/v1/published/<project>/predict-csv"): (b"a\n1\n", "text/csv"),
 }

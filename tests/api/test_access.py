@@ -55,6 +55,8 @@ ALLOWED = {
     ("GET", f"{V1}/catalogue/<project>/example"): 404,
     ("POST", f"{V1}/capsules"): 415,
     ("POST", f"{PROJECT}/jobs"): 409,
+    ("POST", f"{PROJECT}/experiments"): 409,
+    ("GET", f"{V1}/jobs/<job_id>/experiment"): 404,
     ("POST", f"{PROJECT}/promote"): 409,
     ("POST", f"{PROJECT}/rollback"): 409,
     # The project holds images.
