@@ -13,6 +13,7 @@ ROOMS = [
     "training",
     "inference",
     "notifications",
+    "alerts",
     "launch",
     "diyml_client",
     "moodle",

@@ -19,10 +19,11 @@ from training.registry import TRAINERS
 
 # Each room with the rooms it may import.
 BELOW = {
-    "api": {"moodle", "training", "notifications", "inference", "datasets", "storage", "settings", "utils"},
+    "api": {"moodle", "training", "alerts", "notifications", "inference", "datasets", "storage", "settings", "utils"},
     "moodlemlbackend": {"api", "moodle", "launch", "storage", "settings", "utils"},
     "moodle": {"training", "inference", "datasets", "storage", "settings", "utils"},
-    "training": {"notifications", "inference", "datasets", "storage", "settings", "utils"},
+    "training": {"alerts", "notifications", "inference", "datasets", "storage", "settings", "utils"},
+    "alerts": {"notifications", "inference", "storage", "settings", "utils"},
     "notifications": {"storage", "settings", "utils"},
     "inference": {"datasets", "storage", "settings", "utils"},
     "datasets": {"storage", "settings", "utils"},
@@ -39,6 +40,7 @@ NEVER = {
     "api": MACHINERY,
     "training": {"flask", "flask_restful", "werkzeug"},
     "moodle": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs", "bson"},
+    "alerts": {"flask", "flask_restful", "werkzeug", "requests", "torch", "pymongo", "gridfs"},
     "notifications": {"flask", "flask_restful", "werkzeug", "requests", "torch", "pymongo", "gridfs"},
     "inference": {"flask", "flask_restful", "werkzeug", "torch", "ultralytics", "sklearn", "pymongo"},
     "datasets": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs"},
