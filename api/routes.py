@@ -68,7 +68,7 @@ from api.v1.publications import ProjectPublication
 from api.v1.readiness import ProjectReadiness
 from api.v1.serving import ModelComparison, ModelPromotion, ModelRollback
 from api.v1.table_predictions import CsvPredictions
-from api.v1.tables import TableFile, TableItem, TableRows
+from api.v1.tables import NewRows, TableFile, TableItem, TableRows
 from api.v1.tokens import TokenItem, TokenList
 from api.v1.versions import VersionComparison, VersionItem, VersionList
 from api.v1.webhooks import WebhookItem, WebhookList, WebhookSecret, WebhookTest
@@ -171,6 +171,7 @@ ROUTES = (
     Route(TABLE, TableItem, {"GET": VIEWER_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES}),
     Route(f"{TABLE}/rows", TableRows, {"GET": VIEWER_READS}),
     Route(f"{TABLE}/file", TableFile, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/rows", NewRows, {"POST": EDITOR_WRITES}),
     Route("/api/v1/projects", ProjectList, {"GET": READ, "POST": WRITE}),
     Route(PROJECT, ProjectItem, {"GET": GUEST_READS, "PATCH": EDITOR_WRITES, "DELETE": OWNER_WRITES}),
     Route(f"{PROJECT}/transfer", ProjectTransfer, {"POST": OWNER_WRITES}),

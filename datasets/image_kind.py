@@ -26,6 +26,9 @@ class ImageKind:
     name = noun = "images"
     unit = "image"
 
+    def gather(self, store: Store, project: Project, folder: Path) -> None:
+        """Nothing: an image is there as soon as it comes."""
+
     def capture(self, store: Store, project: Project) -> Snapshot:
         """Classes and images."""
         return capture(store, project)

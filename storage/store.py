@@ -8,6 +8,7 @@ from pymongo.errors import PyMongoError
 
 from settings import Settings
 from storage.accounts import Accounts
+from storage.appended import Appended
 from storage.catalogue import Catalogue
 from storage.changes import Changes
 from storage.class_annotations import ClassAnnotations
@@ -76,6 +77,7 @@ class Store:
         self.images = Images(self.database, self.image_files, self.kept_files)
         self.versions = Versions(self.database, self.artifacts)
         self.tables = Tables(self.database, self.artifacts)
+        self.appended = Appended(self.database)
         self.image_queries = ImageQueries(self.database)
         self.image_changes = ImageChanges(self.database)
         self.image_batches = ImageBatches(self.database, self.image_files, self.images)
@@ -112,6 +114,7 @@ class Store:
             self.workers, self.idempotency, self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes,
             self.deliveries, self.usage, self.image_files, self.artifacts, self.kept_files, self.versions,
             self.catalogue, self.uploads, self.imports, self.tables, self.moodle_files, self.moodle_objects,
+            self.appended,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -152,6 +155,7 @@ class Store:
         self.imports.delete_project(project_id)
         self.versions.delete_project(project_id)
         self.tables.delete_project(project_id)
+        self.appended.delete_project(project_id)
         kept = self.kept_files.delete_project(project_id)
         self.images.delete_all(project_id)
         self.images.release(kept)

@@ -51,6 +51,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("DELETE", TABLE): {},
     ("GET", f"{TABLE}/rows"): {"limit": 5},
     ("GET", f"{TABLE}/file"): {},
+    ("POST", "/api/v1/projects/<project>/rows"): {"rows": [{"kind": "a", "id": 3}]},
     ("GET", IMAGES): {"limit": 5, "class": "cat", "sort": "-created_at"},
     ("POST", IMAGES): {"split": "train", "annotations": '{"new.png": "dog"}'},
     ("POST", f"{IMAGES}/bulk"): {"select": {"filter": {"class": "cat"}}, "action": "tag", "value": "good"},

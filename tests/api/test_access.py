@@ -58,6 +58,7 @@ ALLOWED = {
     **{(method, TABLE): 409 for method in ("GET", "PATCH", "DELETE")},
     ("GET", f"{TABLE}/rows"): 409,
     ("GET", f"{TABLE}/file"): 409,
+    ("POST", f"{PROJECT}/rows"): 409,
 }
 # Whoever is a member may leave; who is none cannot be taken out.
 LEAVING = ("DELETE", f"{PROJECT}/members/<username>")
