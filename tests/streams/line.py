@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from storage.projects import Project
 from storage.store import Store
 from storage.streams import Stream, StreamWish
 from streams.connecting import connection, declare
+from streams.crew import Crew
 from tests.conftest import ROOT, wait_until
 from tests.streams.models import series_card, serve_sum_model, sum_model
 from training.broker import broker_url
@@ -43,6 +45,8 @@ class StreamLine:
             serve_sum_model(self.store, self.project)
         self.stream = self.put(**wish)
         self.workers: list[subprocess.Popen[bytes]] = []
+        self._crew: threading.Thread | None = None
+        self._ends = threading.Event()
         self._sender = Connection(broker_url(self.settings), transport_options={"confirm_publish": True})
         self._receiver = connection(self.settings)
         with connection(self.settings) as broker:
@@ -62,6 +66,12 @@ class StreamLine:
             )
         self.workers.append(worker)
         return worker
+
+    def follow(self) -> None:
+        """Let a worker be a thread of this process, for tests in which none is killed."""
+        crew = Crew(self.store, self.settings)
+        self._crew = threading.Thread(target=crew.run, args=(lambda seconds: self._ends.wait(seconds / 5),))
+        self._crew.start()
 
     def send(self, content: Any, message_id: str | None = None, raw: bool = False) -> None:
         """Publish with kombu as anybody would: this is the producer of docs/streams.md."""
@@ -106,6 +116,11 @@ class StreamLine:
         for worker in self.workers:
             worker.kill()
             worker.wait()
+        if self._crew:
+            self._ends.set()
+            self._crew.join()
+        if database := getattr(self._sender.default_channel, "client", None):
+            database.client.close()  # kombu's own transport leaves it open
         for each in (self._sender, self._receiver):
             each.release()
         for name in (self.settings.database, f"{self.settings.database}_queue"):

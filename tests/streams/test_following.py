@@ -58,7 +58,7 @@ def scores(results: list[dict[str, Any]], machine: str = "a") -> list[float]:
 
 def test_rows_are_judged_in_order_with_a_state_for_each_key(make: Make):
     line = make()
-    line.start()
+    line.follow()
     for number in range(20):
         line.send([row(number, "a"), row(number, "b")], f"m-{number}")
     results = line.results(20)
@@ -73,7 +73,7 @@ def test_rows_are_judged_in_order_with_a_state_for_each_key(make: Make):
 
 def test_a_message_that_cannot_be_judged_goes_to_the_dead_letters_with_the_reason_and_holds_up_nobody(make: Make):
     line = make()
-    line.start()
+    line.follow()
     line.send(row(0), "good-0")
     line.send("{not json", "bad-0", raw=True)
     line.send([row(1), {"machine": "a", "heat": "warm"}], "bad-1")
@@ -96,7 +96,7 @@ def test_a_message_that_cannot_be_judged_goes_to_the_dead_letters_with_the_reaso
 
 def test_a_message_that_comes_twice_is_judged_once_and_one_without_an_id_each_time(make: Make):
     line = make(id_field="n")
-    line.start()
+    line.follow()
     for _ in range(3):
         line.send(row(1), "same")
         line.send({**row(2), "n": 7})
@@ -112,7 +112,7 @@ def test_a_message_that_comes_twice_is_judged_once_and_one_without_an_id_each_ti
 
 def test_a_new_model_is_taken_up_without_losing_rows_and_begins_anew(make: Make):
     line = make()
-    line.start()
+    line.follow()
     line.send_rows(0, 10)
     before = line.results(10)
     model = serve_sum_model(line.store, line.project, factor=2.0)
@@ -155,7 +155,7 @@ def test_of_two_workers_one_dies_and_states_go_on(make: Make):
 
 def test_rows_wait_while_there_is_no_model_and_the_stream_says_so(make: Make):
     line = make(has_model=False)
-    line.start()
+    line.follow()
     line.send_rows(0, 3)
     wait_until(lambda: "no model" in (line.store.streams.get(line.project.id).error or ""), 30)
     serve_sum_model(line.store, line.project)
