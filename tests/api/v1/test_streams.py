@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 
 from settings import Settings
 from storage.store import Store
