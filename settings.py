@@ -191,7 +191,10 @@ class Settings:
         "DIYML_DOWNLOAD_WEIGHTS", False, "Download pretrained weights that the folder does not hold."
     )
     dataset_cache_bytes: int = _setting(
-        "DIYML_DATASET_CACHE_BYTES", 20 * 1024 * MEBIBYTE, "Disk a worker's dataset cache may take.", "bytes"
+        "DIYML_DATASET_CACHE_BYTES",
+        20 * 1024 * MEBIBYTE,
+        "Disk a worker's copies of one kind of data may take: as much for images, and again for tables.",
+        "bytes",
     )
     thumbnail_cache_bytes: int = _setting(
         "DIYML_THUMBNAIL_CACHE_BYTES", 512 * MEBIBYTE, "Disk a web server's thumbnails of images may take.", "bytes"

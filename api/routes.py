@@ -47,6 +47,7 @@ from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
 from api.v1.duplicates import DuplicateList
 from api.v1.exports import DatasetExport
+from api.v1.figures import ModelFigure, ModelFigures, PublishedFigures
 from api.v1.image_bulk import ImageBulk
 from api.v1.image_items import ImageAnnotations, ImageFile, ImageItem, ImageThumbnail
 from api.v1.images import ImageList
@@ -158,6 +159,9 @@ ROUTES = (
     Route("/api/v1/models/<model_id>/serve", ModelServe, {"POST": EDITOR_WRITES}),
     Route("/api/v1/published/<project>/predict", Predictions, {"POST": INFER}),
     Route("/api/v1/published/<project>/predict-csv", CsvPredictions, {"POST": INFER}),
+    Route("/api/v1/published/<project>/figures", PublishedFigures, {"POST": INFER}),
+    Route("/api/v1/models/<model_id>/figures", ModelFigures, {"GET": GUEST_READS}),
+    Route("/api/v1/models/<model_id>/figures/<name>", ModelFigure, {"GET": GUEST_READS}),
     Route(f"{PROJECT}/duplicates", DuplicateList, {"GET": VIEWER_READS}),
     Route(f"{PROJECT}/readiness", ProjectReadiness, {"GET": VIEWER_READS}),
     Route(f"{PROJECT}/label-review", LabelReview, {"GET": VIEWER_READS}),

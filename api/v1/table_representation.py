@@ -16,8 +16,8 @@ from api.v1.table_schemas import (
     ValueShown,
 )
 from datasets.series.settings import SeriesSettings
-from datasets.tables.kind import RoleSettings
 from datasets.tables.profile import QUANTILES, SHOWN_VALUES, ColumnProfile, Summary, TableProfile
+from datasets.tables.roles import RoleSettings
 from datasets.tables.schema import ColumnType
 from datasets.tables.settings import TableSettings
 from datasets.tables.warnings import column_warnings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -174,6 +174,8 @@ class RowsShown(Page[RowShown]):
 
 class NewRowsSent(Request):
     """Rows to be added."""
+
+    LONG_TEXTS: ClassVar[bool] = True
 
     rows: Annotated[
         list[dict[str, Any]],

@@ -17,7 +17,7 @@ from api.v1.table_schemas import NewRowsSent, RowsAdded, RowsQuery, RowsShown, T
 from datasets.registry import SERIES, TABLE
 from datasets.tables.appending import append_rows, waiting_rows
 from datasets.tables.changing import change_settings, profile_of_table, reader_of, settings_class, table_of
-from datasets.tables.kind import RoleSettings
+from datasets.tables.roles import RoleSettings
 from datasets.tables.rows_file import RowIndex, first_rows
 from datasets.tables.settings import refuse
 from storage.order import Order, Place

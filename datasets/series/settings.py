@@ -126,7 +126,6 @@ class SeriesSettings:
         """What they make of the rows, as a table keeps it: gaps, times that go back and the like, of the first rows."""
         if self.time is None:
             return []
-        # It brings an engine that no other call of a web process needs.
         from datasets.series.timing import findings
 
         found = findings(self.schema(column.column for column in profile.columns), index, read)
@@ -159,7 +158,7 @@ def is_label(value: str) -> bool:
 def _no_label(column: ColumnProfile) -> str | None:
     odd = [value for value, _ in column.values if not is_label(value)]
     if odd:
-        return f"holds {some_of([shown(value) for value in odd], 3)}"
+        return f"holds {some_of([value[:40] for value in odd], 3)}"
     if not column.values_are_all:
         return f"has {column.distinct:,} different values"
     return None if column.values else "has no value"

@@ -12,7 +12,7 @@ from datasets.series.reading import names, seconds
 from datasets.series.record import RecordedSeries
 from datasets.series.schema import SeriesDataset
 from datasets.series.snapshot import SeriesSnapshot
-from datasets.series.timing import timing_of
+from datasets.series.timing import timing
 from datasets.tables.cache import TableCache
 from datasets.tables.schema import LEFT_OUT_PART, TEST_PART, TRAIN_PART, VAL_PART
 from datasets.tables.split import Parts
@@ -70,8 +70,9 @@ def record_split(snapshot: SeriesSnapshot, files: Files, cache: TableCache, trai
         times = frame["time"].fill_null(np.nan).to_numpy()
         if np.isnan(times).all():
             raise InvalidInput(f"no row has a time in the column '{schema.time}': choose another, or none")
-        told = [finding.message for finding in timing_of(frame).findings(schema.time)]
     series = frame["series"].to_numpy().astype(np.int64)
+    if times is not None and schema.time is not None:
+        told = [finding.message for finding in timing(times, series).findings(schema.time)]
     parts = split_series(times, series, train_fraction, schema.label is not None)
     if count := len(np.unique(series)):
         told.append(f"{plural(count, 'series', 'series')}, {plural(len(schema.sensors), 'sensor')}")

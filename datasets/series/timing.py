@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from datasets.findings import Finding
-from datasets.series.reading import names, seconds
 from datasets.series.schema import SeriesSchema
-from datasets.tables.cells import shown
+from datasets.series.times import time_reader
+from datasets.tables.cells import bare, shown
 from datasets.tables.rows_file import ReadRange, RowIndex
+from datasets.tables.schema import Column
 from utils import plural
 
 MOST_ROWS = 100_000
+_LEAST_ROWS, _MOST_CELLS = 1_000, 2_000_000
 _GAP = 3.0
 _UNEVEN, _MOSTLY_EVEN = 0.1, 0.9
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"))
@@ -116,26 +117,39 @@ def _steps(times: NDArray[np.float64], series: NDArray[np.int64]) -> NDArray[np.
 
 
 def findings(schema: SeriesSchema, index: RowIndex, read: ReadRange) -> list[Finding]:
-    """What is odd about the times of a table's rows, as far as a few seconds are enough to look.
+    """What is odd about the times of a table's first rows, as many as are looked at in a second or so.
 
     Args:
         read: gives a part of the rows file.
     """
     if schema.time is None:
         return []
-    rows = list(islice(index.read(read, 0, MOST_ROWS), MOST_ROWS))
-    text = {column.name: pl.String() for column in schema.columns}
-    frame = pl.DataFrame(rows, schema=text, orient="row").select(
-        seconds(schema.column(schema.time)).alias("time"), names(schema).rank("dense").alias("series")
-    )
-    of = f" of the first {MOST_ROWS:,}" if len(rows) < index.rows[-1] else ""
-    return list(timing_of(frame).findings(schema.time, of))
+    places = {column.name: place for place, column in enumerate(schema.columns)}
+    when, which = places[schema.time], None if schema.series is None else places[schema.series]
+    seconds_of = _reader(schema.column(schema.time))
+    most = min(MOST_ROWS, max(_LEAST_ROWS, _MOST_CELLS // len(schema.columns)))
+    numbers: dict[str, int] = {}
+    times, series = array("d"), array("q")
+    for row in index.read(read, 0, most):
+        times.append(seconds_of(row[when]))
+        name = "" if which is None else bare(row[which]) or ""
+        series.append(numbers.setdefault(name, len(numbers)))
+    of = f" of the first {len(times):,}" if len(times) < index.rows[-1] else ""
+    return list(timing(np.array(times), np.array(series, np.int64)).findings(schema.time, of))
 
 
-def timing_of(frame: pl.DataFrame) -> Timing:
-    """As `timing`, of the columns `time` and `series` of a frame."""
-    times = frame["time"].fill_null(np.nan).to_numpy()
-    return timing(times, frame["series"].to_numpy().astype(np.int64))
+def _reader(column: Column) -> Callable[[str | None], float]:
+    """Seconds; NaN for what is no time."""
+    read = time_reader(column)
+
+    def seconds(text: str | None) -> float:
+        try:
+            value = read(text)
+        except ValueError:
+            return np.nan
+        return np.nan if value is None else value
+
+    return seconds
 
 
 def span(seconds: float) -> str:

@@ -17,8 +17,8 @@ from datasets.imports.options import ImportOptions
 from datasets.tables.bounds import BOUNDS
 from datasets.tables.cells import reader_of, shown, text_of
 from datasets.tables.changing import settings_class
+from datasets.tables.formats import ROWS
 from datasets.tables.names import MOST_NAME_CHARACTERS, column_name
-from datasets.tables.registry import ROWS
 from datasets.tables.schema import Column, ColumnType
 from datasets.tables.settings import nearest, refuse
 from storage.appended import Waiting

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from datasets.registry import KINDS
-from datasets.tables.kind import RoleSettings, TableKind
+from datasets.tables.kind import TableKind
 from datasets.tables.profile import TableProfile
+from datasets.tables.roles import RoleSettings
 from datasets.tables.rows_file import ReadRange, RowIndex
 from storage.project import Project
 from storage.store import Store

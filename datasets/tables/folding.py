@@ -5,24 +5,28 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 import polars as pl
 from bson import ObjectId
 
+from datasets.imports.interrupts import Cancelled, Interrupts
 from datasets.tables.appending import NAME, RowBatch
 from datasets.tables.changing import settings_class
 from datasets.tables.importing import reader_of_file
-from datasets.tables.kind import RoleSettings
 from datasets.tables.profiling import Parts, profile_of
+from datasets.tables.roles import RoleSettings
 from datasets.tables.rows_file import read_frames, write_rows
 from datasets.tables.working import working_folder
 from storage.files import StoredFile
+from storage.import_record import Import
 from storage.project import Project
 from storage.store import Store
 from storage.tables import Table
-from utils import ChangedMeanwhile
+from utils import ChangedMeanwhile, InvalidInput
 
 _TRIES = 5
+_BLOCK_ROWS = 1_000
 _SUFFIXES = {".gz", ".csv", ".tsv", ".parquet"}
 
 
@@ -62,6 +66,37 @@ def fold(
         store.appended.drop(project.id, waiting.last)
         return placed
     raise AssertionError
+
+
+class RowsImport:
+    """What makes rows that wait part of the table, as an import."""
+
+    def __init__(self, store: Store, record: Import, folder: Path, interrupts: Interrupts):
+        self._store = store
+        self._record = record
+        self._folder = folder
+        self._interrupts = interrupts
+
+    def run(self, file: BinaryIO) -> dict[str, int]:
+        """Do it; gives how many `rows` and `columns` the table has then.
+
+        Args:
+            file: empty: the rows are stored already.
+
+        Raises:
+            InvalidInput: others kept replacing the table.
+            Interrupted: see `Interrupts.look`.
+        """
+        persist = self._interrupts.persist
+        project = persist(lambda: self._store.projects.get(self._record.project_id))
+        if project is None:
+            raise Cancelled
+        self._interrupts.look()
+        try:
+            table = persist(lambda: fold(self._store, project, self._folder, self._interrupts.look, self._record.id))
+        except ChangedMeanwhile as error:
+            raise InvalidInput(error.detail) from error
+        return {"rows": table.rows, "columns": len(table.columns)} if table else {}
 
 
 class _Folding:
@@ -140,15 +175,26 @@ class _Folding:
                     copy.write(chunk)
             with path.open("rb") as packed:
                 yield from read_frames(packed, self._look)
+        # Small batches together: a frame is a file on the way, and a block of rows in the end.
+        together: list[pl.DataFrame] = []
         for batch in self._batches():
-            columns = zip(*batch.rows, strict=True)
-            told = {name: pl.Series(cells, dtype=pl.String) for name, cells in zip(batch.names, columns, strict=True)}
-            absent = pl.repeat(None, len(batch.rows), dtype=pl.String, eager=True)
-            yield pl.DataFrame({name: told.get(name, absent) for name in names})
+            together.append(_frame(batch, names))
+            if sum(map(len, together)) >= _BLOCK_ROWS:
+                yield pl.concat(together)
+                together = []
+        if together:
+            yield pl.concat(together)
 
     def _stored(self) -> StoredFile:
         with (self._folder / "rows").open("rb") as rows:
             return self._store.artifacts.put(rows, "rows.csv.gz")
+
+
+def _frame(batch: RowBatch, names: tuple[str, ...]) -> pl.DataFrame:
+    columns = zip(*batch.rows, strict=True)
+    told = {name: pl.Series(cells, dtype=pl.String) for name, cells in zip(batch.names, columns, strict=True)}
+    absent = pl.repeat(None, len(batch.rows), dtype=pl.String, eager=True)
+    return pl.DataFrame({name: told.get(name, absent) for name in names})
 
 
 def _filename(base: Table | None) -> str:

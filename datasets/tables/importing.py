@@ -16,10 +16,10 @@ from datasets.formats.protocol import Finding
 from datasets.imports.interrupts import Cancelled, Interrupts
 from datasets.imports.options import AUTO, ImportOptions
 from datasets.tables.changing import settings_class
-from datasets.tables.kind import RoleSettings
 from datasets.tables.profile import TableProfile
 from datasets.tables.profiling import Parts, profile_of
 from datasets.tables.reading import ReadTable, check_format, open_table
+from datasets.tables.roles import RoleSettings
 from datasets.tables.rows_file import ReadRange, WrittenRows, write_rows
 from datasets.tables.warnings import column_warnings
 from datasets.tables.working import working_folder

@@ -2,78 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING
 
 from bson import ObjectId
 
 from datasets.findings import Finding
-from datasets.tables.schema import Column, TableDataset
+from datasets.tables.formats import FORMATS, ROWS
+from datasets.tables.roles import RoleSettings
+from datasets.tables.schema import TableDataset
 from datasets.tables.settings import TableSettings
+from storage.import_record import Import
 from storage.projects import Project
 from storage.store import Store
 from utils import Conflict, NotFound
 
 if TYPE_CHECKING:  # a web process does without what computes on tables until somebody asks for one
-    from collections.abc import Iterable, Mapping
-
+    from datasets.formats.protocol import Finding as Found
+    from datasets.imports.interrupts import Interrupts
     from datasets.tables.cache import TableCache
-    from datasets.tables.profile import TableProfile
+    from datasets.tables.folding import RowsImport
+    from datasets.tables.importing import TableImport
     from datasets.tables.record import RecordedTable
-    from datasets.tables.rows_file import ReadRange, RowIndex
     from datasets.tables.snapshot import TableSnapshot
-
-
-class RoleSettings(Protocol):
-    """What somebody has said of a table of one kind: what its columns are for, and how they are read.
-
-    Attributes:
-        FIELDS: names of what may be set, `ignored` and `types` among them.
-    """
-
-    FIELDS: ClassVar[tuple[str, ...]]
-
-    @classmethod
-    def begin(cls, profile: TableProfile) -> Any:
-        """Settings of a table of which nobody has said anything."""
-        ...
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Any:
-        """What `to_row` gave."""
-        ...
-
-    def to_row(self) -> dict[str, Any]:
-        """As the database keeps them."""
-        ...
-
-    def columns(self, found: Iterable[Column]) -> tuple[Column, ...]:
-        """The columns as they are to be read."""
-        ...
-
-    def kept(self, names: Iterable[str]) -> Any:
-        """Those that are about columns of these names, for a table that replaces another."""
-        ...
-
-    def check(self, profile: TableProfile) -> None:
-        """See that they are about columns that there are, and fit to what these hold.
-
-        Raises:
-            InvalidInput: with one entry in `errors` for each bad field.
-        """
-        ...
-
-    def findings(self, profile: TableProfile, index: RowIndex, read: ReadRange) -> list[dict[str, Any]]:
-        """What they make of the rows: code and message of each, and the name of the column when it is about one."""
-        ...
-
-    def role_of(self, column: Column) -> str:
-        """What a column is used for, in a word."""
-        ...
-
-    def task_now(self, profile: TableProfile) -> Any:
-        """What is learned, where that is a question; else None."""
-        ...
 
 
 class TableKind:
@@ -86,6 +38,26 @@ class TableKind:
     name, noun = "table", "a table"
     unit = "row"
     settings: type[RoleSettings] = TableSettings
+    import_formats: tuple[str, ...] = FORMATS
+    import_options: frozenset[str] | None = frozenset({"format", "dry_run"})
+
+    def file_import(
+        self,
+        store: Store,
+        record: Import,
+        folder: Path,
+        interrupts: Interrupts,
+        note: Callable[..., None],
+        report: Callable[[Found], None],
+    ) -> TableImport | RowsImport:
+        """A table comes as one file, or it is made of rows that came by themselves."""
+        from datasets.tables.importing import TableImport
+
+        if record.options["format"] == ROWS:
+            from datasets.tables.folding import RowsImport
+
+            return RowsImport(store, record, folder, interrupts)
+        return TableImport(store, record, folder, interrupts, note, report)
 
     def gather(self, store: Store, project: Project, folder: Path) -> None:
         """Rows that came by themselves become part of the table."""

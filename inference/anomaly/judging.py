@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -70,13 +71,23 @@ class Judge:
         self.sensors: tuple[str, ...] = tuple(series["sensors"])
         self.window = int(series["window"])
         self.rules = Rules.of(series)
+        self.time: str | None = series.get("time")
         self._carry = int(series.get("carry_rows", 0))
         self._gap_seconds = float(series.get("gap_seconds") or math.inf)
-        self._reader = ReadingReader(self.sensors, series.get("time"), series.get("time_column"))
+        self._reader = ReadingReader(self.sensors, self.time, series.get("time_column"))
 
     def begin(self) -> State:
         """The state of a series, or of a sensor's key, of which nothing is known yet."""
         return State.begin(self._model, len(self.sensors), Memory.begin(self.rules))
+
+    def check(self, rows: Sequence[Any], first: int = 1) -> None:
+        """See that every row can be read.
+
+        Raises:
+            InvalidInput: one cannot; names row and column.
+        """
+        self._reader.values(rows, first)
+        self._reader.seconds(rows, first)
 
     def judge(self, state: State, rows: Sequence[Mapping[str, Any]], first: int = 1) -> tuple[list[Judged], State]:
         """Judge the next rows of a series, in one go.
@@ -161,6 +172,6 @@ class Judge:
         """Rows between which no long gap lies."""
         breaks = np.flatnonzero(np.abs(np.diff(seconds)) > self._gap_seconds) + 1
         edges = [0, *breaks.tolist(), len(seconds)]
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        for start, stop in pairwise(edges):
             if stop > start:
                 yield slice(start, stop)
