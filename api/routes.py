@@ -38,6 +38,7 @@ from api.openapi.resources import DocsAsset, DocsPage, OpenApiDocument
 from api.platform import Platform
 from api.resource import PlatformResource
 from api.v1.account_export import AccountExport
+from api.v1.alerts import AlertRuleItem, AlertRuleList, AlertRuleTest
 from api.v1.algorithms import AlgorithmList
 from api.v1.analysis import Analysis
 from api.v1.capsules import CapsuleList, ProjectCapsule
@@ -52,6 +53,7 @@ from api.v1.image_bulk import ImageBulk
 from api.v1.image_items import ImageAnnotations, ImageFile, ImageItem, ImageThumbnail
 from api.v1.images import ImageList
 from api.v1.imports import ImportCancel, ImportData, ImportItem, ImportReport, ImportRetry, ProjectImports
+from api.v1.incidents import IncidentAcknowledgement, IncidentItem, IncidentList, IncidentPicture
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
@@ -89,6 +91,8 @@ IMPORT = "/api/v1/imports/<import_id>"
 IMAGES = f"{PROJECT}/images"
 TABLE = f"{PROJECT}/table"
 STREAM = f"{PROJECT}/stream"
+ALERTS = f"{PROJECT}/alerts"
+INCIDENTS = f"{PROJECT}/incidents"
 
 
 class Route(NamedTuple):
@@ -176,6 +180,17 @@ ROUTES = (
     Route(f"{WEBHOOKS}/<webhook_id>/rotate-secret", WebhookSecret, {"POST": OWNER_WRITES}),
     Route(f"{WEBHOOKS}/<webhook_id>/deliveries", DeliveryList, {"GET": EDITOR_READS}),
     Route(f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry", DeliveryRetry, {"POST": EDITOR_WRITES}),
+    Route(ALERTS, AlertRuleList, {"GET": VIEWER_READS, "POST": EDITOR_WRITES}),
+    Route(
+        f"{ALERTS}/<rule_id>",
+        AlertRuleItem,
+        {"GET": VIEWER_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES},
+    ),
+    Route(f"{ALERTS}/<rule_id>/test", AlertRuleTest, {"POST": EDITOR_WRITES}),
+    Route(INCIDENTS, IncidentList, {"GET": VIEWER_READS}),
+    Route(f"{INCIDENTS}/<incident_id>", IncidentItem, {"GET": VIEWER_READS}),
+    Route(f"{INCIDENTS}/<incident_id>/picture", IncidentPicture, {"GET": VIEWER_READS}),
+    Route(f"{INCIDENTS}/<incident_id>/acknowledge", IncidentAcknowledgement, {"POST": EDITOR_WRITES}),
     Route(f"{PROJECT}/imports", ProjectImports, {"GET": VIEWER_READS, "POST": EDITOR_WRITES, "OPTIONS": PUBLIC}),
     Route(IMPORT, ImportItem, {"GET": VIEWER_READS, "DELETE": EDITOR_WRITES}),
     Route(f"{IMPORT}/data", ImportData, {"HEAD": EDITOR_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES}),

@@ -11,6 +11,9 @@ from pymongo.errors import PyMongoError
 from settings import Settings
 from storage.accounts import Accounts
 from storage.appended import Appended
+from storage.alert_incidents import AlertIncidents
+from storage.alert_rules import AlertRules
+from storage.alert_states import AlertStates
 from storage.catalogue import Catalogue
 from storage.changes import Changes
 from storage.class_annotations import ClassAnnotations
@@ -107,6 +110,9 @@ class Store:
         self.mailboxes = Mailboxes(self.database)
         self.mail_lanes = Lanes(self.database["mailboxes"])
         self.deliveries = Deliveries(self.database)
+        self.alert_rules = AlertRules(self.database)
+        self.alert_states = AlertStates(self.database)
+        self.alert_incidents = AlertIncidents(self.database)
         self.usage = Usage(self.database)
         self.catalogue = Catalogue(self.database)
         self.restoring = Restoring(self.database)
@@ -126,6 +132,7 @@ class Store:
             self.deliveries, self.usage, self.image_files, self.artifacts, self.kept_files, self.versions,
             self.catalogue, self.uploads, self.imports, self.tables, self.moodle_files, self.moodle_objects,
             self.appended, self.streams, self.stream_batches, self.stream_states, self.stream_letters,
+            self.alert_rules, self.alert_states, self.alert_incidents,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -176,6 +183,8 @@ class Store:
         self.delete_stream(project_id)
         self.webhooks.delete_project(project_id)
         self.deliveries.delete_project(project_id)
+        for alerts in (self.alert_rules, self.alert_states, self.alert_incidents):
+            alerts.delete_project(project_id)
         job_ids = self.jobs.ids_of(project_id)
         self.jobs.delete_ended(project_id)
         self.job_events.delete(set(job_ids) - self.jobs.existing(job_ids))
