@@ -10,10 +10,10 @@ from pymongo.errors import PyMongoError
 
 from settings import Settings
 from storage.accounts import Accounts
-from storage.appended import Appended
 from storage.alert_incidents import AlertIncidents
 from storage.alert_rules import AlertRules
 from storage.alert_states import AlertStates
+from storage.appended import Appended
 from storage.catalogue import Catalogue
 from storage.changes import Changes
 from storage.class_annotations import ClassAnnotations

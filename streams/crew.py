@@ -16,6 +16,7 @@ from training.worker.identity import Identity
 from utils import Unavailable
 
 if TYPE_CHECKING:
+    from alerts.watching import Watcher
     from streams.follower import Follower
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Crew:
         self._settings = settings
         self._me = Identity.of_this_process()
         self._followers: dict[ObjectId, Follower] = {}
+        self._watcher: Watcher | None = None
         self._announced = False
 
     def run(self, wait: Callable[[float], bool]) -> None:
@@ -57,6 +59,8 @@ class Crew:
         workers = max(1, self._store.streams.announce(str(self._me)))
         self._announced = True
         self._share(math.ceil(enabled / workers))
+        if self._watcher:
+            self._watcher.tick()
 
     def stop(self) -> None:
         """Give all back."""
@@ -102,13 +106,20 @@ class Crew:
             self._follow(stream)
 
     def _follow(self, stream: Stream) -> None:
-        from alerts.watching import Watcher
         from streams.follower import Follower
 
         logger.info("following stream %s of project %s", stream.id, stream.project_id)
-        follower = Follower(self._store, self._settings, stream, Watcher(self._store, self._settings))
+        follower = Follower(self._store, self._settings, stream, self._watch())
         self._followers[stream.id] = follower
         follower.start()
+
+    def _watch(self) -> Watcher:
+        """The one that all followers tell of their rows."""
+        if self._watcher is None:
+            from alerts.watching import Watcher
+
+            self._watcher = Watcher(self._store, self._settings)
+        return self._watcher
 
     def _leave(self) -> None:
         if self._announced:
