@@ -9,6 +9,7 @@ HERE = Path(__file__).parent
 ROOMS = [
     "api",
     "storage",
+    "streams",
     "datasets",
     "training",
     "inference",

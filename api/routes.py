@@ -8,6 +8,7 @@ from flask_restful import Api
 
 from api.access import (
     ACCOUNT,
+    EDITOR_INFERS,
     EDITOR_READS,
     EDITOR_TRAINS,
     EDITOR_WRITES,
@@ -71,6 +72,14 @@ from api.v1.projects import ProjectItem, ProjectList, ProjectTransfer
 from api.v1.publications import ProjectPublication
 from api.v1.readiness import ProjectReadiness
 from api.v1.serving import ModelComparison, ModelPromotion, ModelRollback
+from api.v1.stream import (
+    DeadLetterItem,
+    DeadLetterList,
+    DeadLetterResend,
+    StreamItem,
+    StreamResults,
+    StreamRows,
+)
 from api.v1.table_predictions import CsvPredictions
 from api.v1.tables import NewRows, TableFile, TableItem, TableRows
 from api.v1.tokens import TokenItem, TokenList
@@ -82,6 +91,7 @@ WEBHOOKS = f"{PROJECT}/webhooks"
 IMPORT = "/api/v1/imports/<import_id>"
 IMAGES = f"{PROJECT}/images"
 TABLE = f"{PROJECT}/table"
+STREAM = f"{PROJECT}/stream"
 ALERTS = f"{PROJECT}/alerts"
 INCIDENTS = f"{PROJECT}/incidents"
 
@@ -196,6 +206,12 @@ ROUTES = (
     Route(f"{TABLE}/rows", TableRows, {"GET": VIEWER_READS}),
     Route(f"{TABLE}/file", TableFile, {"GET": VIEWER_READS}),
     Route(f"{PROJECT}/rows", NewRows, {"POST": EDITOR_WRITES}),
+    Route(STREAM, StreamItem, {"GET": VIEWER_READS, "PUT": EDITOR_WRITES, "DELETE": EDITOR_WRITES}),
+    Route(f"{STREAM}/rows", StreamRows, {"POST": EDITOR_INFERS}),
+    Route(f"{STREAM}/results", StreamResults, {"GET": VIEWER_READS}),
+    Route(f"{STREAM}/dead-letters", DeadLetterList, {"GET": VIEWER_READS}),
+    Route(f"{STREAM}/dead-letters/<letter_id>", DeadLetterItem, {"GET": VIEWER_READS, "DELETE": EDITOR_WRITES}),
+    Route(f"{STREAM}/dead-letters/<letter_id>/resend", DeadLetterResend, {"POST": EDITOR_WRITES}),
     Route("/api/v1/projects", ProjectList, {"GET": READ, "POST": WRITE}),
     Route(PROJECT, ProjectItem, {"GET": GUEST_READS, "PATCH": EDITOR_WRITES, "DELETE": OWNER_WRITES}),
     Route(f"{PROJECT}/transfer", ProjectTransfer, {"POST": OWNER_WRITES}),

@@ -18,6 +18,7 @@ IMAGES = "/api/v1/projects/<project>/images"
 WEBHOOKS = "/api/v1/projects/<project>/webhooks"
 TABLE = "/api/v1/projects/<project>/table"
 ALERTS, INCIDENTS = f"{PROJECT}/alerts", f"{PROJECT}/incidents"
+STREAM = "/api/v1/projects/<project>/stream"
 IMPORTS, IMPORT = "/api/v1/projects/<project>/imports", "/api/v1/imports/<import_id>"
 
 # One valid request of the owner for each method of each route; `{name}` in a path is filled in by the test.
@@ -54,6 +55,15 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", f"{TABLE}/rows"): {"limit": 5},
     ("GET", f"{TABLE}/file"): {},
     ("POST", "/api/v1/projects/<project>/rows"): {"rows": [{"kind": "a", "id": 3}]},
+    ("GET", STREAM): {},
+    ("PUT", STREAM): {"enabled": True, "collect": 10},
+    ("DELETE", STREAM): {},
+    ("POST", f"{STREAM}/rows"): {"rows": [{"heat": 1.5}]},
+    ("GET", f"{STREAM}/results"): {"limit": 5, "after": 0},
+    ("GET", f"{STREAM}/dead-letters"): {"limit": 5},
+    ("GET", f"{STREAM}/dead-letters/<letter_id>"): {},
+    ("DELETE", f"{STREAM}/dead-letters/<letter_id>"): {},
+    ("POST", f"{STREAM}/dead-letters/<letter_id>/resend"): {},
     ("GET", IMAGES): {"limit": 5, "class": "cat", "sort": "-created_at"},
     ("POST", IMAGES): {"split": "train", "annotations": '{"new.png": "dog"}'},
     ("POST", f"{IMAGES}/bulk"): {"select": {"filter": {"class": "cat"}}, "action": "tag", "value": "good"},
@@ -215,7 +225,8 @@ def fill(
     """A route's path with its parameters filled in."""
     parts = {
         "job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "number": 1, "other": "current",
-        "image": "one.png", "export_format": "csv", "username": "grace", "class_id": 0, "token_id": SOME_ID, **more,
+        "image": "one.png", "export_format": "csv", "username": "grace", "class_id": 0, "token_id": SOME_ID,
+        "letter_id": SOME_ID, **more,
     }  # fmt: skip
     for parameter, value in parts.items():
         path = path.replace(f"<{parameter}>", str(value))

@@ -19,7 +19,7 @@ from storage.roles import Role
 from storage.store import Store
 from storage.tokens import ALL_SCOPES, Scope
 from tests.api.conftest import Pets
-from tests.api.problems import IMPORT, PROJECT, REQUESTS, TABLE, assert_problem, fill, sent
+from tests.api.problems import IMPORT, PROJECT, REQUESTS, STREAM, TABLE, assert_problem, fill, sent
 from tests.conftest import Caller
 from utils import utc_now
 
@@ -65,6 +65,7 @@ ALLOWED = {
     ("POST", f"{PROJECT}/alerts/<rule_id>/test"): 409,
     ("GET", f"{TABLE}/rows"): 409,
     ("GET", f"{TABLE}/file"): 409,
+    **{(method, path): 409 for method, path in REQUESTS if path.startswith(STREAM)},
     ("POST", f"{PROJECT}/rows"): 409,
 }
 # Whoever is a member may leave; who is none cannot be taken out.
