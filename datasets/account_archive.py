@@ -16,6 +16,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from datasets.tables.appending import RowBatch
 from datasets.zip_sink import ZipSink
 from storage.database import batches
 from storage.files import Files
@@ -86,11 +87,19 @@ class AccountArchive:
 
     def _table(self, project: Project, folder: str) -> Iterator[bytes]:
         table = self._store.tables.current(project.id)
+        yield from self._waiting(project, folder, table.folded if table else 0)
         if table is None:
             return
         about = ("filename", "format", "rows", "columns", "settings", "created_at", "updated_at")
         self._put(f"{folder}/table.json", {name: getattr(table, name) for name in about})
         yield from self._stored(table.file.id, f"{folder}/table.{table.format}")
+
+    def _waiting(self, project: Project, folder: str, after: int) -> Iterator[bytes]:
+        """Rows that are not part of the table yet."""
+        appended = self._store.appended
+        for batch in appended.read(project.id, after, appended.last(project.id)):
+            self._put(f"{folder}/rows/{batch.number}.json", vars(RowBatch.of(batch.content)))
+            yield from self._sink.take()
 
     def _image(self, project: Project, image_id: ObjectId, folder: str) -> Iterator[bytes]:
         image = self._store.images.of_id(project.id, image_id)
