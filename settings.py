@@ -375,6 +375,11 @@ def scrubbed_environment(**extra: str) -> dict[str, str]:
     return {**usual, **kept, **fixed, **extra}
 
 
+def set_environment(**variables: str) -> None:
+    """Set variables for this process and what it starts, whatever they were."""
+    os.environ.update(variables)
+
+
 def configure_libraries(**variables: str) -> None:
     """Set variables that libraries read from the environment when they are imported; what the operator set stays."""
     for name, value in variables.items():

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from moodle.tasks import perform
+from settings import set_environment
 from training.process_tree import MARK
 from utils import step_back
 
@@ -101,7 +102,7 @@ def _become(folder: str, output: int, alive: int) -> None:
     os.dup2(output, _STANDARD_ERROR)
     os.close(output)
     os.chdir(folder)
-    os.environ.update({"TMPDIR": folder, "HOME": folder, MARK: folder})
+    set_environment(TMPDIR=folder, HOME=folder, **{MARK: folder})
     tempfile.tempdir = None
 
 
