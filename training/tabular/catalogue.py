@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from typing import Any, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from training.tabular.algorithms.registry import ALGORITHMS, AUTO
@@ -32,8 +33,13 @@ def _algorithm(name: str) -> dict[str, Any]:
         "title": algorithm.TITLE,
         "description": algorithm.DESCRIPTION,
         "most_rows": algorithm.MOST_ROWS,
-        "parameters": [_parameter(*item) for item in algorithm.Params.model_fields.items()],
+        "parameters": parameters_of(algorithm.Params),
     }
+
+
+def parameters_of(params: type[BaseModel]) -> list[dict[str, Any]]:
+    """Name, type, default, bounds, choices and meaning of each parameter."""
+    return [_parameter(*item) for item in params.model_fields.items()]
 
 
 def _parameter(name: str, info: FieldInfo) -> dict[str, Any]:
