@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -94,6 +95,9 @@ class Options:
         max_detections: at most so many boxes an image.
         top_k: at most so many classes an image.
         explain: whether to say for each row which columns moved its prediction.
+        figures: names of what is to be drawn of all rows, in one figure; what there is says the predictor.
+        png: whether the figure is wanted as a picture; else as JSON.
+        title: of the figure.
     """
 
     confidence: float | None = None
@@ -101,6 +105,9 @@ class Options:
     max_detections: int | None = None
     top_k: int | None = None
     explain: bool | None = None
+    figures: Sequence[str] | None = None
+    png: bool | None = None
+    title: str | None = None
 
     def check(self, known: frozenset[str], project_type: str) -> None:
         """See that a predictor knows every option that was given.
@@ -159,7 +166,10 @@ class Predictor(ABC):
 
     @abstractmethod
     def read(self, content: bytes, bounds: Bounds) -> Any:
-        """Make one content ready: an image file, or rows as JSON (an array of objects).
+        """Make one content ready: an image file, or rows as JSON.
+
+        Rows are an array of objects, or an object with such `rows` and the `state` that an answer to the rows before
+        them told, where a model remembers rows.
 
         Returns:
             A `Reading`.

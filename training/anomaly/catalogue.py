@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from training.anomaly.detectors.registry import AUTO, DETECTORS
-from training.tabular.catalogue import parameters_of
+from training.parameters import described
 
 
 def describe() -> list[dict[str, Any]]:
-    """Each detector with name, title, description, whether it learns in epochs, and its parameters."""
+    """Each detector with name, title, description, and its parameters."""
     auto: dict[str, Any] = {
         "name": AUTO,
-        "title": "The best of several",
-        "description": "Tries several of the others, and averages those that tell faults apart best.",
-        "in_epochs": False,
-        "smallest_window": 1,
+        "title": "Chosen by held-back rows",
+        "description": "Tries several of the others within `time_budget_seconds`, and averages the best.",
+        "most_rows": None,
         "parameters": [],
     }
-    return [auto, *(_detector(name) for name in DETECTORS)]
+    return [auto, *map(_detector, DETECTORS)]
 
 
 def _detector(name: str) -> dict[str, Any]:
@@ -27,7 +26,6 @@ def _detector(name: str) -> dict[str, Any]:
         "name": name,
         "title": detector.TITLE,
         "description": detector.DESCRIPTION,
-        "in_epochs": detector.IN_EPOCHS,
-        "smallest_window": detector.SMALLEST_WINDOW,
-        "parameters": parameters_of(detector.Params),
+        "most_rows": None,
+        "parameters": described(detector.Params),
     }
