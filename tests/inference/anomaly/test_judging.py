@@ -12,13 +12,11 @@ import numpy as np
 import pytest
 
 from inference.anomaly.judging import Judge, Judged, State
-from inference.anomaly.predictor import AnomalyPredictor
 from inference.anomaly.windows import carried, windows
-from inference.protocol import NO_OPTIONS, Bounds, Options
 from inference.sessions import open_session
 from tests.training.anomaly.series import SENSORS, readings, series, train
 from training.protocol import TrainedModel
-from utils import InvalidInput, TooLarge
+from utils import InvalidInput
 
 START = 1_767_225_600
 
@@ -158,35 +156,6 @@ def test_a_window_ends_with_its_row():
     assert found[:, -1].tolist() == rows[1:].tolist()
     assert found[-1].tolist() == rows[2:].tolist()
     assert found[0].tolist() == [rows[0].tolist(), rows[0].tolist(), rows[1].tolist()]
-
-
-@pytest.fixture
-def predictor(model: TrainedModel) -> AnomalyPredictor:
-    return AnomalyPredictor(open_session(model.onnx_path, threads=1), model.card)
-
-
-def test_series_that_are_mixed_are_told_apart(predictor: AnomalyPredictor, judge: Judge, faulty: list[dict]):
-    others = rows_of(readings(200, seed=4))
-    mixed = [row for pair in zip(faulty, others, strict=True) for row in pair]
-    for number, row in enumerate(mixed):
-        mixed[number] = {**row, "machine": f"m{number % 2}", "spare": 1}
-    reading = predictor.read(json.dumps(mixed).encode(), Bounds(1))
-    answer = predictor.answer(predictor.forward(reading.inputs), reading, NO_OPTIONS, False)
-    assert len(answer.predictions) == len(reading) == 400
-    assert [Judged.of(row).anomaly for row in answer.predictions[::2]] == [r.anomaly for r in judged(judge, faulty)]
-    assert any("spare" in warning for warning in answer.warnings)
-    assert any("warm up" in warning for warning in answer.warnings)
-
-
-def test_a_content_that_is_no_list_of_rows_is_refused(predictor: AnomalyPredictor):
-    for content in (b"{", b"{}", b"[]", b"[1]", b"5", b"[[1]]"):
-        with pytest.raises(InvalidInput):
-            predictor.read(content, Bounds(1))
-    with pytest.raises(TooLarge):
-        predictor.read(b"[{}, {}]", Bounds(1, most_rows=1))
-    with pytest.raises(InvalidInput, match="anomaly models"):
-        Options(top_k=1).check(predictor.OPTIONS, "anomaly")
-    predictor.warm_up()
 
 
 def test_judging_needs_neither_torch_nor_scikit_learn(model: TrainedModel, tmp_path: Path):
