@@ -13,6 +13,7 @@ ROOMS = [
     "training",
     "inference",
     "notifications",
+    "tracking",
     "launch",
     "diyml_client",
     "moodle",

@@ -19,10 +19,11 @@ from training.registry import TRAINERS
 
 # Each room with the rooms it may import.
 BELOW = {
-    "api": {"moodle", "training", "notifications", "inference", "datasets", "storage", "settings", "utils"},
+    "api": {"moodle", "training", "tracking", "notifications", "inference", "datasets", "storage", "settings", "utils"},
     "moodlemlbackend": {"api", "moodle", "launch", "storage", "settings", "utils"},
     "moodle": {"training", "inference", "datasets", "storage", "settings", "utils"},
-    "training": {"notifications", "inference", "datasets", "storage", "settings", "utils"},
+    "training": {"tracking", "notifications", "inference", "datasets", "storage", "settings", "utils"},
+    "tracking": {"storage", "settings", "utils"},
     "notifications": {"storage", "settings", "utils"},
     "inference": {"datasets", "storage", "settings", "utils"},
     "datasets": {"storage", "settings", "utils"},
@@ -40,6 +41,7 @@ NEVER = {
     "training": {"flask", "flask_restful", "werkzeug"},
     "moodle": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs", "bson"},
     "notifications": {"flask", "flask_restful", "werkzeug", "requests", "torch", "pymongo", "gridfs"},
+    "tracking": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs", "mlflow"},
     "inference": {"flask", "flask_restful", "werkzeug", "torch", "ultralytics", "sklearn", "pymongo"},
     "datasets": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs"},
     "storage": {"flask", "flask_restful", "werkzeug", "torch", "numpy", "PIL"},
