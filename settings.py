@@ -125,6 +125,16 @@ class Settings:
         "auto",
         "What a worker trains on, one job each: auto (every NVIDIA GPU, else the CPU), or a list: gpu:0,gpu:1,cpu.",
     )
+    streams: bool = _setting(
+        "DIYML_STREAMS", True, "Start a worker for streams of rows with everything else; idle while there are none."
+    )
+    stream_waiting: int = _setting(
+        "DIYML_STREAM_WAITING",
+        100_000,
+        "Messages that may wait in a stream before rows sent by HTTP are 429.",
+        "messages",
+        least=1,
+    )
     lease_seconds: int = _setting(
         "DIYML_LEASE_SECONDS",
         60,
@@ -181,7 +191,10 @@ class Settings:
         "DIYML_DOWNLOAD_WEIGHTS", False, "Download pretrained weights that the folder does not hold."
     )
     dataset_cache_bytes: int = _setting(
-        "DIYML_DATASET_CACHE_BYTES", 20 * 1024 * MEBIBYTE, "Disk a worker's dataset cache may take.", "bytes"
+        "DIYML_DATASET_CACHE_BYTES",
+        20 * 1024 * MEBIBYTE,
+        "Disk a worker's copies of one kind of data may take: as much for images, and again for tables.",
+        "bytes",
     )
     thumbnail_cache_bytes: int = _setting(
         "DIYML_THUMBNAIL_CACHE_BYTES", 512 * MEBIBYTE, "Disk a web server's thumbnails of images may take.", "bytes"
@@ -270,6 +283,20 @@ class Settings:
     )
     moodle_waiting: int = _setting(
         "DIYML_MOODLE_WAITING", 16, "Further ones that may wait for their turn before the answer is 503.", "requests"
+    )
+    moodle_idle_seconds: float = _setting(
+        "DIYML_MOODLE_IDLE_SECONDS",
+        900.0,
+        "How long what trainings and evaluations for Moodle need stays loaded when none comes; it takes about 100 MB.",
+        "s",
+        least=0,
+    )
+    moodle_alive_seconds: float = _setting(
+        "DIYML_MOODLE_ALIVE_SECONDS",
+        20.0,
+        "Pause between signs of life while Moodle waits for an answer; 0: it gets none.",
+        "s",
+        least=0,
     )
     log_level: str = _setting("DIYML_LOG_LEVEL", "INFO", "Least severe message that is logged.")
 

@@ -10,6 +10,7 @@ from datasets.advice import advice
 from datasets.cache import DatasetCache
 from datasets.capture import capture
 from datasets.findings import Finding
+from datasets.formats.registry import FORMATS
 from datasets.looks import with_looks
 from datasets.record import RecordedData
 from datasets.snapshot import TRAIN, Dataset, Snapshot
@@ -25,6 +26,14 @@ class ImageKind:
 
     name = noun = "images"
     unit = "image"
+    import_formats = tuple(FORMATS)
+    import_options: frozenset[str] | None = None
+
+    def file_import(self, *what: object, **named: object) -> None:
+        """None: images come in archives."""
+
+    def gather(self, store: Store, project: Project, folder: Path) -> None:
+        """Nothing: an image is there as soon as it comes."""
 
     def capture(self, store: Store, project: Project) -> Snapshot:
         """Classes and images."""

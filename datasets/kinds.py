@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from bson import ObjectId
 
 from datasets.findings import Finding
+from storage.import_record import Import
 from storage.projects import Project
 from storage.store import Store
+
+if TYPE_CHECKING:
+    from datasets.formats.protocol import Finding as Found
+    from datasets.imports.interrupts import Interrupts
 
 
 class Snapshot(Protocol):
@@ -67,6 +72,19 @@ class Dataset(Protocol):
         ...
 
 
+class FileImport(Protocol):
+    """An import of one file that is the data as a whole. Until all of it is stored the project has what it had."""
+
+    def run(self, file: BinaryIO) -> dict[str, int]:
+        """Import the file, which can seek; gives counts, of the names in `storage.import_record.COUNTED`.
+
+        Raises:
+            InvalidInput: it is nothing that is taken, in words.
+            Interrupted: see `Interrupts.look`.
+        """
+        ...
+
+
 class DataKind(Protocol):
     """One kind of data. Safe to use from many threads.
 
@@ -74,11 +92,42 @@ class DataKind(Protocol):
         name: of the data as a whole: `images` or `table`.
         noun: what a project of the kind holds, in a sentence: `images`, `a table`.
         unit: what the data are counted by: `image`, `row`.
+        import_formats: names of the formats in which they are imported.
+        import_options: names of the `ImportOptions` that mean something for them; None when all do.
     """
 
     name: str
     noun: str
     unit: str
+    import_formats: tuple[str, ...]
+    import_options: frozenset[str] | None
+
+    def file_import(
+        self,
+        store: Store,
+        record: Import,
+        folder: Path,
+        interrupts: Interrupts,
+        note: Callable[..., None],
+        report: Callable[[Found], None],
+    ) -> FileImport | None:
+        """What imports a file of this kind; None when an import is an archive of images, in a dataset format.
+
+        Args:
+            folder: for temporary files.
+            interrupts: say when it has to end before its time.
+            note: notes fields of the import.
+            report: takes a finding.
+        """
+        ...
+
+    def gather(self, store: Store, project: Project, folder: Path) -> None:
+        """Bring together what came to the project in parts; a worker does before it takes a snapshot.
+
+        Args:
+            folder: for temporary files.
+        """
+        ...
 
     def capture(self, store: Store, project: Project) -> Any:
         """A snapshot of the project's data as they are now."""

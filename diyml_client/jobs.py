@@ -68,6 +68,7 @@ class Job(Bound):
     queue: dict[str, Any] | None = None
     loads: str | None = None
     tracking: dict[str, Any] | None = None
+    experiment: dict[str, Any] | None = None
 
     @property
     def ended(self) -> bool:

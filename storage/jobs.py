@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError
 from storage.attempts import delete_checkpoint
 from storage.database import Database, Document, every, shielded
 from storage.device import DeviceChoice, DeviceKind
+from storage.experiment import SentExperiment
 from storage.files import Files, HeldFile, StoredFile
 from storage.job import WITHOUT_BULK, Job, JobState, job_of, queued_job, told
 from storage.job_queue import free_slot, next_turns, turn_field
@@ -81,6 +82,7 @@ class Jobs:
         started_by: str | None = None,
         dataset_version: int | None = None,
         loads: dict[str, str] | None = None,
+        experiment: SentExperiment | None = None,
     ) -> Job:
         """Queue a training, or what is done like one.
 
@@ -94,12 +96,15 @@ class Jobs:
             started_by: name of the user who wants it.
             dataset_version: to be trained on instead of the project as it is.
             loads: the model of MLflow that it makes a version of instead of training one, see `Job`.
+            experiment: the document that wants it; a repetition has that of the job that it repeats.
 
         Raises:
             Conflict: one of this project is queued or running.
             TooManyRequests: the owner has as many queued jobs as allowed.
         """
         row = queued_job(project, params, epochs, device)
+        if experiment := experiment or (repeats.experiment if repeats else None):
+            row["experiment"] = dict(vars(experiment))
         row |= {"started_by": started_by, "dataset_version": dataset_version, **_recorded(repeats, quantizes)}
         if loads:
             row["loads"] = loads

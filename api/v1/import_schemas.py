@@ -10,9 +10,8 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from api.names import Number, Text
 from api.operation import Page, Request, Shown
-from datasets.formats.registry import FORMATS
 from datasets.imports.options import AUTO, ImportOptions, OnConflict, OnSameContent, SplitChoice
-from datasets.tables.registry import FORMATS as TABLE_FORMATS
+from datasets.registry import KINDS
 from storage.import_record import ImportState
 
 _MOST_MAPPED = 10_000
@@ -36,7 +35,7 @@ def _map(value: Any) -> Any:
 
 
 def _format(value: Any) -> Any:
-    known = tuple(dict.fromkeys((*FORMATS, *TABLE_FORMATS)))
+    known = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.import_formats))
     if value not in (AUTO, *known):
         raise ValueError(f"must be {AUTO} or one of {', '.join(known)}")
     return value

@@ -7,7 +7,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, BinaryIO, cast
 
 from flask import Response, request
@@ -17,7 +17,7 @@ from api.downloads import disposition
 from api.operation import Content, operation
 from api.predicting import PredictingResource
 from api.streams import ending
-from datasets.registry import TABLE
+from datasets.registry import SERIES, TABLE
 from inference.answers import Answer
 from inference.tabular.csv_rows import with_predictions
 from utils import DomainError, InvalidInput, TooManyRequests, Unavailable
@@ -43,7 +43,9 @@ class CsvPredictions(PredictingResource):
 
     @operation(gives=Content(CSV), errors=(404, 409, 413, 415, 429), body=(CSV,))
     def post(self, project: str) -> Response:
-        """Give the file back with what was predicted added to each row: `predicted`, and `confidence` of a class.
+        """Give the file back with what was predicted added to each row.
+
+        That is `predicted`, and `confidence` of a class; of time series `score`, `anomaly` and `change_point`.
 
         UTF-8, separated by commas, the names of the columns in the first line. The answer begins once the first
         thousand rows are predicted, so what is wrong with these is refused; a mistake further on ends the answer
@@ -51,7 +53,7 @@ class CsvPredictions(PredictingResource):
         """
         if request.mimetype != CSV:
             raise UnsupportedMediaType(f"the body must be {CSV}, got '{request.mimetype or 'nothing'}'")
-        found = self.published(project, TABLE)
+        found = self.published(project, (TABLE, SERIES))
         request.max_content_length = self.services.settings.max_import_bytes
         release = self.services.streams.admit(self.user.id)
         file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the answer
@@ -65,7 +67,7 @@ class CsvPredictions(PredictingResource):
             while chunk := request.stream.read(_CHUNK_BYTES):
                 file.write(chunk)
             file.seek(0)
-            predict = partial(self._predictions, found.served_model_id)
+            predict = _Asked(self, found.served_model_id)
             pieces = with_predictions(cast(BinaryIO, file), ROWS_AT_ONCE, predict)
             begun = list(itertools.islice(pieces, 2))
         except BaseException:
@@ -76,11 +78,21 @@ class CsvPredictions(PredictingResource):
         response.call_on_close(close)  # an answer that nobody began to read does not end
         return response
 
-    def _predictions(self, model_id: Any, rows: list[dict[str, str]], first: int) -> list[dict[str, Any]]:
-        content, caller = json.dumps(rows).encode(), str(self.user.id)
+
+class _Asked:
+    """One file's rows, a batch at a time; what a model remembers of a batch goes with the next."""
+
+    def __init__(self, resource: CsvPredictions, model_id: Any):
+        self._engine = resource.services.engine
+        self._caller = str(resource.user.id)
+        self._model_id = model_id
+        self._state: str | None = None
+
+    def __call__(self, rows: list[dict[str, str]], first: int) -> list[dict[str, Any]]:
+        content = json.dumps(rows if self._state is None else {"rows": rows, "state": self._state}).encode()
 
         def predict() -> Answer:
-            return self.services.engine.predict_batch(model_id, [content], caller=caller)
+            return self._engine.predict_batch(self._model_id, [content], caller=self._caller)
 
         try:
             answer = predict() if first == 1 else patiently(predict)
@@ -88,7 +100,9 @@ class CsvPredictions(PredictingResource):
             if first == 1:
                 raise
             raise InvalidInput(f"in the {len(rows):,} rows from row {first:,} on: {error.detail}") from None
-        return answer.rows[0].predictions
+        [found] = answer.rows
+        self._state = found.state
+        return found.predictions
 
 
 def patiently(call: Callable[[], Answer]) -> Answer:

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from datasets.formats.registry import FORMATS
-from datasets.tables.registry import FORMATS as TABLE_FORMATS
-from datasets.tables.registry import holds_table
+from datasets.registry import KINDS
 from utils import InvalidInput
 
 AUTO = "auto"
@@ -85,15 +83,16 @@ def check_options(options: ImportOptions, project_type: str) -> None:
     Raises:
         InvalidInput: with one entry in `errors` for each that does not.
     """
-    is_table = holds_table(project_type)
-    formats = TABLE_FORMATS if is_table else tuple(FORMATS)
+    kind = KINDS[project_type]
+    formats = (AUTO, *kind.import_formats)
     errors = []
-    if options.format not in (AUTO, *formats):
-        errors.append(("format", f"format: a project of type {project_type} takes {', '.join((AUTO, *formats))}"))
-    if is_table:
-        plain = ImportOptions(options.format, dry_run=options.dry_run)
-        names = [name for name, value in vars(options).items() if value != getattr(plain, name)]
-        errors += [(name, f"{name}: is about images, and this project holds a table: leave it out") for name in names]
+    if options.format not in formats:
+        errors.append(("format", f"format: a project of type {project_type} takes {', '.join(formats)}"))
+    if kind.import_options is not None:
+        plain = vars(ImportOptions())
+        names = [name for name, value in vars(options).items() if value != plain[name]]
+        about_images = f"is about images, and this project holds {kind.noun}: leave it out"
+        errors += [(name, f"{name}: {about_images}") for name in names if name not in kind.import_options]
     if errors:
         entries = [{"field": name, "message": message} for name, message in errors]
         raise InvalidInput("; ".join(message for _, message in errors), entries)

@@ -22,7 +22,7 @@ from datasets.imports.interrupts import Cancelled, Interrupted, Interrupts, Lost
 from datasets.imports.names import ImageNames
 from datasets.imports.options import AUTO, ImportOptions
 from datasets.imports.placer import Placer
-from datasets.tables.registry import holds_table
+from datasets.registry import KINDS
 from settings import Settings
 from storage.import_record import Import, ImportState
 from storage.piece_file import PieceFile
@@ -121,20 +121,17 @@ class ImportRun:
             raise Cancelled
         raw = PieceFile(self._store.uploads, pieces, persist)
         file = cast(BinaryIO, io.BufferedReader(raw, _BUFFER_BYTES))
-        if holds_table(project.type):
-            return self._table(file)
+        whole = KINDS[project.type].file_import(
+            self._store, self._record, self._folder, self._interrupts, self._note, self._findings.add
+        )
+        if whole is not None:
+            self._counts.update(whole.run(file))
+            return _End(ImportState.SUCCEEDED, None, self._findings)
         limits = Limits(self._settings.max_import_files, _UNPACKED_TIMES * self._settings.max_import_bytes)
         with open_archive(file, self._folder, limits, self._findings.add, self._interrupts.look) as source:
             format = self._format(source)
             self._note(format=format.name)
             return self._passes(source, format, project)
-
-    def _table(self, file: BinaryIO) -> _End:
-        from datasets.tables.importing import TableImport
-
-        run = TableImport(self._store, self._record, self._folder, self._interrupts, self._note, self._findings.add)
-        self._counts.update(run.run(file))
-        return _End(ImportState.SUCCEEDED, None, self._findings)
 
     def _format(self, source: Source) -> DatasetFormat:
         if self._options.format != AUTO:

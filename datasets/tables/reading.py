@@ -25,7 +25,7 @@ class ReadTable(Protocol):
 
     @property
     def format(self) -> str:
-        """One of `datasets.tables.registry.FORMATS`."""
+        """One of `datasets.tables.formats.FORMATS`."""
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """All of its rows, every cell as text; null where there is none. May be gone through once."""

@@ -14,7 +14,14 @@ Predict = Callable[[list[dict[str, str]], int], list[dict[str, Any]]]
 
 _MOST_CELL_CHARACTERS = 65_536
 # What of an answer goes into a column, and the column's name.
-_ADDED = (("class", "predicted"), ("value", "predicted"), ("confidence", "confidence"))
+_ADDED = (
+    ("class", "predicted"),
+    ("value", "predicted"),
+    ("confidence", "confidence"),
+    ("score", "score"),
+    ("anomaly", "anomaly"),
+    ("change_point", "change_point"),
+)
 
 
 def csv_rows(stream: BinaryIO, at_once: int) -> tuple[list[str], Iterator[list[list[str]]]]:
@@ -34,12 +41,14 @@ def csv_rows(stream: BinaryIO, at_once: int) -> tuple[list[str], Iterator[list[l
 
 
 def with_predictions(stream: BinaryIO, at_once: int, predict: Predict) -> Iterator[bytes]:
-    """The rows of a CSV file with `predicted`, and the `confidence` of a class, added to each; a batch at a time.
+    """The rows of a CSV file with what was predicted added to each, a batch at a time.
+
+    That is `predicted`, and the `confidence` of a class; of time series `score`, `anomaly` and `change_point`.
 
     Args:
         stream: UTF-8, separated by commas, names in the first line.
-        predict: gives one answer (see `TabularPredictor.post_process`) for each of some rows, which come by name, with
-            the number of the first of them.
+        predict: gives one answer (see the predictors) for each of some rows, which come by name, with the number of the
+            first of them.
 
     Raises:
         InvalidInput: as `csv_rows`, or there is no row; while iterating.
@@ -52,10 +61,15 @@ def with_predictions(stream: BinaryIO, at_once: int, predict: Predict) -> Iterat
         if first == 1:
             yield csv_bytes([[*header, *(_free(name, header) for _, name in kinds)]])
         lines = zip(batch, answers, strict=True)
-        yield csv_bytes([*cells, *(answer[key] for key, _ in kinds)] for cells, answer in lines)
+        yield csv_bytes([*cells, *(_cell(answer[key]) for key, _ in kinds)] for cells, answer in lines)
         first += len(batch)
     if first == 1:
         raise InvalidInput("the file has a line of column names and no row: send at least one")
+
+
+def _cell(value: Any) -> Any:
+    """As tables say it."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _free(name: str, header: list[str]) -> str:

@@ -84,7 +84,23 @@ class TableJudge:
         return score_file(path, card, dataset)
 
 
+class SeriesJudge:
+    """Of detectors of anomalies."""
+
+    def misfit(self, card: ModelCard, data: Any) -> str | None:
+        """See `Judge`: the same sensors in the same order, since the model tells them apart by it."""
+        wanted, there = list((card.series or {}).get("sensors", [])), list(data.schema.sensors)
+        return None if wanted == there else f"its sensors are {_listed(wanted)}, the project's {_listed(there)}"
+
+    def score(self, path: Path, card: ModelCard, dataset: Any, workspace: Workspace, advanced: Advanced) -> Scores:
+        """See `Judge`."""
+        from training.anomaly.scoring import score_file
+
+        return score_file(path, card, dataset)
+
+
 JUDGES: dict[str, Judge] = {
+    "anomaly": SeriesJudge(),
     "classification": ImageJudge(),
     "detection": ImageJudge(),
     "tabular": TableJudge(),

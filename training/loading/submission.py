@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bson import ObjectId
 from celery import Celery
 from pydantic import ValidationError
@@ -18,13 +20,14 @@ from tracking import words
 from tracking.reading import Offer, Run, find_run, not_there, read_offer
 from tracking.rest import Rest
 from training.loading.judges import JUDGES
-from training.protocol import TrainerParams
 from training.queue import wake
 from training.readiness import missing
+from training.registry import TRAINERS
 from training.submission import made_before
 from utils import Conflict, Forbidden, InvalidInput, NotFound
 
 _EPOCHS = 1
+_SPLITS = ("train_split", "seed")
 
 
 def load(
@@ -57,15 +60,10 @@ def load(
     offer = read_offer(rest, run)
     card = card_of(offer)
     _check_fits(store, project, card)
-    params = {name: value for name, value in card.dataset.items() if name in ("train_split", "seed")}
-    try:
-        split = TrainerParams(**params)
-    except ValidationError:
-        split = TrainerParams()
     loads = {"reference": reference, "run_id": run.id}
     loads |= {"onnx_sha256": offer.onnx_sha256, "card_sha256": offer.card_sha256}
     job = store.jobs.create(
-        project, split.model_dump(), _EPOCHS, request_key=request_key, started_by=user.username, loads=loads
+        project, _split(card), _EPOCHS, request_key=request_key, started_by=user.username, loads=loads
     )
     wake(queue, job.device)
     return job
@@ -83,6 +81,16 @@ def card_of(offer: Offer) -> ModelCard:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"][:6]))
         raise Conflict(f"the card of the run '{offer.run.id}' cannot be read here: {where}: {first['msg']}") from None
+
+
+def _split(card: ModelCard) -> dict[str, Any]:
+    """The params that decide on the split, as the card names them where it does."""
+    named = {name: value for name, value in card.dataset.items() if name in _SPLITS}
+    try:
+        params = TRAINERS[card.project_type].Params(**named)
+    except ValidationError:
+        params = TRAINERS[card.project_type].Params()
+    return {name: getattr(params, name) for name in _SPLITS}
 
 
 def _check_permitted(store: Store, run: Run, user: User) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from alerts.reporter import reporter
 from datasets.kinds import Caches
 from notifications.notifier import notifier
 from settings import Settings
@@ -31,7 +32,8 @@ class Crew:
         self._threads = [desk.thread for desk in self._desks]
         self._threads += [Housekeeper(store, stop).thread, Presence(store, devices, stop).thread]
         self._importers = Importers(store, settings, stop)
-        self._threads += [notifier(store, settings, stop).thread, self._importers.thread]
+        self._threads += [notifier(store, settings, stop).thread, reporter(store, settings, stop).thread]
+        self._threads.append(self._importers.thread)
         self._tracker = Tracker(store, settings, stop) if settings.mlflow_uri else None
 
     def start(self) -> None:

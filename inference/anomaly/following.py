@@ -1,0 +1,119 @@
+"""From raw scores to what a person is told: smoothed, held against the threshold, watched for lasting changes.
+
+The same functions run while a model is trained and while it serves, and their state is a handful of numbers, so a
+series may come in any pieces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How raw scores are read; all of it stands on the card.
+
+    Attributes:
+        threshold: of the smoothed raw score, above 0.
+        smoothing: weight of the newest row in the exponentially weighted mean, above 0, at most 1; 1 is none.
+        ceiling: a row counts for at most so many thresholds, so that one wild reading is not remembered for long.
+        release: an alarm that has begun lasts until the score falls below this part of the threshold.
+        reference: score of usual rows, as a part of the threshold.
+        slack: deviations from the reference that are no change, in thresholds; `limit` what the sum of the rest must
+            reach to be one (CUSUM of Page, 1954).
+    """
+
+    threshold: float
+    smoothing: float = 1.0
+    ceiling: float = 10.0
+    release: float = 1.0
+    reference: float = 0.5
+    slack: float = 0.5
+    limit: float = 10.0
+
+    def as_fields(self) -> dict[str, float]:
+        """For the card."""
+        return dict(vars(self))
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Rules:
+        """Of a card's `series`."""
+        return cls(**{name: float(fields[name]) for name in cls.__dataclass_fields__ if name in fields})
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered of the rows before.
+
+    Attributes:
+        level: smoothed score, in thresholds.
+        alarm: whether the row before was an anomaly.
+        reference: score that lasting changes are told from.
+        up: sum of the cumulative test for a rise; `up_rows` since when it has been above 0, and `up_sum` of their
+            scores; `down` likewise.
+    """
+
+    level: float
+    alarm: bool
+    reference: float
+    up: float = 0.0
+    up_rows: float = 0.0
+    up_sum: float = 0.0
+    down: float = 0.0
+    down_rows: float = 0.0
+    down_sum: float = 0.0
+
+    @classmethod
+    def begin(cls, rules: Rules) -> Memory:
+        """Before the first row."""
+        return cls(rules.reference, False, rules.reference)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What came of some rows, in their order.
+
+    Attributes:
+        scores: float64, smoothed, 1.0 is the threshold.
+        anomalies: bool; `changes` likewise.
+    """
+
+    scores: np.ndarray
+    anomalies: np.ndarray
+    changes: np.ndarray
+
+
+def follow(raw: np.ndarray, memory: Memory, rules: Rules) -> tuple[Followed, Memory]:
+    """Take in some rows of one series: float64 [n] raw scores, 0 or more."""
+    scores, anomalies = [], []
+    level, alarm = memory.level, memory.alarm
+    for score in np.minimum(raw / rules.threshold, rules.ceiling).tolist():
+        level += rules.smoothing * (score - level)
+        alarm = level >= (rules.release if alarm else 1.0)
+        scores.append(level)
+        anomalies.append(alarm)
+    changes, memory = _changes(scores, memory, rules)
+    followed = Followed(np.array(scores, dtype=float), np.array(anomalies, dtype=bool), np.array(changes, dtype=bool))
+    return followed, replace(memory, level=level, alarm=alarm)
+
+
+def _changes(scores: list[float], memory: Memory, rules: Rules) -> tuple[list[bool], Memory]:
+    """Where a lasting change is told: the sums begin anew there, at the mean since the change began."""
+    changes = []
+    reference, slack, limit = memory.reference, rules.slack, rules.limit
+    up, up_rows, up_sum = memory.up, memory.up_rows, memory.up_sum
+    down, down_rows, down_sum = memory.down, memory.down_rows, memory.down_sum
+    for score in scores:
+        up, down = up + score - reference - slack, down + reference - score - slack
+        up, up_rows, up_sum = (up, up_rows + 1, up_sum + score) if up > 0 else (0.0, 0.0, 0.0)
+        down, down_rows, down_sum = (down, down_rows + 1, down_sum + score) if down > 0 else (0.0, 0.0, 0.0)
+        changed = max(up, down) >= limit
+        changes.append(changed)
+        if changed:
+            reference = up_sum / up_rows if up >= limit else down_sum / down_rows
+            up = up_rows = up_sum = down = down_rows = down_sum = 0.0
+    kept = Memory(memory.level, memory.alarm, reference, up, up_rows, up_sum, down, down_rows, down_sum)
+    return changes, kept
