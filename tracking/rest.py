@@ -198,4 +198,4 @@ def _refusal(status: int, said: dict[str, Any]) -> Exception:
         return MlflowAway(f"MLflow does not answer as it should ({status})", retry_after_seconds=_RETRY_AFTER_SECONDS)
     if status == 404:
         return NotFound(words or "MLflow has no such thing")
-    return MlflowRefused(f"MLflow refuses ({status} {code}): {words}".rstrip(": "))
+    return MlflowRefused(f"MLflow refuses ({f'{status} {code}'.strip()}): {words}".rstrip(": "))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -97,32 +98,40 @@ class Way:
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._listener: socket.socket | None = None
+        self._threads: list[threading.Thread] = []
 
     def open(self) -> None:
         """Let calls through."""
         self._listener = socket.create_server(("127.0.0.1", self._port))
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+        self._listener.settimeout(0.05)
+        self._begin(self._accept, self._listener)
 
     def close(self) -> None:
-        """Refuse calls."""
+        """Refuse calls; those that are under way may end."""
         if self._listener:
             self._listener.close()
+        for thread in self._threads:
+            thread.join(60)
+
+    def _begin(self, work: Any, *what: socket.socket) -> None:
+        self._threads.append(threading.Thread(target=work, args=what, daemon=True))
+        self._threads[-1].start()
 
     def _accept(self, listener: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                here, _ = listener.accept()
-                there = socket.create_connection(self._target)
-                for pair in ((here, there), (there, here)):
-                    threading.Thread(target=_pump, args=pair, daemon=True).start()
+        while listener.fileno() >= 0:
+            with suppress(OSError):
+                self._begin(self._carry, listener.accept()[0])
 
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+    def _carry(self, here: socket.socket) -> None:
+        """One connection: whole messages in turns, as HTTP has them."""
+        with here, socket.create_connection(self._target) as there, suppress(OSError):
+            ends = {here: there, there: here}
+            while ready := select.select([*ends], [], [], 60)[0]:
+                for end in ready:
+                    data = end.recv(65536)
+                    if not data:
+                        return
+                    ends[end].sendall(data)
 
 
 def free_port() -> int:

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from settings import Settings
-from storage.job import Job
+from storage.job import Job, JobState
 from storage.job_tracking import JobTracking
 from storage.projects import Project
 from storage.store import Store
@@ -19,6 +19,7 @@ from tests.api.problems import assert_problem
 from tests.conftest import Caller, wait_until
 from tests.tracking.conftest import a_project, a_success, running, tracker
 from tests.tracking.server import MlflowServer, Way
+from tests.training.conftest import supervisor
 from tracking import rest
 from tracking.errors import MlflowAway
 from tracking.tracker import Tracker
@@ -26,23 +27,16 @@ from training.loading.fetching import CannotFetch, fetch
 from training.loading.submission import load
 
 NAME = "ada.light%3A %26 dark"
-FOREIGN = """
-import json, mlflow, sklearn.linear_model
+PLAIN = """
+import json, mlflow, numpy, sklearn.linear_model
+uri = {uri!r}
+model, function = mlflow.onnx.load_model(uri), mlflow.pyfunc.load_model(uri)
+answer = function.predict({{"images": numpy.full((1, 16, 16, 3), 204, numpy.uint8)}})
 mlflow.set_experiment("somebody else's")
 with mlflow.start_run() as run:
     model = sklearn.linear_model.LogisticRegression().fit([[0.0], [1.0]], [0, 1])
     mlflow.sklearn.log_model(model, name="model", registered_model_name="foreign", serialization_format="cloudpickle")
-print(json.dumps(run.info.run_id))
-"""
-PLAIN = """
-import json, mlflow, numpy
-uri = {uri!r}
-model, function = mlflow.onnx.load_model(uri), mlflow.pyfunc.load_model(uri)
-names = [tensor.name for tensor in model.graph.input]
-bright = numpy.full((1, 3, 16, 16), 1.0, numpy.float32)
-answer = function.predict({{names[0]: bright}})
-signature = function.metadata.signature
-print(json.dumps([{{name: value.tolist() for name, value in answer.items()}}, signature.inputs.to_dict()]))
+print(json.dumps([answer["probabilities"].tolist(), run.info.run_id]))
 """
 
 
@@ -85,10 +79,6 @@ def test_an_ended_job_is_a_run_with_all_that_is_known_and_its_model_is_registere
     assert shown["url"].startswith(f"{mlflow.url}/#/experiments/")
     model = get(api, caller, f"/api/v1/models/{job.model_id}")
     assert model["registered"] == {"name": NAME, "version": "1"}
-    [answer, signature] = mlflow.python(PLAIN.format(uri=f"models:/{NAME}/1"))
-    [probabilities] = answer.values()
-    assert probabilities[0][0] > 0.9
-    assert signature[0]["tensor-spec"]["dtype"] == "float32"
 
 
 def _files(mlflow: MlflowServer, run_id: str, folder: str) -> list[dict[str, Any]]:
@@ -174,8 +164,11 @@ def test_what_mlflow_missed_while_it_was_away_it_gets_later_the_oldest_first(
 
 
 def load_call(api: FlaskClient, caller: Caller, project: str, model: str) -> Any:
-    path = f"/api/v1/projects/{project}/models/load"
-    return api.post(path, json={"model": model}, headers={"Authorization": f"Bearer {caller.token}"})
+    return _post(api, caller, f"/api/v1/projects/{project}/models/load", model=model)
+
+
+def _post(api: FlaskClient, caller: Caller, path: str, **body: Any) -> Any:
+    return api.post(path, json=body, headers={"Authorization": f"Bearer {caller.token}"})
 
 
 def test_a_model_is_loaded_by_run_or_version_and_by_nobody_who_may_not_see_it(
@@ -191,8 +184,21 @@ def test_a_model_is_loaded_by_run_or_version_and_by_nobody_who_may_not_see_it(
         answer = load_call(api, caller, str(project.id), reference)
         assert answer.status_code == 202, answer.text
         assert (answer.json["loads"], answer.json["params"]) == (reference, {"train_split": 0.7, "seed": 3})
-        store.jobs.cancel(store.jobs.list_of([project.id], 1)[0].id)
-    assert fetch(tracked, _loads(store, project), tracked.data_dir / "there.onnx")["loaded"]["run_id"] == run_id
+        if reference == run_id:
+            store.jobs.cancel_all(project.id)
+    claimed = store.job_runs.claim("here")
+    assert claimed
+    supervisor(store, tracked).run(claimed)
+    ended = store.jobs.get(claimed.id)
+    assert ended.state is JobState.SUCCEEDED, (ended.error, ended.log)
+    model = get(api, caller, f"/api/v1/models/{ended.model_id}")
+    assert (model["version"], model["card"]["metrics"]["accuracy"]) == (2, 1.0)
+    assert (model["card"]["loaded"]["run_id"], model["card"]["loaded"]["metrics"]["accuracy"]) == (run_id, 0.75)
+    assert model["card"]["metrics_on"] == "validation images"
+    serving = store.projects.get(project.id)
+    assert serving
+    assert serving.model_id == job.model_id  # the one that was loaded waits to be promoted
+    assert_problem(_post(api, caller, f"/api/v1/jobs/{ended.id}/repeat"), 409, "trained nothing")
 
     theirs = a_project(other, store, "theirs")
     assert_problem(load_call(api, other, "theirs", run_id), 404, run_id, "that you may load")
@@ -217,16 +223,20 @@ def _loads(store: Store, project: Project) -> dict[str, str]:
     return loads
 
 
-def test_what_is_no_plain_model_of_ours_is_refused_and_not_opened(
+def test_plain_mlflow_opens_our_models_and_what_is_none_of_ours_is_refused_and_not_opened(
     mlflow: MlflowServer, tracked: Settings, store: Store, project: Project, api: FlaskClient, caller: Caller
 ) -> None:
-    foreign = mlflow.python(FOREIGN)
+    job = a_success(store, project)
+    assert tracker(store, tracked).log_one()
+    registered = store.models.get(job.result).registered
+    assert registered
+    uri = f"models:/{registered['name']}/{registered['version']}"
+    [[probabilities], foreign] = mlflow.python(PLAIN.format(uri=uri))
+    assert probabilities == pytest.approx([0.8, 0.2])
     for reference in (foreign, "models:/foreign/1"):
         answer = load_call(api, caller, str(project.id), reference)
         assert_problem(answer, 409, "no model that DIYML has logged", "pickle is never opened")
 
-    job = a_success(store, project)
-    assert tracker(store, tracked).log_one()
     run = mlflow.runs(job.id)[0]["info"]
     folder = mlflow.artifacts / run["experiment_id"] / run["run_id"] / "artifacts"
     assert load_call(api, caller, str(project.id), run["run_id"]).status_code == 202

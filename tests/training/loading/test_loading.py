@@ -11,6 +11,7 @@ import pytest
 
 from datasets.tables.schema import TableDataset
 from tests.inference.models import brightness_model, classification_card
+from tests.training.anomaly.series import series, train
 from tests.training.recorder import Recorder
 from tests.training.tabular.tables import table, workspace
 from training.loading.judges import JUDGES
@@ -30,11 +31,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[TableDataset, Tra
     return dataset, TabularTrainer().fit(dataset, params, workspace(folder / "work"), Recorder())
 
 
-def loaded(dataset: Any, model: TrainedModel, folder: Path, **changes: Any) -> tuple[TrainedModel, Recorder]:
+def loaded(data: Any, model: TrainedModel, folder: Path, **changes: Any) -> tuple[TrainedModel, Recorder]:
     """The model as a job that loads it leaves it, its card changed before."""
     card, recorder = model.card.model_copy(update=changes), Recorder()
     source = {"onnx": str(model.onnx_path), "card": card.model_dump(), "loaded": LOADED}
-    return load(dataset, source, workspace(folder / "work"), recorder), recorder
+    return load(data, source, workspace(folder / "work"), recorder), recorder
 
 
 def test_every_project_type_has_a_judge():
@@ -100,3 +101,17 @@ def test_a_model_of_another_table_or_other_classes_does_not_fit(
 @dataclasses.dataclass
 class _Classes:
     classes: tuple[str, ...]
+
+
+def test_a_detector_of_anomalies_gets_the_scores_that_its_training_had(tmp_path: Path):
+    dataset = series(tmp_path / "data", fault=(200, 220), labelled=True)
+    before, _ = train(dataset, tmp_path / "trained", detector="pca", window=4)
+    model, _ = loaded(dataset, before, tmp_path / "loaded", metrics={"score": 2.0})
+    assert model.card.metrics["score"] == before.card.metrics["score"]
+    assert model.card.test_metrics == before.card.test_metrics
+    assert model.card.series == before.card.series
+    judge, schema = JUDGES["anomaly"], dataclasses.replace(dataset.schema, ignored=frozenset({"flow"}))
+    assert judge.misfit(before.card, dataset) is None
+    words = judge.misfit(before.card, dataclasses.replace(dataset, schema=schema))
+    assert words
+    assert "its sensors are 'flow', 'pressure'" in words
