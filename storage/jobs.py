@@ -103,13 +103,9 @@ class Jobs:
             TooManyRequests: the owner has as many queued jobs as allowed.
         """
         row = queued_job(project, params, epochs, device)
-        if experiment := experiment or (repeats.experiment if repeats else None):
-            row["experiment"] = dict(vars(experiment))
         row |= {"started_by": started_by, "dataset_version": dataset_version, **_recorded(repeats, quantizes)}
-        if loads:
-            row["loads"] = loads
-        if request_key:
-            row["request_key"] = request_key
+        asked = {"experiment": experiment and dict(vars(experiment)), "loads": loads, "request_key": request_key}
+        row |= {name: value for name, value in asked.items() if value}
         while True:
             row["slot"] = free_slot(self._jobs, project.owner_id, self._queued_per_user)
             row["turns"] = next_turns(self._jobs, project.owner_id, device)
@@ -327,6 +323,8 @@ class Jobs:
 def _recorded(repeats: Job | None, quantizes: Job | None) -> Document:
     """What a job has of the one whose data it takes."""
     fields: Document = {}
+    if repeats and repeats.experiment:
+        fields["experiment"] = dict(vars(repeats.experiment))
     if repeats and repeats.dataset:
         fields["repeats"] = repeats.id
     if quantizes and quantizes.dataset:
