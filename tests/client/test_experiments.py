@@ -45,7 +45,8 @@ class Repository:
         self._git("-c", "user.name=ada", "-c", "user.email=ada@example.org", "commit", "--quiet", "-m", "next")
 
     def _git(self, *arguments: str) -> None:
-        subprocess.run(["git", "-C", str(self.root), *arguments], check=True, capture_output=True)
+        command = ["git", "-C", str(self.root), *arguments]  # the user's git, wherever it is
+        subprocess.run(command, check=True, capture_output=True)
 
 
 @pytest.fixture
@@ -206,5 +207,5 @@ def test_a_folder_without_commits_and_an_unknown_branch_are_told(repository: Rep
     plain = tmp_path / "plain"
     plain.mkdir()
     for source, branch in ((plain, None), (repository.root, "nowhere"), (repository.root, "--all")):
-        with pytest.raises(RepositoryError, match="git says|no name of a branch"), checked_out(str(source), branch):
+        with pytest.raises(RepositoryError, match=r"git says|no name of a branch"), checked_out(str(source), branch):
             pass
