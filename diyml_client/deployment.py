@@ -218,7 +218,7 @@ class Deployment:
             if step.imports and step.data and not self._has(step.project, step):
                 self.say(f"{step.name}: importing {step.data.name}")
                 with packed(step.data.path) as file:
-                    step.project.imports.create(file, on_conflict=_replacing(document))
+                    step.project.imports.create(file, **_options(document))
         except DiymlError as error:
             self._fail(step, str(error))
 
@@ -296,9 +296,9 @@ class Deployment:
         self.say(f"{step.name}: {reason}")
 
 
-def _replacing(document: CheckedExperiment) -> str | None:
+def _options(document: CheckedExperiment) -> dict[str, Any]:
     """What becomes of images whose names are taken; a table is replaced as a whole anyway."""
-    return "replace" if document.type in ("classification", "detection") else None
+    return {"on_conflict": "replace"} if document.type in ("classification", "detection") else {}
 
 
 def _messages(error: DiymlError) -> list[str]:

@@ -29,6 +29,7 @@ class Repository:
         shutil.copytree(EXAMPLE, root)
         self.root, self.project = root, project
         self.document = root / "experiments" / "flats.yaml"
+        self._program = shutil.which("git") or "git"
         self._git("init", "--quiet", "--initial-branch=main")
         self.change(self.document, "project: flats", f"project: {project}")
 
@@ -45,7 +46,7 @@ class Repository:
         self._git("-c", "user.name=ada", "-c", "user.email=ada@example.org", "commit", "--quiet", "-m", "next")
 
     def _git(self, *arguments: str) -> None:
-        subprocess.run(["git", "-C", str(self.root), *arguments], check=True, capture_output=True)
+        subprocess.run([self._program, "-C", str(self.root), *arguments], check=True, capture_output=True)
 
 
 @pytest.fixture
@@ -206,5 +207,5 @@ def test_a_folder_without_commits_and_an_unknown_branch_are_told(repository: Rep
     plain = tmp_path / "plain"
     plain.mkdir()
     for source, branch in ((plain, None), (repository.root, "nowhere"), (repository.root, "--all")):
-        with pytest.raises(RepositoryError, match="git says|no name of a branch"), checked_out(str(source), branch):
+        with pytest.raises(RepositoryError, match=r"git says|no name of a branch"), checked_out(str(source), branch):
             pass
