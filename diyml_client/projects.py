@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from diyml_client.alerts import Alerts, Incidents
 from diyml_client.bound import Bound, Collection
 from diyml_client.classes import Classes
 from diyml_client.errors import NotFound
@@ -79,6 +80,16 @@ class Project(Bound):
     def members(self) -> Members:
         """Who may work in it."""
         return Members(self._transport, self.id)
+
+    @property
+    def alerts(self) -> Alerts:
+        """Its alert rules."""
+        return Alerts(self._transport, self.id)
+
+    @property
+    def incidents(self) -> Incidents:
+        """What these have found."""
+        return Incidents(self._transport, self.id)
 
     @property
     def versions(self) -> Versions:

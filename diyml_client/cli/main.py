@@ -11,6 +11,7 @@ import click
 from diyml_client import config
 from diyml_client.cli import (
     account,
+    alerts,
     classes,
     completion,
     deploy,
@@ -32,7 +33,7 @@ from diyml_client.version import VERSION
 
 NOUNS = (
     account, projects, classes, members, images, imports, versions, jobs, experiments, deploy, models, publication,
-    doctor, completion,
+    alerts, doctor, completion,
 )  # fmt: skip
 _COMPLETE = "_DIYML_COMPLETE"  # the shell asks what could stand next, without any argument
 EPILOG = """Exit codes: 0 done, 1 refused or failed, 2 asked wrongly, 3 the server cannot be reached, 130 interrupted.

@@ -29,7 +29,6 @@ class Repository:
         shutil.copytree(EXAMPLE, root)
         self.root, self.project = root, project
         self.document = root / "experiments" / "flats.yaml"
-        self._program = shutil.which("git") or "git"
         self._git("init", "--quiet", "--initial-branch=main")
         self.change(self.document, "project: flats", f"project: {project}")
 
@@ -46,7 +45,8 @@ class Repository:
         self._git("-c", "user.name=ada", "-c", "user.email=ada@example.org", "commit", "--quiet", "-m", "next")
 
     def _git(self, *arguments: str) -> None:
-        subprocess.run([self._program, "-C", str(self.root), *arguments], check=True, capture_output=True)
+        command = ["git", "-C", str(self.root), *arguments]  # the user's git, wherever it is
+        subprocess.run(command, check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
 
-from datasets.tables.changing import change_settings, profile_of_table, table_of
+from datasets.series.settings import SeriesSettings
+from datasets.tables.changing import change_settings, profile_of_table, settings_class, table_of
 from datasets.tables.names import MOST_NAME_CHARACTERS
 from datasets.tables.schema import ColumnType, DateFormat, Task
-from datasets.tables.settings import TableSettings, TypeWish, check_settings
+from datasets.tables.settings import TableSettings, TypeWish
 from storage.projects import Project
 from storage.store import Store
 from training.experiments.section import Section
@@ -150,6 +151,10 @@ class TableUse(Section):
     ] = None
     task: Annotated[Task | None, Field(description="None to decide by the target.")] = None
 
+    def settings(self) -> TableSettings:
+        """As a table has them that nothing else was said of."""
+        return TableSettings(target=self.target, group=self.group, task=self.task)
+
 
 class TableData(Section):
     """Which table is trained on."""
@@ -159,30 +164,57 @@ class TableData(Section):
     settings: TableUse | None = None
 
 
-class TableSections:
-    """See `DataSections`. A document that names a target says all: what it leaves out is as it is at first."""
+class SeriesUse(Section):
+    """What the columns of time series are for."""
 
-    Data: type[Section] = TableData
+    time: Annotated[ColumnName | None, Field(description="Says when a row was read; none where rows are in order.")] = (
+        None
+    )
+    series: Annotated[ColumnName | None, Field(description="Tells several series apart; none for one.")] = None
+    label: Annotated[ColumnName | None, Field(description="Says of each row whether it was an anomaly.")] = None
+
+    def settings(self) -> SeriesSettings:
+        """As time series have them that nothing else was said of."""
+        return SeriesSettings(time=self.time, series=self.series, label=self.label)
+
+
+class SeriesData(Section):
+    """Which rows are trained on."""
+
+    project: ProjectName
+    file: DataFile | None = None
+    settings: SeriesUse | None = None
+
+
+class ColumnSections:
+    """See `DataSections`. A document with `settings` says all of them: what it leaves out is as it is at first.
+
+    Args:
+        data: the section `data`, with `settings` that give those of a table.
+    """
+
     Preparation: type[Section] = ColumnPreparation
+
+    def __init__(self, data: type[Section]):
+        self.Data = data
 
     def check(self, store: Store, project: Project, data: Any, preparation: Any) -> None:
         """There is a table, and its columns are those that the document speaks of."""
         table = table_of(store, project)
-        settings = _table_settings(data, preparation, TableSettings.of(table.settings))
-        check_settings(settings, profile_of_table(store, table))
+        now = settings_class(project.type).of(table.settings)
+        _wanted(data, preparation, now).check(profile_of_table(store, table))
 
     def apply(self, store: Store, project: Project, data: Any, preparation: Any) -> None:
         """Change the table's settings, if they are others."""
-        now = TableSettings.of(table_of(store, project).settings)
-        if _table_settings(data, preparation, now) != now:
-            change_settings(store, project, lambda found: _table_settings(data, preparation, found))
+        now = settings_class(project.type).of(table_of(store, project).settings)
+        if _wanted(data, preparation, now) != now:
+            change_settings(store, project, lambda found: _wanted(data, preparation, found))
 
 
-def _table_settings(data: TableData, preparation: ColumnPreparation, now: TableSettings) -> TableSettings:
+def _wanted(data: Any, preparation: ColumnPreparation, now: Any) -> Any:
     """The settings that a document wants, where the table has those of `now`."""
     if data.settings is not None:
-        use = data.settings
-        now = TableSettings(use.target, (), {}, use.group, use.task)
+        now = data.settings.settings()
     if preparation.ignored is not None:
         now = replace(now, ignored=tuple(dict.fromkeys(preparation.ignored)))
     if preparation.types is not None:
@@ -190,4 +222,8 @@ def _table_settings(data: TableData, preparation: ColumnPreparation, now: TableS
     return now
 
 
-SECTIONS: dict[str, DataSections] = {"images": ImageSections(), "table": TableSections()}
+SECTIONS: dict[str, DataSections] = {
+    "images": ImageSections(),
+    "table": ColumnSections(TableData),
+    "series": ColumnSections(SeriesData),
+}
