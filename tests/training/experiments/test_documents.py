@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # it comes without types
 import pytest
 
 from tests.conftest import ROOT
