@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,11 +128,10 @@ def test_a_stream_is_for_time_series_and_takes_rows_only_while_it_is_on(
     assert_problem(ask(pumps, "GET", "/dead-letters/0123456789abcdef01234567"), 404, "dead letter")
 
 
-def test_a_worker_without_streams_needs_little_and_deletes_with_a_project_all_of_its_stream(
-    pumps: Caller, store: Store, settings: Settings, tmp_path: Path
-):
-    ask(pumps, "PUT")
+def test_with_a_project_go_its_stream_and_the_queues(pumps: Caller, store: Store, settings: Settings):
+    queue = ask(pumps, "PUT").json["queue"]
     ask(pumps, "POST", "/rows", rows=[{"machine": "a", "heat": 1}])
+    stream = store.database["streams"].find_one()
     crew = Crew(store, settings)
     try:
         crew.look()
@@ -142,6 +140,8 @@ def test_a_worker_without_streams_needs_little_and_deletes_with_a_project_all_of
         crew.look()
     finally:
         crew.stop()
-    store.delete_contents(store.database["streams"].distinct("project_id")[0]) if store.streams.removed() else None
+    store.delete_contents(stream["project_id"])  # as the sweeper does, of what was under way
     for name in ("streams", "stream_batches", "stream_states", "stream_letters"):
         assert store.database[name].count_documents({}) == 0, name
+    with connection(settings) as broker, broker.channel() as channel:
+        assert channel.queue_declare(queue, passive=True).message_count == 0
