@@ -98,7 +98,7 @@ class Intake:
         properties: dict[str, Any] = {"delivery_mode": _PERSISTENT}
         if message_id is not None:
             properties["message_id"] = message_id
-            headers = {**headers, REMEMBERED: True}
+            headers = {**headers, REMEMBERED: True} if self._is_local else headers
         message = self._open.prepare_message(
             body, content_type="application/json", content_encoding="utf-8", headers=headers, properties=properties
         )

@@ -116,9 +116,7 @@ def test_a_queue_belongs_to_one_stream_and_is_one_of_streams(pumps: Caller, othe
         assert_problem(ask(pumps, "PUT", queue=name), 400, "queue")
 
 
-def test_a_stream_is_for_time_series_and_takes_rows_only_while_it_is_on(
-    pumps: Caller, store: Store, client: FlaskClient
-):
+def test_a_stream_is_for_time_series_and_takes_rows_only_while_it_is_on(pumps: Caller, store: Store):
     pumps.project("pets", classes="cat|dog")
     assert_problem(pumps.call("PUT", "/api/v1/projects/pets/stream"), 409, "time series")
     assert_problem(ask(pumps, "POST", "/rows", rows=[{"heat": 1}]), 404, "no stream")
