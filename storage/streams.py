@@ -75,10 +75,16 @@ class Stream:
     revision: int
     claim: int
     held_by: str | None
+    held_until: datetime | None
     error: str | None
     error_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether a worker has the lease, as far as our clock can tell."""
+        return self.held_by is not None and self.held_until is not None and self.held_until > utc_now()
 
     @property
     def own_queues(self) -> tuple[str, ...]:
