@@ -270,6 +270,20 @@ class Settings:
     moodle_waiting: int = _setting(
         "DIYML_MOODLE_WAITING", 16, "Further ones that may wait for their turn before the answer is 503.", "requests"
     )
+    moodle_idle_seconds: float = _setting(
+        "DIYML_MOODLE_IDLE_SECONDS",
+        900.0,
+        "How long what trainings and evaluations for Moodle need stays loaded when none comes; it takes about 100 MB.",
+        "s",
+        least=0,
+    )
+    moodle_alive_seconds: float = _setting(
+        "DIYML_MOODLE_ALIVE_SECONDS",
+        20.0,
+        "Pause between signs of life while Moodle waits for an answer; 0: it gets none.",
+        "s",
+        least=0,
+    )
     log_level: str = _setting("DIYML_LOG_LEVEL", "INFO", "Least severe message that is logged.")
 
     def __post_init__(self) -> None:

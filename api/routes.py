@@ -47,6 +47,7 @@ from api.v1.classes import ClassItem, ClassList, ClassMergeItem, ClassOrderItem
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
 from api.v1.duplicates import DuplicateList
+from api.v1.experiments import ExperimentCheck, ExperimentSchema, JobExperiment, ProjectExperiments
 from api.v1.exports import DatasetExport
 from api.v1.figures import ModelFigure, ModelFigures, PublishedFigures
 from api.v1.image_bulk import ImageBulk
@@ -131,6 +132,10 @@ ROUTES = (
     Route("/api/v1/jobs/<job_id>/record", JobRecord, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/record/dataset", JobRecordDataset, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/repeat", JobRepeat, {"POST": EDITOR_TRAINS}),
+    Route("/api/v1/jobs/<job_id>/experiment", JobExperiment, {"GET": VIEWER_READS}),
+    Route("/api/v1/experiments/schema", ExperimentSchema, {"GET": PUBLIC}),
+    Route("/api/v1/experiments/validate", ExperimentCheck, {"POST": READ}),
+    Route(f"{PROJECT}/experiments", ProjectExperiments, {"POST": EDITOR_TRAINS}),
     Route(f"{PROJECT}/jobs", ProjectJobs, {"GET": VIEWER_READS, "POST": EDITOR_TRAINS}),
     Route(f"{PROJECT}/versions", VersionList, {"GET": VIEWER_READS, "POST": EDITOR_WRITES}),
     Route(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date, datetime
 from enum import Enum
@@ -37,11 +37,16 @@ _JOB_FIELDS = (
 
 
 class AccountArchive:
-    """What is an account's, file by file; memory does not grow with it."""
+    """What is an account's, file by file; memory does not grow with it.
 
-    def __init__(self, store: Store, user: User):
+    Args:
+        more: paths and contents of what others keep of the account.
+    """
+
+    def __init__(self, store: Store, user: User, more: Iterable[tuple[str, bytes]] = ()):
         self._store = store
         self._user = user
+        self._more = more
         self._sink = ZipSink()
         self._missing: list[str] = []
 
@@ -53,6 +58,9 @@ class AccountArchive:
             self._put("memberships.json", [self._membership(project) for project in self._memberships()])
             for project in self._store.projects.list_owned(self._user):
                 yield from self._project(project, f"projects/{project.name}")
+            for path, content in self._more:
+                self._zip.writestr(path, content)
+                yield from self._sink.take()
             if self._missing:
                 self._put("missing.json", self._missing)
             yield from self._sink.take()

@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError
 from storage.attempts import delete_checkpoint
 from storage.database import Database, Document, every, shielded
 from storage.device import DeviceChoice, DeviceKind
+from storage.experiment import SentExperiment
 from storage.files import Files, HeldFile, StoredFile
 from storage.job import WITHOUT_BULK, Job, JobState, job_of, queued_job, told
 from storage.job_queue import free_slot, next_turns, turn_field
@@ -80,6 +81,7 @@ class Jobs:
         quantizes: Job | None = None,
         started_by: str | None = None,
         dataset_version: int | None = None,
+        experiment: SentExperiment | None = None,
     ) -> Job:
         """Queue a training, or what is done like one.
 
@@ -92,12 +94,15 @@ class Jobs:
             quantizes: likewise, and whose model it makes an int8 version of, instead of training one.
             started_by: name of the user who wants it.
             dataset_version: to be trained on instead of the project as it is.
+            experiment: the document that wants it; a repetition has that of the job that it repeats.
 
         Raises:
             Conflict: one of this project is queued or running.
             TooManyRequests: the owner has as many queued jobs as allowed.
         """
         row = queued_job(project, params, epochs, device)
+        if experiment := experiment or (repeats.experiment if repeats else None):
+            row["experiment"] = dict(vars(experiment))
         row |= {"started_by": started_by, "dataset_version": dataset_version, **_recorded(repeats, quantizes)}
         if request_key:
             row["request_key"] = request_key

@@ -37,11 +37,12 @@ def parse(schema: type[S], values: Mapping[str, Any], secret: Collection[str] = 
             return schema.model_validate(values, strict=True)
         return schema.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        errors = [_field_error(schema, dict(item), secret) for item in error.errors(include_url=False)]
+        errors = [field_error(schema, dict(item), secret) for item in error.errors(include_url=False)]
     raise InvalidInput("; ".join(item["message"] for item in errors), errors)
 
 
-def _field_error(schema: type[BaseModel], item: dict[str, Any], secret: Collection[str]) -> dict[str, str]:
+def field_error(schema: type[BaseModel], item: dict[str, Any], secret: Collection[str] = ()) -> dict[str, str]:
+    """What pydantic says of one bad field, as `field` and `message`."""
     field = ".".join(str(part) for part in item["loc"]) or "body"
     if item["type"] == "missing":
         return {"field": field, "message": f"{field} is missing"}

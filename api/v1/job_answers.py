@@ -29,6 +29,15 @@ class JobDataset(Shown):
     version: Annotated[int | None, Field(description="Of the dataset; null for the project as it was.")]
 
 
+class ExperimentNamed(Shown):
+    """The document that a job was started with."""
+
+    name: str
+    sha256: Annotated[str, Field(description="Of the document as it was sent.")]
+    source: Annotated[str, Field(description="What the sender knew the data by; empty when it said nothing.")]
+    url: Annotated[str, Field(description="Where the document is.")]
+
+
 class JobInList(Shown):
     """A job without its log and the metrics of every epoch."""
 
@@ -58,6 +67,7 @@ class JobInList(Shown):
     record_url: str
     started_by: Annotated[str | None, Field(description="Name of the user; null of older jobs.")]
     dataset: JobDataset | None
+    experiment: ExperimentNamed | None
 
 
 class AttemptShown(Shown):

@@ -39,6 +39,7 @@ def job_in_list(job: Job, project_name: str | None) -> dict[str, Any]:
         "record_url": f"{job_url(job)}/record",
         "started_by": job.started_by,
         "dataset": dataset_of(job),
+        "experiment": _experiment(job),
     }
 
 
@@ -47,6 +48,13 @@ def dataset_of(job: Job) -> dict[str, Any] | None:
     if job.dataset is None and job.dataset_version is None:
         return None
     return {"digest": job.dataset.digest if job.dataset else None, "version": job.dataset_version}
+
+
+def _experiment(job: Job) -> dict[str, Any] | None:
+    sent = job.experiment
+    if sent is None:
+        return None
+    return {"name": sent.name, "sha256": sent.sha256, "source": sent.source, "url": f"{job_url(job)}/experiment"}
 
 
 def whole_job(job: Job, project_name: str | None, place: Place | None) -> dict[str, Any]:

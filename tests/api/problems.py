@@ -17,6 +17,7 @@ WEBHOOKS = f"{PROJECT}/webhooks"
 IMAGES = "/api/v1/projects/<project>/images"
 WEBHOOKS = "/api/v1/projects/<project>/webhooks"
 TABLE = "/api/v1/projects/<project>/table"
+ALERTS, INCIDENTS = f"{PROJECT}/alerts", f"{PROJECT}/incidents"
 STREAM = "/api/v1/projects/<project>/stream"
 IMPORTS, IMPORT = "/api/v1/projects/<project>/imports", "/api/v1/imports/<import_id>"
 
@@ -106,6 +107,10 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/catalogue/<project>/example"): {},
     ("GET", f"{PROJECT}/capsule"): {},
     ("POST", "/api/v1/capsules"): {},
+    ("GET", "/api/v1/jobs/<job_id>/experiment"): {},
+    ("GET", "/api/v1/experiments/schema"): {},
+    ("POST", "/api/v1/experiments/validate"): {},
+    ("POST", f"{PROJECT}/experiments"): {},
     ("GET", f"{PROJECT}/jobs"): {"limit": 5, "state": "queued"},
     ("POST", f"{PROJECT}/jobs"): {"params": {"epochs": 2}},
     ("GET", f"{PROJECT}/versions"): {"limit": 5},
@@ -131,6 +136,16 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", f"{WEBHOOKS}/<webhook_id>/rotate-secret"): {},
     ("GET", f"{WEBHOOKS}/<webhook_id>/deliveries"): {"limit": 5, "state": "waiting"},
     ("POST", f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry"): {},
+    ("GET", ALERTS): {},
+    ("POST", ALERTS): {"name": "bearings", "kind": "score", "parameters": {"level": 2, "rows": 2, "of": 3}},
+    ("GET", f"{ALERTS}/<rule_id>"): {},
+    ("PATCH", f"{ALERTS}/<rule_id>"): {"name": "oil", "active": False},
+    ("DELETE", f"{ALERTS}/<rule_id>"): {},
+    ("POST", f"{ALERTS}/<rule_id>/test"): {},
+    ("GET", INCIDENTS): {"limit": 5, "state": "open"},
+    ("GET", f"{INCIDENTS}/<incident_id>"): {},
+    ("GET", f"{INCIDENTS}/<incident_id>/picture"): {},
+    ("POST", f"{INCIDENTS}/<incident_id>/acknowledge"): {},
     ("GET", IMPORTS): {"limit": 5},
     ("POST", IMPORTS): {"size": 1000, "filename": "pets.zip"},
     ("OPTIONS", IMPORTS): {},
@@ -181,7 +196,10 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
 FILES = {("POST", IMAGES): ("images", "new.png", picture(seed=3))}
 
 
+EXPERIMENT = b"name: first\ntype: classification\ndata: {project: pets}\nparameters: {epochs: 1}\n"
 BODIES = {
+    ("POST", "/api/v1/experiments/validate"): (EXPERIMENT, "application/yaml"),
+    ("POST", f"{PROJECT}/experiments"): (EXPERIMENT, "application/yaml"),
     ("PUT", f"{IMAGES}/<image>/file"): (picture(seed=4), "image/png"),
     ("POST", "/api/v1/published/<project>/predict-csv"): (b"a\n1\n", "text/csv"),
 }

@@ -55,10 +55,14 @@ ALLOWED = {
     ("GET", f"{V1}/catalogue/<project>/example"): 404,
     ("POST", f"{V1}/capsules"): 415,
     ("POST", f"{PROJECT}/jobs"): 409,
+    ("POST", f"{PROJECT}/experiments"): 409,
+    ("GET", f"{V1}/jobs/<job_id>/experiment"): 404,
     ("POST", f"{PROJECT}/promote"): 409,
     ("POST", f"{PROJECT}/rollback"): 409,
     # The project holds images.
     **{(method, TABLE): 409 for method in ("GET", "PATCH", "DELETE")},
+    # None of its webhooks wants alerts.
+    ("POST", f"{PROJECT}/alerts/<rule_id>/test"): 409,
     ("GET", f"{TABLE}/rows"): 409,
     ("GET", f"{TABLE}/file"): 409,
     **{(method, path): 409 for method, path in REQUESTS if path.startswith(STREAM)},
