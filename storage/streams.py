@@ -96,7 +96,8 @@ _FIELDS = tuple(field.name for field in fields(Stream) if field.name != "id")
 
 
 def _stream(row: Document) -> Stream:
-    return Stream(id=row["_id"], **{name: row.get(name) for name in _FIELDS})
+    values: dict[str, Any] = {name: row.get(name) for name in _FIELDS}
+    return Stream(id=row["_id"], **values)
 
 
 def _wished(stream_id: ObjectId, wish: StreamWish) -> Document:

@@ -104,7 +104,7 @@ class Channel(mongodb.Channel):
         else:
             self.basic_ack(delivery_tag)
 
-    def queue_delete(self, queue: str, **kwargs: Any) -> None:
+    def queue_delete(self, queue: str, if_unused: bool = False, if_empty: bool = False, **kwargs: Any) -> None:
         """Delete a queue with its messages."""
         self.messages.delete_many({"queue": queue})
         self.connection.most.pop(queue, None)
@@ -243,6 +243,7 @@ class Transport(mongodb.Transport):
     def __init__(self, client: Any, **kwargs: Any):
         super().__init__(client, **kwargs)
         self._pause_seconds = _SHORTEST_SECONDS
+        self._round: Any = self.cycle
         self.database: Any = None
         self.most: dict[str, int] = {}
         self.since_trimmed: dict[str, int] = {}
@@ -254,7 +255,7 @@ class Transport(mongodb.Transport):
             self.database.client.close()
             self.database = None
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+    def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> None:
         """Deliver what there is.
 
         Raises:
@@ -263,7 +264,7 @@ class Transport(mongodb.Transport):
         ends = None if timeout is None else time.monotonic() + timeout
         while True:
             try:
-                self.cycle.get(self._deliver, timeout=timeout)
+                self._round.get(self._deliver, timeout=timeout)
                 self._pause_seconds = _SHORTEST_SECONDS
                 return
             except Empty:
