@@ -15,7 +15,7 @@ from benchmarks.moodle_data import Made, flowers, plane, wide
 from benchmarks.moodle_servers import Ours, Reference, Server
 
 HELD_BACK = 1570
-_PREDICTIONS = 20
+_PREDICTIONS = 10
 _MEBIBYTE = 1024 * 1024
 
 

@@ -45,7 +45,7 @@ def main(control: socket.socket, idle_seconds: float) -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets those that have ended
     _load()
     patience = max(idle_seconds, _FIRST_SECONDS)
-    while select.select([control], [], [], patience)[0] or _has_children():
+    while select.select([control], [], [], max(patience, _LOOK_SECONDS))[0] or _has_children():
         if not select.select([control], [], [], 0)[0]:
             continue
         message, files, _, _ = socket.recv_fds(control, MOST_MESSAGE_BYTES, 2)

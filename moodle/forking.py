@@ -34,7 +34,7 @@ class Forked:
 
     def has_ended(self, patience_seconds: float) -> bool:
         """Whether it has, waiting a while for it."""
-        return bool(select.select([self.alive], [], [], patience_seconds)[0])
+        return _is_told(self.alive, patience_seconds)
 
     def close(self) -> None:
         """Look no longer."""
@@ -116,9 +116,16 @@ class ForkServer:
         self._control = self._end = None
 
 
+def _is_told(file: int, patience_seconds: float) -> bool:
+    """Whether something can be read, or the other end is closed."""
+    poll = select.poll()  # unlike select, it takes any number for a file, as a busy server has them
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(1000 * patience_seconds))
+
+
 def _pid(alive: int) -> int | None:
     """What the new process says first; None when there is none."""
-    if not select.select([alive], [], [], _READY_SECONDS)[0]:
+    if not _is_told(alive, _READY_SECONDS):
         return None
     told = os.read(alive, _PIECE_BYTES)
     return int(told) if told else None

@@ -34,6 +34,7 @@ from storage.job_events import JobEvents
 from storage.job_queue import JobQueue
 from storage.job_records import JobRecords
 from storage.job_runs import JobRuns
+from storage.job_tracking import JobTracking
 from storage.jobs import Jobs
 from storage.kept_files import KeptFiles
 from storage.lanes import Lanes
@@ -96,6 +97,7 @@ class Store:
         self.jobs = Jobs(self.database, self.artifacts, settings.queued_jobs_per_user)
         self.job_runs = JobRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
         self.job_records = JobRecords(self.database, self.artifacts)
+        self.job_tracking = JobTracking(self.database)
         self.job_events = JobEvents(self.database)
         self.workers = Workers(self.database)
         self.job_queue = JobQueue(self.database, self.workers)
@@ -131,6 +133,7 @@ class Store:
             self.workers, self.idempotency, self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes,
             self.deliveries, self.usage, self.image_files, self.artifacts, self.kept_files, self.versions,
             self.catalogue, self.uploads, self.imports, self.tables, self.moodle_files, self.moodle_objects,
+            self.job_tracking,
             self.appended, self.streams, self.stream_batches, self.stream_states, self.stream_letters,
             self.alert_rules, self.alert_states, self.alert_incidents,
         )  # fmt: skip

@@ -62,7 +62,7 @@ def append_rows(
     Args:
         rows: values by the name of their column; what is not named is missing.
         source: where they come from, for people.
-        key: of what brought them; brought again before they are part of the table, they are not added twice.
+        key: of what brought them; brought again within a day, they are not added twice.
 
     Returns:
         How many rows were added.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ class Rows:
     def pack(self) -> bytes:
         """As a compressed file of plain arrays."""
         stream = io.BytesIO()
-        arrays = {"features": self.features, "target": self.target, "counts": self.counts}
+        arrays: dict[str, NDArray[Any]] = {"features": self.features, "target": self.target, "counts": self.counts}
         # As numpy packs them, but with the quick setting of the compression, which makes mostly zeros nearly as small.
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for name, array in arrays.items():

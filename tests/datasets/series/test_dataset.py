@@ -137,6 +137,8 @@ def test_rows_alone_make_a_table_by_an_import(store: Store, project: Project, tm
     table = fold(store, project, tmp_path)
     assert table
     assert [column["name"] for column in table.columns] == ["at", "flow", "of it"]
+    append_rows(store, project, [{"flow": 7}], "a test", key="once")
+    assert fold(store, project, tmp_path) == table
     assert cells(store, project) == [["1.5", "3", None], [None, "true", "x"]]
 
 
