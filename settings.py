@@ -226,6 +226,20 @@ class Settings:
         "DIYML_INTROSPECTION_CLIENT", "", "Name by which we ask there, as HTTP Basic authentication."
     )
     introspection_secret: str = _setting("DIYML_INTROSPECTION_SECRET", "", "Password that goes with it.", secret=True)
+    mlflow_uri: str = _setting(
+        "MLFLOW_TRACKING_URI",
+        "",
+        "MLflow server that ended jobs and their models are logged to, http or https; empty: none.",
+        secret=True,
+    )
+    mlflow_user: str = _setting("MLFLOW_TRACKING_USERNAME", "", "Name to log in there with; empty: no login.")
+    mlflow_password: str = _setting("MLFLOW_TRACKING_PASSWORD", "", "Password that goes with it.", secret=True)
+    mlflow_token: str = _setting(
+        "MLFLOW_TRACKING_TOKEN", "", "Bearer token, in place of name and password.", secret=True
+    )
+    mlflow_certificate: str = _setting(
+        "MLFLOW_TRACKING_SERVER_CERT_PATH", "", "File with that server's certificate authority; empty: public ones."
+    )
     moodle_users: str = _setting(
         "MOODLE_MLBACKEND_PYTHON_USERS",
         "",
@@ -299,6 +313,8 @@ class Settings:
                 raise SettingsError(f"{item.metadata['env']} must be {wanted}, got {value}")
             if item.metadata["choices"] and value not in item.metadata["choices"]:
                 raise SettingsError(f"{item.metadata['env']} must be one of {item.metadata['choices']}, got {value!r}")
+        if self.mlflow_uri and not self.mlflow_uri.startswith(("http://", "https://")):
+            raise SettingsError("MLFLOW_TRACKING_URI must be the http:// or https:// address of an MLflow server")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -342,7 +358,7 @@ class SettingsError(ValueError):
     """An environment variable does not hold what its setting needs; the message is for the operator."""
 
 
-_FOLDERS = {"moodle_dir", "moodle_temp_dir", "moodle_stash_dir"}
+_FOLDERS = {"moodle_dir", "moodle_temp_dir", "moodle_stash_dir", "mlflow_certificate"}
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 

@@ -14,6 +14,7 @@ ROOMS = [
     "training",
     "inference",
     "notifications",
+    "tracking",
     "alerts",
     "launch",
     "diyml_client",

@@ -66,7 +66,7 @@ from api.v1.logins import Login, Signup
 from api.v1.me import EmailConfirmation, Me, Password
 from api.v1.members import MemberItem, MemberList
 from api.v1.model_usage import ModelUsage
-from api.v1.models import ModelCard, ModelFile, ModelItem, ModelQuantize, ModelServe, ProjectModels
+from api.v1.models import ModelCard, ModelFile, ModelItem, ModelLoad, ModelQuantize, ModelServe, ProjectModels
 from api.v1.predictions import Predictions
 from api.v1.projects import ProjectItem, ProjectList, ProjectTransfer
 from api.v1.publications import ProjectPublication
@@ -145,6 +145,7 @@ ROUTES = (
     ),
     Route(f"{PROJECT}/versions/<number>/compare/<other>", VersionComparison, {"GET": VIEWER_READS}),
     Route(f"{PROJECT}/models", ProjectModels, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/models/load", ModelLoad, {"POST": EDITOR_TRAINS}),
     Route(f"{PROJECT}/models/compare", ModelComparison, {"GET": VIEWER_READS}),
     Route(f"{PROJECT}/promote", ModelPromotion, {"POST": EDITOR_WRITES}),
     Route(f"{PROJECT}/rollback", ModelRollback, {"POST": EDITOR_WRITES}),

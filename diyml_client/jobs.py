@@ -66,6 +66,8 @@ class Job(Bound):
     history: list[dict[str, Any]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     queue: dict[str, Any] | None = None
+    loads: str | None = None
+    tracking: dict[str, Any] | None = None
     experiment: dict[str, Any] | None = None
 
     @property

@@ -39,6 +39,8 @@ class ModelCard(BaseModel):
         quantization: of an int8 model: `from_model` and `from_version`, the `metric` it was judged by, its value in
             `float32` and `int8`, `difference_points` (int8 less float32, percentage points), `calibration`, `bytes` of
             both files, and `milliseconds` an image took in each on the machine that made it.
+        loaded: of a model that came from MLflow: `reference`, `run_id`, and the `metrics`, `metrics_on`, `device` and
+            `libraries` that its card had there; the metrics of this card are of the project's own data.
         dataset: snapshot digest, number of images on each side, seed, train fraction.
     """
 
@@ -68,6 +70,7 @@ class ModelCard(BaseModel):
     quantization: dict[str, Any] | None = None
     test_metrics: dict[str, Any] | None = None
     table: dict[str, Any] | None = None
+    loaded: dict[str, Any] | None = None
     series: dict[str, Any] | None = None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
@@ -18,6 +19,7 @@ from storage.database import Database, Document, shielded
 from utils import TooManyRequests, utc_now
 
 _TRIES = 100
+_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Appended:
 
         Args:
             source: where the rows come from, for people.
-            key: of what brought them; when it is brought again, nothing is added.
+            key: of what brought them; when it is brought again within a day, nothing is added.
         """
         row: Document = {"project_id": project_id, "rows": rows, "size": len(content), "source": source}
         row["content"] = content
@@ -105,10 +107,16 @@ class Appended:
             yield Batch(after, row["rows"], row["content"])
 
     def drop(self, project_id: ObjectId, last: int) -> None:
-        """Delete batches up to this one; the project's last stays without its rows, so that no number comes twice."""
-        older = {"project_id": project_id, "number": {"$lte": last}}
-        self._batches.update_one({**older, "number": last}, {"$set": {"rows": 0, "size": 0, "content": b""}})
-        self._batches.delete_many({**older, "number": {"$lt": last}})
+        """Let the rows of batches up to this one go.
+
+        The project's last batch stays without its rows, so that no number comes twice; those that came with a key stay
+        so for a day, so that what brought them may bring them again.
+        """
+        older: Document = {"project_id": project_id, "number": {"$lte": last}}
+        empty = {"rows": 0, "size": 0, "content": b""}
+        self._batches.update_many({**older, "rows": {"$gt": 0}}, {"$set": empty})
+        unkeyed = {"$or": [{"key": {"$exists": False}}, {"created_at": {"$lt": utc_now() - _KEPT}}]}
+        self._batches.delete_many({**older, "number": {"$lt": last}, **unkeyed})
 
     def delete_project(self, project_id: ObjectId) -> None:
         """Delete all batches of a project that is gone."""

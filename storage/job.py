@@ -64,6 +64,9 @@ class Job:
         dataset_version: number of the version of the dataset that it trains on; none for the project as it is.
         experiment: the document that it was started with; none when it was started otherwise.
         model_deleted: it made a model that was deleted since.
+        loads: the model of MLflow that this job makes a version of, without training: `reference`, `run_id`,
+            `onnx_sha256` and `card_sha256`; none for a training.
+        tracking: what of the ended job MLflow has: `state`, `run_id`, `url` and `error`; none before the first try.
     """
 
     id: ObjectId
@@ -106,6 +109,8 @@ class Job:
     dataset_version: int | None = None
     experiment: SentExperiment | None = None
     model_deleted: bool = False
+    loads: dict[str, str] | None = None
+    tracking: dict[str, Any] | None = None
 
     @property
     def takes_recorded_data(self) -> bool:
@@ -194,7 +199,8 @@ def told(state: JobState, reason: str | None = None, attempt: Any = "$attempt") 
 
 def ended(state: JobState, reason: str | None = None, **fields: Any) -> list[Document]:
     """The end of a job: a pipeline that sets `fields` too, and lets go of lease and project."""
-    values = {"finished_at": utc_now(), "eta_seconds": None, "error": reason, **fields}
+    # `storage.job_tracking` looks for the mark.
+    values = {"finished_at": utc_now(), "eta_seconds": None, "error": reason, "untracked": True, **fields}
     change = {name: {"$literal": value} for name, value in values.items()}
     change["attempts"] = attempt_ended(reason)
     return [{"$set": {**change, **told(state, reason)}}, {"$unset": ["active", "lease_until", "checkpoint"]}]

@@ -17,13 +17,14 @@ from inference.registry import PREDICTORS
 from tests.conftest import ROOT
 from training.registry import TRAINERS
 
-TRAINING = {"alerts", "notifications", "inference", "datasets", "storage", "settings", "utils"}
+TRAINING = {"alerts", "tracking", "notifications", "inference", "datasets", "storage", "settings", "utils"}
 # Each room with the rooms it may import.
 BELOW = {
     "api": {
         "moodle",
         "streams",
         "training",
+        "tracking",
         "alerts",
         "notifications",
         "inference",
@@ -37,6 +38,7 @@ BELOW = {
     "moodle": {"training", "inference", "datasets", "storage", "settings", "utils"},
     "training": TRAINING,
     "alerts": {"notifications", "inference", "storage", "settings", "utils"},
+    "tracking": {"storage", "settings", "utils"},
     "notifications": {"storage", "settings", "utils"},
     "inference": {"datasets", "storage", "settings", "utils"},
     "datasets": {"storage", "settings", "utils"},
@@ -56,6 +58,7 @@ NEVER = {
     "moodle": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs", "bson"},
     "alerts": {"flask", "flask_restful", "werkzeug", "requests", "torch", "pymongo", "gridfs"},
     "notifications": {"flask", "flask_restful", "werkzeug", "requests", "torch", "pymongo", "gridfs"},
+    "tracking": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs", "mlflow"},
     "inference": {"flask", "flask_restful", "werkzeug", "torch", "ultralytics", "sklearn", "pymongo"},
     "datasets": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs"},
     "storage": {"flask", "flask_restful", "werkzeug", "torch", "numpy", "PIL"},

@@ -11,6 +11,7 @@ from api.operation import Shown
 from api.v1.model_answers import Quantization
 from storage.device import DeviceChoice, DeviceKind
 from storage.job import JobState
+from storage.job_tracking import TrackingState
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -20,6 +21,15 @@ class RanOn(Shown):
 
     kind: DeviceKind
     name: str
+
+
+class Tracking(Shown):
+    """What MLflow has of an ended job."""
+
+    state: TrackingState
+    run_id: Annotated[str | None, Field(description="Null before MLflow has given one.")]
+    url: Annotated[str | None, Field(description="Where MLflow shows the run.")]
+    error: Annotated[str | None, Field(description="What keeps it from being logged.")]
 
 
 class JobDataset(Shown):
@@ -64,6 +74,8 @@ class JobInList(Shown):
     model_url: str | None
     repeats: str | None
     quantizes: str | None
+    loads: Annotated[str | None, Field(description="The model of MLflow that it makes a version of.")]
+    tracking: Annotated[Tracking | None, Field(description="Null as long as no MLflow has been told.")]
     record_url: str
     started_by: Annotated[str | None, Field(description="Name of the user; null of older jobs.")]
     dataset: JobDataset | None

@@ -36,11 +36,19 @@ def job_in_list(job: Job, project_name: str | None) -> dict[str, Any]:
         "model_url": model_url(job),
         "repeats": str(job.repeats) if job.repeats else None,
         "quantizes": str(job.quantizes) if job.quantizes else None,
+        "loads": job.loads["reference"] if job.loads else None,
+        "tracking": tracking_of(job),
         "record_url": f"{job_url(job)}/record",
         "started_by": job.started_by,
         "dataset": dataset_of(job),
         "experiment": _experiment(job),
     }
+
+
+def tracking_of(job: Job) -> dict[str, Any] | None:
+    """What MLflow has of a job; None as long as nobody has tried to tell it."""
+    tracking = job.tracking
+    return tracking and {name: tracking.get(name) for name in ("state", "run_id", "url", "error")}
 
 
 def dataset_of(job: Job) -> dict[str, Any] | None:
@@ -126,6 +134,7 @@ def model_in_list(model: Model, project: Project) -> dict[str, Any]:
         "serving": serving,
         "published": serving and project.is_published,
         "pinned": model.version == project.publication.version,
+        "registered": model.registered,
         "files": model_files(model),
         "url": f"/api/v1/models/{model.id}",
         "card_url": card_url(model),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,8 +18,8 @@ from api.predicting import PredictingResource
 from api.streams import ending
 from datasets.registry import SERIES, TABLE
 from inference.answers import Answer
-from inference.tabular.csv_rows import with_predictions
-from utils import DomainError, InvalidInput, TooManyRequests, Unavailable
+from inference.tabular.csv_rows import engine_predictions, with_predictions
+from utils import DomainError, TooManyRequests, Unavailable
 
 CSV = "text/csv"
 ROWS_AT_ONCE = 1_000
@@ -67,7 +66,9 @@ class CsvPredictions(PredictingResource):
             while chunk := request.stream.read(_CHUNK_BYTES):
                 file.write(chunk)
             file.seek(0)
-            predict = _Asked(self, found.served_model_id)
+            predict = engine_predictions(
+                self.services.engine, found.served_model_id, str(self.user.id), again=patiently
+            )
             pieces = with_predictions(cast(BinaryIO, file), ROWS_AT_ONCE, predict)
             begun = list(itertools.islice(pieces, 2))
         except BaseException:
@@ -77,32 +78,6 @@ class CsvPredictions(PredictingResource):
         response = Response(ending(close, itertools.chain(begun, pieces)), mimetype=CSV, headers=headers)
         response.call_on_close(close)  # an answer that nobody began to read does not end
         return response
-
-
-class _Asked:
-    """One file's rows, a batch at a time; what a model remembers of a batch goes with the next."""
-
-    def __init__(self, resource: CsvPredictions, model_id: Any):
-        self._engine = resource.services.engine
-        self._caller = str(resource.user.id)
-        self._model_id = model_id
-        self._state: str | None = None
-
-    def __call__(self, rows: list[dict[str, str]], first: int) -> list[dict[str, Any]]:
-        content = json.dumps(rows if self._state is None else {"rows": rows, "state": self._state}).encode()
-
-        def predict() -> Answer:
-            return self._engine.predict_batch(self._model_id, [content], caller=self._caller)
-
-        try:
-            answer = predict() if first == 1 else patiently(predict)
-        except InvalidInput as error:
-            if first == 1:
-                raise
-            raise InvalidInput(f"in the {len(rows):,} rows from row {first:,} on: {error.detail}") from None
-        [found] = answer.rows
-        self._state = found.state
-        return found.predictions
 
 
 def patiently(call: Callable[[], Answer]) -> Answer:

@@ -11,6 +11,7 @@ from api.names import Text
 from api.operation import Page, Request, Shown
 from api.v1.schemas import PageQuery
 from datasets.tables.names import MOST_NAME_CHARACTERS
+from datasets.tables.roles import ColumnRole
 from datasets.tables.schema import ColumnType, DateFormat, Task
 from datasets.tables.settings import TypeWish
 
@@ -124,7 +125,7 @@ class ColumnShown(Shown):
     type: Annotated[ColumnType, Field(description="As it is read.")]
     date_format: DateFormat | None
     found_type: Annotated[ColumnType, Field(description="What all its cells are.")]
-    role: Literal["target", "feature", "group", "ignored", "text", "time", "series", "label", "sensor"]
+    role: ColumnRole
     missing: Annotated[int, Field(ge=0, description="Rows without a value.")]
     distinct: Annotated[int, Field(ge=0, description="Different values, up to 10,000.")]
     distinct_is_exact: Annotated[bool, Field(description="False where there are more than that.")]

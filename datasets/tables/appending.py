@@ -62,7 +62,7 @@ def append_rows(
     Args:
         rows: values by the name of their column; what is not named is missing.
         source: where they come from, for people.
-        key: of what brought them; brought again before they are part of the table, they are not added twice.
+        key: of what brought them; brought again within a day, they are not added twice.
 
     Returns:
         How many rows were added.
@@ -92,6 +92,20 @@ def append_rows(
 def waiting_rows(store: Store, project: Project, table: Table | None) -> int:
     """How many rows are not part of the table yet."""
     return store.appended.waiting(project.id, table.folded if table else 0).rows
+
+
+def delete_rows(store: Store, project: Project) -> None:
+    """Leave a project without its table, and without rows that wait.
+
+    Raises:
+        NotFound: it has neither.
+    """
+    table = store.tables.current(project.id)
+    waiting = waiting_rows(store, project, table)
+    # What waits goes first: it would come back as a table of its own.
+    store.appended.drop(project.id, store.appended.last(project.id))
+    if table or not waiting:
+        store.tables.withdraw(project.id)
 
 
 def is_much(table: Table | None, waiting: Waiting, more: int) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from datasets.tables.profile import TableProfile
 from datasets.tables.rows_file import ReadRange, RowIndex
 from datasets.tables.schema import Column
+
+# What a column may be used for, whatever kind of data it is of.
+ColumnRole = Literal["target", "feature", "group", "ignored", "text", "time", "series", "label", "sensor"]
 
 
 class RoleSettings(Protocol):
@@ -53,8 +56,8 @@ class RoleSettings(Protocol):
         """What they make of the rows: code and message of each, and the name of the column when it is about one."""
         ...
 
-    def role_of(self, column: Column) -> str:
-        """What a column is used for, in a word."""
+    def role_of(self, column: Column) -> ColumnRole:
+        """What a column is used for."""
         ...
 
     def task_now(self, profile: TableProfile) -> Any:

@@ -52,6 +52,9 @@ class SeriesReading(Reading):
     inputs: SeriesRows
     warnings: list[str]
 
+    def __len__(self) -> int:
+        return len(self.inputs.rows)
+
 
 @dataclass(frozen=True)
 class JudgedRows:
@@ -83,7 +86,8 @@ class AnomalyPredictor(Predictor):
             sent = json.loads(content)
         except (ValueError, RecursionError):
             raise InvalidInput("rows must be JSON: a list of objects, each with values by column name") from None
-        rows, states = (sent["rows"], json.loads(sent["state"])) if isinstance(sent, dict) else (sent, {})
+        is_continued = isinstance(sent, dict) and {"rows", "state"} == sent.keys()
+        rows, states = (sent["rows"], json.loads(sent["state"])) if is_continued else (sent, {})
         if not isinstance(rows, list) or not rows:
             got = "none" if rows == [] else type(rows).__name__
             raise InvalidInput(f"rows must be a list of objects, at least one, got {got}")

@@ -120,6 +120,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("DELETE", f"{PROJECT}/versions/<number>"): {},
     ("GET", f"{PROJECT}/versions/<number>/compare/<other>"): {},
     ("GET", f"{PROJECT}/models"): {"limit": 5},
+    ("POST", f"{PROJECT}/models/load"): {"model": "models:/ada.pets/1"},
     ("GET", f"{PROJECT}/models/compare"): {"a": 1, "b": 1},
     ("POST", f"{PROJECT}/promote"): {"version": 1},
     ("POST", f"{PROJECT}/rollback"): {},

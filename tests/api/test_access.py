@@ -55,6 +55,7 @@ ALLOWED = {
     ("GET", f"{V1}/catalogue/<project>/example"): 404,
     ("POST", f"{V1}/capsules"): 415,
     ("POST", f"{PROJECT}/jobs"): 409,
+    ("POST", f"{PROJECT}/models/load"): 409,
     ("POST", f"{PROJECT}/experiments"): 409,
     ("GET", f"{V1}/jobs/<job_id>/experiment"): 404,
     ("POST", f"{PROJECT}/promote"): 409,

@@ -80,7 +80,9 @@ class Preparation:
                 continue
             for note in record.notes():
                 self._progress.log(note)
-            if job.quantizes is None:
+            if job.loads:
+                self._progress.log(f"{plural(record.held_back, kind.unit)} held back to check the model on")
+            elif job.quantizes is None:
                 held_back = f"{record.held_back:,} held back"
                 self._progress.log(f"{plural(record.trained_on, kind.unit)} to train on, {held_back}")
             return dataset
