@@ -75,10 +75,16 @@ class Stream:
     revision: int
     claim: int
     held_by: str | None
+    held_until: datetime | None
     error: str | None
     error_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether a worker has the lease, as far as our clock can tell."""
+        return self.held_by is not None and self.held_until is not None and self.held_until > utc_now()
 
     @property
     def own_queues(self) -> tuple[str, ...]:
@@ -90,7 +96,8 @@ _FIELDS = tuple(field.name for field in fields(Stream) if field.name != "id")
 
 
 def _stream(row: Document) -> Stream:
-    return Stream(id=row["_id"], **{name: row.get(name) for name in _FIELDS})
+    values: dict[str, Any] = {name: row.get(name) for name in _FIELDS}
+    return Stream(id=row["_id"], **values)
 
 
 def _wished(stream_id: ObjectId, wish: StreamWish) -> Document:

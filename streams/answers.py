@@ -53,7 +53,7 @@ def judged(message: Message, serving: Serving, rows: Iterable[tuple[str, Judged]
 
 def collected(message: Message) -> Answer:
     """No model judged the message; its rows become data."""
-    content = {"message_id": message.id, "model": None, "rows": [], "collected": len(message.rows)}
+    content: dict[str, Any] = {"message_id": message.id, "model": None, "rows": [], "collected": len(message.rows)}
     return Answer(_line(content), message.id)
 
 

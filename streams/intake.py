@@ -18,6 +18,8 @@ from utils import Unavailable
 
 MOST_AT_ONCE = 500
 _PERSISTENT = 2
+# For the next message, when some are there: what RabbitMQ has sent is read, and nothing is waited for.
+_PATIENCE_SECONDS = 0.0005
 _ROUTE = ""  # to the queue whose name is the key
 
 
@@ -40,7 +42,8 @@ class Intake:
             declare(self._connection, self._stream)
             self._open = self._connection.channel()
             if hasattr(self._open, "take_back"):
-                self._open.take_back(self._stream.queue)
+                for queue in (self._stream.queue, self._stream.mark_queue):
+                    self._open.take_back(queue)
             self._open.tx_select()
         return self
 
@@ -64,13 +67,13 @@ class Intake:
         with translated(self._connection):
             if self._connection.transport.implements.heartbeats:
                 self._connection.heartbeat_check()
-            patience = seconds
+            patience = _PATIENCE_SECONDS if self._waiting else seconds
             while len(self._waiting) < MOST_AT_ONCE:
                 try:
                     self._connection.drain_events(timeout=patience)
                 except TimeoutError:
                     break
-                patience = 0.0005 if self._waiting else seconds
+                patience = _PATIENCE_SECONDS if self._waiting else seconds
                 if self._waiting and self._is_local:
                     break  # all there was has come at once
         return [self._waiting.popleft() for _ in range(min(MOST_AT_ONCE, len(self._waiting)))]
@@ -98,7 +101,7 @@ class Intake:
         properties: dict[str, Any] = {"delivery_mode": _PERSISTENT}
         if message_id is not None:
             properties["message_id"] = message_id
-            headers = {**headers, REMEMBERED: True}
+            headers = {**headers, REMEMBERED: True} if self._is_local else headers
         message = self._open.prepare_message(
             body, content_type="application/json", content_encoding="utf-8", headers=headers, properties=properties
         )

@@ -48,8 +48,6 @@ class Channel(mongodb.Channel):
         self._puts: list[Document] = []
         self._acks: list[Any] = []
         self._remembered: set[Any] = set()
-        self._most: dict[str, int] = {}
-        self._since_trimmed: dict[str, int] = {}
         super().__init__(*args, **kwargs)
 
     @cached_property
@@ -106,10 +104,10 @@ class Channel(mongodb.Channel):
         else:
             self.basic_ack(delivery_tag)
 
-    def queue_delete(self, queue: str, **kwargs: Any) -> None:
+    def queue_delete(self, queue: str, if_unused: bool = False, if_empty: bool = False, **kwargs: Any) -> None:
         """Delete a queue with its messages."""
         self.messages.delete_many({"queue": queue})
-        self._most.pop(queue, None)
+        self.connection.most.pop(queue, None)
 
     def _prepare_client_options(self, options: Document) -> Document:
         usual = {"w": "majority", "journal": True, "timeoutms": _OPERATION_MS}
@@ -128,7 +126,7 @@ class Channel(mongodb.Channel):
     def _new_queue(self, queue: str, **kwargs: Any) -> None:
         most = (kwargs.get("arguments") or {}).get("x-max-length")
         if most:
-            self._most[queue] = most
+            self.connection.most[queue] = most
 
     def _size(self, queue: str) -> int:
         return int(self.messages.count_documents({"queue": queue, "gone_at": None}))
@@ -163,12 +161,12 @@ class Channel(mongodb.Channel):
 
     def _trim(self, queue: str, added: int) -> None:
         """Drop the oldest messages of a queue that has a bound; it may be a tenth longer meanwhile."""
-        most = self._most.get(queue)
-        since = self._since_trimmed.get(queue, 0) + added
+        most, trimmed = self.connection.most.get(queue), self.connection.since_trimmed
+        since = trimmed.get(queue, 0) + added
         if most is None or since * 10 < most:
-            self._since_trimmed[queue] = since
+            trimmed[queue] = since
             return
-        self._since_trimmed[queue] = 0
+        trimmed[queue] = 0
         newest = self.messages.find({"queue": queue, "gone_at": None}, {"order": 1}).sort([("order", -1), ("_id", -1)])
         for row in newest.skip(most).limit(1):
             self.unhurried.delete_many({"queue": queue, "order": {"$lte": row["order"]}})
@@ -232,7 +230,12 @@ class Channel(mongodb.Channel):
 
 
 class Transport(mongodb.Transport):
-    """Looks often while messages come, and less and less often while none do."""
+    """Looks often while messages come, and less and less often while none do.
+
+    Attributes:
+        database: of all its channels; None before the first needs it.
+        most: messages that a queue may hold, by the queue; `since_trimmed` counts what was added since it was seen to.
+    """
 
     Channel = Channel
     implements = virtual.Transport.implements
@@ -240,7 +243,10 @@ class Transport(mongodb.Transport):
     def __init__(self, client: Any, **kwargs: Any):
         super().__init__(client, **kwargs)
         self._pause_seconds = _SHORTEST_SECONDS
+        self._round: Any = self.cycle
         self.database: Any = None
+        self.most: dict[str, int] = {}
+        self.since_trimmed: dict[str, int] = {}
 
     def close_connection(self, connection: Any) -> None:
         """Give back what was not acknowledged, and close."""
@@ -249,7 +255,7 @@ class Transport(mongodb.Transport):
             self.database.client.close()
             self.database = None
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+    def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> None:
         """Deliver what there is.
 
         Raises:
@@ -258,7 +264,7 @@ class Transport(mongodb.Transport):
         ends = None if timeout is None else time.monotonic() + timeout
         while True:
             try:
-                self.cycle.get(self._deliver, timeout=timeout)
+                self._round.get(self._deliver, timeout=timeout)
                 self._pause_seconds = _SHORTEST_SECONDS
                 return
             except Empty:

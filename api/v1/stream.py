@@ -60,7 +60,7 @@ class StreamResource(ProjectResource):
             **{name: getattr(stream, name) for name in _SHOWN},
             "collect_left": None if stream.collect_until >= _ALL else max(0, stream.collect_until - counts.collected),
             "refused_rows": stream.refused,
-            "followed": stream.held_by is not None,
+            "followed": stream.is_followed,
             "counts": vars(counts),
             "lag": lag,
             **{name: _iso(getattr(stream, name)) for name in ("error_at", "created_at", "updated_at")},
@@ -94,6 +94,8 @@ class StreamItem(StreamResource):
         else:
             until = (last.counts.collected if last else 0) + int(change.collect) if change.collect else 0
         wish = StreamWish(**change.model_dump(exclude={"api_token", "collect"}))
+        if wish.results_queue and wish.results_queue == wish.queue:
+            raise InvalidInput("results_queue: results must not come back as rows: choose another one than `queue`")
         stream, _ = store.streams.put(self.project.id, wish, until)
         self.services.sender.declare(stream)
         return self.shown(stream)

@@ -119,8 +119,8 @@ class StreamLine:
         if self._crew:
             self._ends.set()
             self._crew.join()
-        if database := getattr(self._sender.default_channel, "client", None):
-            database.client.close()  # kombu's own transport leaves it open
+        if not self.settings.broker_url:
+            self._sender.default_channel.client.client.close()  # kombu's own transport leaves it open
         for each in (self._sender, self._receiver):
             each.release()
         for name in (self.settings.database, f"{self.settings.database}_queue"):

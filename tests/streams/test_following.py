@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -169,24 +170,25 @@ def test_whenever_workers_are_killed_no_row_is_lost_and_none_is_answered_twice(m
 
 
 def kill_at_random(line: StreamLine, kills: int, moments: random.Random) -> None:
-    """Send rows, some without an id, while worker after worker is killed."""
+    """Send rows while worker after worker is killed."""
     results: list[dict[str, Any]] = []
     sent = 0
     for _ in range(kills):
-        worker = line.start()
-        done = line.store.stream_batches.last(line.stream.id)
-        before = done.number if done else 0
-        line.send_rows(sent, sent + 150)
-        sent += 150
+        worker, before = line.start(), _number(line)
+        line.send_rows(sent, sent + 20)
+        sent += 20
         wait_until(lambda before=before: _number(line) > before, 60)  # it has begun
-        time.sleep(moments.random() * 0.15)  # any moment will do, and none is waited for
-        worker.kill()
+        killer = threading.Timer(moments.random() * 0.5, worker.kill)
+        killer.start()
+        while killer.is_alive():
+            line.send_rows(sent, sent + 1)
+            sent += 1
         worker.wait()
         results += line.results(0)
     line.start()
     results += line.results(sent - len(results))
     assert line.received() == []
-    assert scores(results) == pytest.approx(judged_at_once([row(n) for n in range(sent)]))
+    assert scores(results) == pytest.approx(judged_at_once([row(number) for number in range(sent)]))
 
 
 def _number(line: StreamLine) -> int:
