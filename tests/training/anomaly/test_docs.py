@@ -35,7 +35,7 @@ def test_the_guides_detector_is_trained_and_served(tmp_path: Path, monkeypatch: 
 
 def test_the_guide_names_every_detector_and_every_parameter_with_its_default():
     for name, detector in DETECTORS.items():
-        [row] = re.findall(rf"^\| `{name}` \| .*$", GUIDE, re.MULTILINE)
+        row, *_ = re.findall(rf"^\| `{name}` \| .*$", GUIDE, re.MULTILINE)
         assert set(re.findall(r"`(\w+)`", row.split("|")[-2])) == set(detector.Params.model_fields)
     for name, field in AnomalyParams.model_fields.items():
         [default] = re.findall(rf"^\| `{name}` \| `?([^|`]*)`? \|", GUIDE, re.MULTILINE)
