@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from diyml_client.client import Client
-from diyml_client.errors import Conflict, DiymlError, InvalidRequest, NotFound
+from diyml_client.errors import Conflict, DiymlError, InvalidRequest, JobFailed, NotFound
 from diyml_client.experiments import CheckedExperiment
 from diyml_client.jobs import Job
 from diyml_client.models import Model
@@ -218,9 +218,9 @@ class Deployment:
             if step.imports and step.data and not self._has(step.project, step):
                 self.say(f"{step.name}: importing {step.data.name}")
                 with packed(step.data.path) as file:
-                    step.project.imports.create(file, on_conflict=_replacing(document))
+                    step.project.imports.create(file, **_options(document))
         except DiymlError as error:
-            self._fail(step, str(error))
+            self._fail(step, error)
 
     def _made(self, document: CheckedExperiment) -> Project:
         try:
@@ -243,7 +243,7 @@ class Deployment:
         try:
             job = step.project.experiments.train(step.path, step.source)
         except DiymlError as error:
-            self._fail(step, str(error))
+            self._fail(step, error)
             return None
         self.say(f"{step.name}: training, job {job.id}")
         return job
@@ -253,7 +253,7 @@ class Deployment:
             step.last, step.why = job.wait(), ""
             self._judge(step)
         except DiymlError as error:
-            self._fail(step, str(error))
+            self._fail(step, error)
 
     def _judge(self, step: Step) -> None:
         """Find the model of the last training, and see whether it is worth to be published."""
@@ -288,17 +288,18 @@ class Deployment:
             step.published = True
             self.say(f"{step.name}: published version {step.model.version}")
         except DiymlError as error:
-            self._fail(step, str(error))
+            self._fail(step, error)
 
-    def _fail(self, step: Step, reason: str) -> None:
-        step.failed = reason
-        self.given_up.add((step.document.sha256, step.source))
-        self.say(f"{step.name}: {reason}")
+    def _fail(self, step: Step, error: DiymlError) -> None:
+        step.failed = str(error)
+        if isinstance(error, (JobFailed, InvalidRequest)):  # anything else may be otherwise in a while
+            self.given_up.add((step.document.sha256, step.source))
+        self.say(f"{step.name}: {step.failed}")
 
 
-def _replacing(document: CheckedExperiment) -> str | None:
+def _options(document: CheckedExperiment) -> dict[str, Any]:
     """What becomes of images whose names are taken; a table is replaced as a whole anyway."""
-    return "replace" if document.type in ("classification", "detection") else None
+    return {"on_conflict": "replace"} if document.type in ("classification", "detection") else {}
 
 
 def _messages(error: DiymlError) -> list[str]:

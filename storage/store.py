@@ -106,6 +106,16 @@ class Store:
         self.moodle_objects = MoodleObjects(self.database, self.moodle_files)
         self.idempotency = Idempotency(self.database)
         self.inferences = Inferences(self.database, settings.inference_minutes)
+        self.usage = Usage(self.database)
+        self.catalogue = Catalogue(self.database)
+        self.restoring = Restoring(self.database)
+        self.serving = Serving(self.database, self.projects, self.jobs, self.models, self.usage)
+        self.changes = Changes(settings.data_dir.absolute() / "run" / "changes")
+        self._open_telling()
+        self._open_streams()
+
+    def _open_telling(self) -> None:
+        """What is told to somebody outside, and who that is."""
         self.outbox = Outbox(self.database)
         self.webhooks = Webhooks(self.database)
         self.webhook_lanes = Lanes(self.database["webhooks"], {"active": True})
@@ -115,28 +125,17 @@ class Store:
         self.alert_rules = AlertRules(self.database)
         self.alert_states = AlertStates(self.database)
         self.alert_incidents = AlertIncidents(self.database)
-        self.usage = Usage(self.database)
-        self.catalogue = Catalogue(self.database)
-        self.restoring = Restoring(self.database)
-        self.serving = Serving(self.database, self.projects, self.jobs, self.models, self.usage)
+
+    def _open_streams(self) -> None:
+        """Rows that come as messages."""
         self.streams = Streams(self.database)
         self.stream_batches = StreamBatches(self.database)
         self.stream_states = StreamStates(self.database)
         self.stream_letters = StreamLetters(self.database)
-        self.changes = Changes(settings.data_dir.absolute() / "run" / "changes")
 
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
-        collections = (
-            self.users, self.tokens, self.throttles, self.projects, self.images, self.image_queries,
-            self.class_annotations, self.jobs, self.job_records, self.job_events, self.models, self.inferences,
-            self.workers, self.idempotency, self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes,
-            self.deliveries, self.usage, self.image_files, self.artifacts, self.kept_files, self.versions,
-            self.catalogue, self.uploads, self.imports, self.tables, self.moodle_files, self.moodle_objects,
-            self.job_tracking,
-            self.appended, self.streams, self.stream_batches, self.stream_states, self.stream_letters,
-            self.alert_rules, self.alert_states, self.alert_incidents,
-        )  # fmt: skip
+        collections = [part for part in vars(self).values() if hasattr(type(part), "create_indexes")]
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
         with unhurried():

@@ -15,7 +15,7 @@ from api.v1.located import ProjectResource
 from api.v1.table_representation import table_shown
 from api.v1.table_schemas import NewRowsSent, RowsAdded, RowsQuery, RowsShown, TableChange, TableShown
 from datasets.registry import SERIES, TABLE
-from datasets.tables.appending import append_rows, waiting_rows
+from datasets.tables.appending import append_rows, delete_rows, waiting_rows
 from datasets.tables.changing import change_settings, profile_of_table, reader_of, settings_class, table_of
 from datasets.tables.roles import RoleSettings
 from datasets.tables.rows_file import RowIndex, first_rows
@@ -79,10 +79,7 @@ class TableItem(TableResource):
     @operation(status=204, errors=(409,))
     def delete(self) -> None:
         """Leave the project without a table; one that a job was trained on stays for its repetition."""
-        store = self.services.store
-        # What waits goes first: it would come back as a table of its own.
-        store.appended.drop(self.project.id, store.appended.last(self.project.id))
-        store.tables.withdraw(self.project.id)
+        delete_rows(self.services.store, self.project)
 
 
 class TableRows(TableResource):

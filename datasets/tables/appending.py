@@ -94,6 +94,20 @@ def waiting_rows(store: Store, project: Project, table: Table | None) -> int:
     return store.appended.waiting(project.id, table.folded if table else 0).rows
 
 
+def delete_rows(store: Store, project: Project) -> None:
+    """Leave a project without its table, and without rows that wait.
+
+    Raises:
+        NotFound: it has neither.
+    """
+    table = store.tables.current(project.id)
+    waiting = waiting_rows(store, project, table)
+    # What waits goes first: it would come back as a table of its own.
+    store.appended.drop(project.id, store.appended.last(project.id))
+    if table or not waiting:
+        store.tables.withdraw(project.id)
+
+
 def is_much(table: Table | None, waiting: Waiting, more: int) -> bool:
     """Whether it is worth writing the whole table anew: then what is written is at most eleven times what came."""
     if table is None:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,7 +28,7 @@ from storage.files import StoredFile
 from storage.import_record import Import
 from storage.store import Store
 from storage.tables import Table
-from utils import InvalidInput
+from utils import InvalidInput, Unavailable
 
 _READ, _PROFILED = 0.4, 0.9
 _NOTE_SECONDS = 1.0
@@ -172,7 +173,9 @@ class TableImport:
         )
         self._interrupts.look()
         persist(lambda: self._store.tables.place(table))
-        persist(lambda: self._store.appended.drop(self._record.project_id, folded))
+        # The table counts by now, whoever cancels; rows that stay behind are known to be replaced.
+        with suppress(Unavailable):
+            self._store.appended.drop(self._record.project_id, folded)
 
     def _stored(self, file: BinaryIO, name: str) -> StoredFile:
         """Store a file; the look before each of its pieces lets a long one be interrupted."""

@@ -42,6 +42,7 @@ def add_to(root: click.Group) -> None:
         group,
         file,
         click.argument("reference", metavar="RUN_OR_MODEL"),
+        follows,
         name="load",
         short_help="Make a model that MLflow has a version here, without training.",
     )(load)
@@ -141,20 +142,12 @@ def _rows(path: Path) -> Any:
     return rows
 
 
-def load(app: App, file: Path, reference: str) -> None:
+def load(app: App, file: Path, reference: str, follows: bool) -> None:
     """Make a model that MLflow has a version of the document's project: RUN_OR_MODEL is the id of a run, or
-    models:/NAME/VERSION.
+    models:/NAME/VERSION. It answers once it is promoted.
     """
     project = _known(app, app.client.experiments.validate(file))
-    name, _, version = reference.removeprefix("models:/").rpartition("/")
-    if reference.startswith("models:/"):
-        if not name or not version.isdigit():
-            raise Failed(f"wanted models:/NAME/VERSION, got '{reference}'", 2)
-        wish: dict[str, Any] = {"model": name, "version": int(version)}
-    else:
-        wish = {"run_id": reference}
-    loaded = app.client.transport.json("POST", path_of("projects", project.id, "models", "load"), body=wish)
-    app.out.one(loaded, [(name, value) for name, value in loaded.items() if isinstance(value, (str, int))])
+    _told(app, [project.models.load(reference)], follows)
 
 
 def _known(app: App, found: CheckedExperiment) -> Project:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import random
 import re
 import secrets
 import shutil
@@ -17,6 +19,7 @@ from diyml_client.cli.main import main
 from diyml_client.config import Profile, save
 from diyml_client.repository import RepositoryError, checked_out
 from tests.conftest import ROOT
+from tests.training.experiments.test_documents import document_of
 
 EXAMPLE = ROOT / "demo" / "repository"
 ROWS = [{"town": "Ulm", "rooms": 5, "area_m2": 130, "balcony": "no"}, {"rooms": 1, "area_m2": 30}]
@@ -108,6 +111,44 @@ def test_a_commit_becomes_a_published_model_and_once_more_nothing(
     assert "the data have changed" in told
 
 
+def test_the_guides_document_of_time_series_is_trained(
+    repository: Repository, login: Client, capsys: pytest.CaptureFixture[str]
+):
+    repository.document.unlink()
+    text = document_of("anomaly").replace("project: pump", f"project: {repository.project}")
+    (repository.root / "experiments" / "pump.yaml").write_text(text)
+    (repository.root / "data" / "pump.csv").write_text(_pump())
+    repository.commit()
+    shown = json.loads(_told(main(["deploy", str(repository.root), "--json", "--quiet"]), capsys, 0, BELOW))
+    assert (shown[0]["version"], shown[0]["failed"]) == (1, None)
+    job = next(login.projects.get(repository.project).experiments.jobs("pump-pca"))
+    assert (job.params["detector"], job.params["window"]) == ("pca", 8)
+    assert job.experiment
+    assert job.experiment["source"].startswith("sha256:")
+    # The settings of its columns are those that the document says: done again, nothing is left to do.
+    again = json.loads(_told(main(["deploy", str(repository.root), "--json", "--quiet"]), capsys, 0, BELOW))
+    assert again[0]["plan"][0].startswith("nothing")
+
+
+def _told(ended: int, capsys: pytest.CaptureFixture[str], *codes: int) -> str:
+    """What a command said on stdout; it ended in one of these ways."""
+    told = capsys.readouterr()
+    assert ended in codes, told
+    return told.out
+
+
+def _pump() -> str:
+    """A pump that gets hot at the end."""
+    lines, noise = ["at,machine,operator,heat,spin,flow,fault"], random.Random(3)
+    for row in range(400):
+        fault = int(row >= 370)
+        load = math.sin(row / 9) + noise.gauss(0, 0.1)
+        heat, spin = 60 + 5 * load + 20 * fault + noise.gauss(0, 0.3), 1500 + 40 * load + noise.gauss(0, 2)
+        at = f"2026-01-01T00:{row // 60:02}:{row % 60:02}Z"
+        lines.append(f"{at},a,ada,{heat:.3f},{spin:.2f},{12 + load + noise.gauss(0, 0.1):.3f},{fault}")
+    return "\n".join(lines) + "\n"
+
+
 def test_one_wrong_document_and_nothing_is_done(
     repository: Repository, login: Client, capsys: pytest.CaptureFixture[str]
 ):
@@ -146,7 +187,7 @@ def test_what_cannot_be_done_says_why(repository: Repository, login: Client, cap
     assert "was never trained" in _run(capsys, "experiment", "retrain", document, code=1)
     assert "no training of 'flats-linear'" in _run(capsys, "experiment", "stop", document, code=1)
     assert "has no table yet" in _run(capsys, "experiment", "train", document, code=1)
-    assert "models:/NAME/VERSION" in _run(capsys, "experiment", "load", document, "models:/x", code=2)
+    assert "MLflow" in _run(capsys, "experiment", "load", document, "models:/x/1", code=1)
     with pytest.raises(Exception, match="no published project"):
         login.transport.json("POST", f"/api/v1/published/{project.name}/predict", body={"rows": [{}]})
 

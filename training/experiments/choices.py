@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from training.anomaly.detectors.registry import AUTO as AUTO_DETECTOR
+from training.anomaly.detectors.registry import DETECTORS
 from training.tabular.algorithms.registry import ALGORITHMS, AUTO
 
 
@@ -31,5 +33,6 @@ class Choice:
 
 
 CHOICES: dict[str, Choice] = {
+    "anomaly": Choice("detector", AUTO_DETECTOR, {name: detector.Params for name, detector in DETECTORS.items()}),
     "tabular": Choice("algorithm", AUTO, {name: algorithm.Params for name, algorithm in ALGORITHMS.items()}),
 }

@@ -14,7 +14,7 @@ import pytest
 from datasets.registry import SERIES
 from datasets.series.schema import SeriesDataset
 from datasets.series.settings import SeriesSettings
-from datasets.tables.appending import MOST_ROWS, append_rows
+from datasets.tables.appending import MOST_ROWS, append_rows, delete_rows
 from datasets.tables.cache import TableCache
 from datasets.tables.changing import change_settings
 from datasets.tables.folding import fold
@@ -25,7 +25,7 @@ from storage.sweeper import sweep
 from tests.datasets.tables.made import csv_of
 from tests.datasets.tables.placed import import_file
 from tests.storage.test_sweeper import AT_ONCE, NONE
-from utils import ChangedMeanwhile, InvalidInput, TooLarge
+from utils import ChangedMeanwhile, InvalidInput, NotFound, TooLarge
 
 _ROWS = 60
 _COLUMNS: dict[str, list[object]] = {
@@ -178,14 +178,17 @@ def test_a_table_that_was_deleted_or_changed_meanwhile_is_not_brought_back(
 
     def deleted_meanwhile(base: Any, table: Any) -> Any:
         monkeypatch.undo()
-        store.appended.drop(placed.id, store.appended.last(placed.id))
-        store.tables.withdraw(placed.id)
+        delete_rows(store, placed)
         return follow(base, table)
 
     append_rows(store, placed, [row(2)], "a test")
     monkeypatch.setattr(store.tables, "follow", deleted_meanwhile)
     assert fold(store, placed, tmp_path) is None
     assert store.tables.current(placed.id) is None
+    append_rows(store, placed, [{"flow": 1}], "a test")
+    delete_rows(store, placed)
+    with pytest.raises(NotFound):
+        delete_rows(store, placed)
     append_rows(store, placed, [{"other": 1}], "a test")
     again = fold(store, placed, tmp_path)
     assert again

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -55,7 +57,7 @@ def test_no_alarm_in_few_rows_proves_little():
 @pytest.mark.parametrize("tail", ["exponential", "normal", "uniform"])
 def test_peaks_over_a_threshold_tell_of_what_is_rarer_than_the_rows(tail: str):
     random = np.random.default_rng(1)
-    draw = {"exponential": random.exponential, "normal": random.normal, "uniform": random.random}[tail]
+    draw: Any = {"exponential": random.exponential, "normal": random.normal, "uniform": random.random}[tail]
     guessed = np.mean([peaks_over_threshold(draw(size=500), 1e-4) for _ in range(20)])
     true = np.quantile(draw(size=1_000_000), 1 - 1e-4)
     assert guessed == pytest.approx(true, rel=0.25)
