@@ -89,6 +89,8 @@ class Channel(mongodb.Channel):
         tags = [delivery_tag]
         if multiple:
             self.qos._flush()
+        # One that came twice, since its lease ran out meanwhile, was acknowledged before: nothing else with it.
+        if multiple and delivery_tag in self.qos._delivered:
             tags = [*itertools.takewhile(lambda tag: tag != delivery_tag, self.qos._delivered), delivery_tag]
         self._acks += tags
         for tag in tags:
