@@ -12,6 +12,7 @@ from storage.projects import Project
 from storage.store import Store
 from tests.alerts.conftest import rows
 from tests.api.problems import assert_problem
+from tests.api.v1.test_jobs import get
 from tests.conftest import Caller
 from tests.notifications.conftest import a_webhook
 
@@ -27,10 +28,6 @@ def project(caller: Caller, store: Store) -> Project:
 
 
 RULES, INCIDENTS = "/api/v1/projects/pumps/alerts", "/api/v1/projects/pumps/incidents"
-
-
-def get(caller: Caller, url: str) -> Any:
-    return caller._client.get(url, headers={"Authorization": f"Bearer {caller.token}"})
 
 
 def made(caller: Caller, **given: Any) -> dict[str, Any]:
@@ -122,7 +119,7 @@ def test_incidents_are_listed_by_state_rule_and_key(caller: Caller, store: Store
     watcher.observe(project.id, "pump 1", CALM)
 
     def keys(**query: Any) -> list[str]:
-        listed = get(caller, f"{INCIDENTS}?" + "&".join(f"{name}={value}" for name, value in query.items()))
+        listed = get(caller, INCIDENTS, **query)
         assert listed.status_code == 200, listed.text
         return [item["key"] for item in listed.json["items"]]
 
@@ -130,8 +127,8 @@ def test_incidents_are_listed_by_state_rule_and_key(caller: Caller, store: Store
     assert (keys(state="open"), keys(state="closed")) == (["pump 2", "pump 0"], ["pump 1"])
     assert (keys(rule=rule["id"]), keys(rule=other["id"])) == (["pump 2", "pump 1", "pump 0"], [])
     assert keys(key="pump 1") == ["pump 1"]
-    first = get(caller, f"{INCIDENTS}?limit=2").json
-    rest = get(caller, f"{INCIDENTS}?limit=2&cursor={first['next']}").json
+    first = get(caller, INCIDENTS, limit=2).json
+    rest = get(caller, INCIDENTS, limit=2, cursor=first["next"]).json
     assert [item["key"] for page in (first, rest) for item in page["items"]] == ["pump 2", "pump 1", "pump 0"]
     assert rest["next"] is None
     item = first["items"][1]
