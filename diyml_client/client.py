@@ -11,6 +11,7 @@ from diyml_client import config
 from diyml_client.account import Account, Tokens
 from diyml_client.catalogue import Catalogue
 from diyml_client.errors import InvalidRequest
+from diyml_client.experiments import Experiments
 from diyml_client.jobs import Jobs
 from diyml_client.predictions import ImageLike, ImagePredictions, draw, predict
 from diyml_client.projects import Project, Projects
@@ -21,7 +22,7 @@ class Client:
     """One user of one DIYML server; may be used by several threads at once.
 
     Attributes:
-        projects, jobs, catalogue, tokens, me: what there is to work with.
+        projects, jobs, catalogue, experiments, tokens, me: what there is to work with.
     """
 
     def __init__(self, url: str, token: str | None = None, **options: Any):
@@ -35,6 +36,7 @@ class Client:
         self.projects = Projects(self.transport)
         self.jobs = Jobs(self.transport)
         self.catalogue = Catalogue(self.transport)
+        self.experiments = Experiments(self.transport)
         self.tokens = Tokens(self.transport)
         self.me = Account(self.transport)
 

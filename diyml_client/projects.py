@@ -13,6 +13,7 @@ from diyml_client.alerts import Alerts, Incidents
 from diyml_client.bound import Bound, Collection
 from diyml_client.classes import Classes
 from diyml_client.errors import NotFound
+from diyml_client.experiments import Experiments
 from diyml_client.exports import Exports
 from diyml_client.images import Images
 from diyml_client.imports import Imports
@@ -104,6 +105,11 @@ class Project(Bound):
     def exports(self) -> Exports:
         """Its data as files."""
         return Exports(self._transport, self.id)
+
+    @property
+    def experiments(self) -> Experiments:
+        """Its trainings as documents."""
+        return Experiments(self._transport, self.id)
 
     @property
     def jobs(self) -> Jobs:

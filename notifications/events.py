@@ -58,6 +58,7 @@ def job_message(job: Job, project: Project, change: Document, public_url: str) -
         "attempt": change["attempt"],
         "reason": change["reason"],
         "quantizes": str(job.quantizes) if job.quantizes else None,
+        "loads": job.loads["reference"] if job.loads else None,
         "metrics": {name: _finite(value) for name, value in job.metrics.items()} if ended else {},
         **links,
     }

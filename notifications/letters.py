@@ -52,7 +52,7 @@ def job_letter(delivery: Delivery) -> Letter:
     """Tells of a change of a training's state."""
     data: dict[str, Any] = json.loads(delivery.body)["data"]
     # A message of an earlier version, which waits since then, is of a training.
-    job = "quantisation" if data.get("quantizes") else "training"
+    job = "quantisation" if data.get("quantizes") else "loading" if data.get("loads") else "training"
     headline = _HEADLINES[data["state"]].format(job=job, project=f"'{data['project_name']}'")
     parts = [f"{headline}."]
     if data["reason"]:

@@ -65,8 +65,9 @@ def _owners(store: Store, _: datetime) -> Ids:
 def _projects_with_contents(store: Store, _: datetime) -> Ids:
     holders = (
         store.images, store.jobs, store.models, store.inferences, store.usage, store.webhooks, store.deliveries,
-        store.imports, store.versions, store.kept_files, store.tables, store.alert_rules, store.alert_states,
-        store.alert_incidents,
+        store.imports, store.versions, store.kept_files, store.tables, store.appended, store.streams,
+        store.stream_batches, store.stream_states, store.stream_letters,
+        store.alert_rules, store.alert_states, store.alert_incidents,
     )  # fmt: skip
     return {project_id for holder in holders for project_id in holder.project_ids()}
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import json
 import tempfile
 import time
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, BinaryIO, cast
 
 from flask import Response, request
@@ -17,10 +16,10 @@ from api.downloads import disposition
 from api.operation import Content, operation
 from api.predicting import PredictingResource
 from api.streams import ending
-from datasets.registry import TABLE
+from datasets.registry import SERIES, TABLE
 from inference.answers import Answer
-from inference.tabular.csv_rows import with_predictions
-from utils import DomainError, InvalidInput, TooManyRequests, Unavailable
+from inference.tabular.csv_rows import engine_predictions, with_predictions
+from utils import DomainError, TooManyRequests, Unavailable
 
 CSV = "text/csv"
 ROWS_AT_ONCE = 1_000
@@ -43,7 +42,9 @@ class CsvPredictions(PredictingResource):
 
     @operation(gives=Content(CSV), errors=(404, 409, 413, 415, 429), body=(CSV,))
     def post(self, project: str) -> Response:
-        """Give the file back with what was predicted added to each row: `predicted`, and `confidence` of a class.
+        """Give the file back with what was predicted added to each row.
+
+        That is `predicted`, and `confidence` of a class; of time series `score`, `anomaly` and `change_point`.
 
         UTF-8, separated by commas, the names of the columns in the first line. The answer begins once the first
         thousand rows are predicted, so what is wrong with these is refused; a mistake further on ends the answer
@@ -51,7 +52,7 @@ class CsvPredictions(PredictingResource):
         """
         if request.mimetype != CSV:
             raise UnsupportedMediaType(f"the body must be {CSV}, got '{request.mimetype or 'nothing'}'")
-        found = self.published(project, TABLE)
+        found = self.published(project, (TABLE, SERIES))
         request.max_content_length = self.services.settings.max_import_bytes
         release = self.services.streams.admit(self.user.id)
         file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the answer
@@ -65,7 +66,9 @@ class CsvPredictions(PredictingResource):
             while chunk := request.stream.read(_CHUNK_BYTES):
                 file.write(chunk)
             file.seek(0)
-            predict = partial(self._predictions, found.served_model_id)
+            predict = engine_predictions(
+                self.services.engine, found.served_model_id, str(self.user.id), again=patiently
+            )
             pieces = with_predictions(cast(BinaryIO, file), ROWS_AT_ONCE, predict)
             begun = list(itertools.islice(pieces, 2))
         except BaseException:
@@ -75,20 +78,6 @@ class CsvPredictions(PredictingResource):
         response = Response(ending(close, itertools.chain(begun, pieces)), mimetype=CSV, headers=headers)
         response.call_on_close(close)  # an answer that nobody began to read does not end
         return response
-
-    def _predictions(self, model_id: Any, rows: list[dict[str, str]], first: int) -> list[dict[str, Any]]:
-        content, caller = json.dumps(rows).encode(), str(self.user.id)
-
-        def predict() -> Answer:
-            return self.services.engine.predict_batch(model_id, [content], caller=caller)
-
-        try:
-            answer = predict() if first == 1 else patiently(predict)
-        except InvalidInput as error:
-            if first == 1:
-                raise
-            raise InvalidInput(f"in the {len(rows):,} rows from row {first:,} on: {error.detail}") from None
-        return answer.rows[0].predictions
 
 
 def patiently(call: Callable[[], Answer]) -> Answer:

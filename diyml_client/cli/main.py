@@ -14,7 +14,9 @@ from diyml_client.cli import (
     alerts,
     classes,
     completion,
+    deploy,
     doctor,
+    experiments,
     images,
     imports,
     jobs,
@@ -30,8 +32,8 @@ from diyml_client.errors import DiymlError
 from diyml_client.version import VERSION
 
 NOUNS = (
-    account, projects, classes, members, images, imports, versions, jobs, models, publication, alerts, doctor,
-    completion,
+    account, projects, classes, members, images, imports, versions, jobs, experiments, deploy, models, publication,
+    alerts, doctor, completion,
 )  # fmt: skip
 _COMPLETE = "_DIYML_COMPLETE"  # the shell asks what could stand next, without any argument
 EPILOG = """Exit codes: 0 done, 1 refused or failed, 2 asked wrongly, 3 the server cannot be reached, 130 interrupted.

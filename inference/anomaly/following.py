@@ -34,6 +34,11 @@ class Rules:
     slack: float = 0.5
     limit: float = 10.0
 
+    @property
+    def settle_rows(self) -> int:
+        """Rows that a smoothed score takes to come to rest at a new level, and as many again to know it."""
+        return max(4, round(4 / self.smoothing))
+
     def as_fields(self) -> dict[str, float]:
         """For the card."""
         return dict(vars(self))
@@ -52,19 +57,17 @@ class Memory:
         level: smoothed score, in thresholds.
         alarm: whether the row before was an anomaly.
         reference: score that lasting changes are told from.
-        up: sum of the cumulative test for a rise; `up_rows` since when it has been above 0, and `up_sum` of their
-            scores; `down` likewise.
+        up: sum of the cumulative test for a rise; `down` likewise.
+        settling: rows until a new reference is known, after a change; `settled` is the sum of those that make it.
     """
 
     level: float
     alarm: bool
     reference: float
     up: float = 0.0
-    up_rows: float = 0.0
-    up_sum: float = 0.0
     down: float = 0.0
-    down_rows: float = 0.0
-    down_sum: float = 0.0
+    settling: float = 0.0
+    settled: float = 0.0
 
     @classmethod
     def begin(cls, rules: Rules) -> Memory:
@@ -101,19 +104,27 @@ def follow(raw: np.ndarray, memory: Memory, rules: Rules) -> tuple[Followed, Mem
 
 
 def _changes(scores: list[float], memory: Memory, rules: Rules) -> tuple[list[bool], Memory]:
-    """Where a lasting change is told: the sums begin anew there, at the mean since the change began."""
+    """Where a lasting change is told; the test then waits for the score to settle, and goes on from there.
+
+    Scores vary with their level, so slack and limit grow with it.
+    """
     changes = []
-    reference, slack, limit = memory.reference, rules.slack, rules.limit
-    up, up_rows, up_sum = memory.up, memory.up_rows, memory.up_sum
-    down, down_rows, down_sum = memory.down, memory.down_rows, memory.down_sum
+    wait, half = rules.settle_rows, rules.settle_rows // 2
+    reference, up, down, settling, settled = (memory.reference, memory.up, memory.down, memory.settling, memory.settled)
+    size = max(1.0, reference / rules.reference)
     for score in scores:
-        up, down = up + score - reference - slack, down + reference - score - slack
-        up, up_rows, up_sum = (up, up_rows + 1, up_sum + score) if up > 0 else (0.0, 0.0, 0.0)
-        down, down_rows, down_sum = (down, down_rows + 1, down_sum + score) if down > 0 else (0.0, 0.0, 0.0)
-        changed = max(up, down) >= limit
+        if settling > 0:
+            settled += score if settling <= half else 0.0
+            settling -= 1
+            if settling <= 0:
+                reference, settled = settled / half, 0.0
+                size = max(1.0, reference / rules.reference)
+            changes.append(False)
+            continue
+        up = max(0.0, up + (score - reference) / size - rules.slack)
+        down = max(0.0, down + (reference - score) / size - rules.slack)
+        changed = max(up, down) >= rules.limit
         changes.append(changed)
         if changed:
-            reference = up_sum / up_rows if up >= limit else down_sum / down_rows
-            up = up_rows = up_sum = down = down_rows = down_sum = 0.0
-    kept = Memory(memory.level, memory.alarm, reference, up, up_rows, up_sum, down, down_rows, down_sum)
-    return changes, kept
+            up, down, settling, settled = 0.0, 0.0, float(wait), 0.0
+    return changes, Memory(memory.level, memory.alarm, reference, up, down, settling, settled)

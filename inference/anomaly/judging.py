@@ -144,7 +144,7 @@ class Judge:
         changes = [False] * warm + followed.changes.tolist()
         totals = parts.sum(1, keepdims=True)
         shares = np.divide(parts, totals, out=np.zeros_like(parts), where=totals > 0).tolist()
-        read = np.where(np.isnan(values), None, values).tolist()
+        read = np.where(np.isnan(values), np.array(None), values.astype(object)).tolist()
         names = self.sensors
         return [
             Judged(

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from datasets.series.times import iso_time, time_reader
 
+from datasets.series.times import iso_time, time_reader
 from datasets.tables.cells import number_of, text_of
 from datasets.tables.schema import Column, ColumnType
 from utils import InvalidInput, some_of

@@ -14,7 +14,7 @@ _VERSION = 1
 _MODEL_BYTES = 16
 # Version, model, sensors, rows kept, rows seen, time of the last row; then the memory, ages, and the rows.
 _HEAD = struct.Struct(f"<B{_MODEL_BYTES}sIIQd")
-_MEMORY = struct.Struct("<d?7d")
+_MEMORY = struct.Struct("<d?5d")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from storage.roles import Role
 from storage.store import Store
 from storage.tokens import ALL_SCOPES, Scope
 from tests.api.conftest import Pets
-from tests.api.problems import IMPORT, PROJECT, REQUESTS, TABLE, assert_problem, fill, sent
+from tests.api.problems import IMPORT, PROJECT, REQUESTS, STREAM, TABLE, assert_problem, fill, sent
 from tests.conftest import Caller
 from utils import utc_now
 
@@ -40,6 +40,9 @@ ALLOWED = {
     ("POST", f"{V1}/models/<model_id>/serve"): 409,
     ("POST", f"{V1}/published/<project>/predict"): 404,
     ("POST", f"{V1}/published/<project>/predict-csv"): 404,
+    ("POST", f"{V1}/published/<project>/figures"): 404,
+    ("GET", f"{V1}/models/<model_id>/figures"): 409,
+    ("GET", f"{V1}/models/<model_id>/figures/<name>"): 409,
     ("POST", f"{V1}/me/email/confirm"): 400,
     ("PATCH", f"{IMPORT}/data"): 415,
     ("GET", f"{IMPORT}/report"): 409,
@@ -52,6 +55,9 @@ ALLOWED = {
     ("GET", f"{V1}/catalogue/<project>/example"): 404,
     ("POST", f"{V1}/capsules"): 415,
     ("POST", f"{PROJECT}/jobs"): 409,
+    ("POST", f"{PROJECT}/models/load"): 409,
+    ("POST", f"{PROJECT}/experiments"): 409,
+    ("GET", f"{V1}/jobs/<job_id>/experiment"): 404,
     ("POST", f"{PROJECT}/promote"): 409,
     ("POST", f"{PROJECT}/rollback"): 409,
     # The project holds images.
@@ -60,6 +66,8 @@ ALLOWED = {
     ("POST", f"{PROJECT}/alerts/<rule_id>/test"): 409,
     ("GET", f"{TABLE}/rows"): 409,
     ("GET", f"{TABLE}/file"): 409,
+    **{(method, path): 409 for method, path in REQUESTS if path.startswith(STREAM)},
+    ("POST", f"{PROJECT}/rows"): 409,
 }
 # Whoever is a member may leave; who is none cannot be taken out.
 LEAVING = ("DELETE", f"{PROJECT}/members/<username>")

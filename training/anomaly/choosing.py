@@ -15,7 +15,7 @@ import numpy as np
 from training.anomaly.fitting import Tried
 from training.anomaly.metrics import area_under_roc
 
-MEMBERS = 3
+MEMBERS = 4
 # Who is this much worse than the best has no say.
 _FAR_BEHIND = 0.15
 _MOST_WINDOWS = 500

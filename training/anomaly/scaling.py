@@ -11,8 +11,10 @@ from training.anomaly.graph import SeriesGraph
 # A reading counts for at most so many deviations, or one wild value would outweigh all others of its window.
 BOUND = 20.0
 _NORMAL_MAD = 1.4826
-# Where most readings are one value, the deviation of the others still counts for this part of itself.
-_PART_OF_DEVIATION = 0.3
+# Where most readings are one value, the range of nearly all of them still counts, for this part of itself: 0.3 of the
+# deviation that a normal distribution of that range would have.
+_NEARLY_ALL = (0.025, 0.975)
+_PART_OF_RANGE = 0.3 / 3.92
 # A sensor that never moved is taken to be usual within this part of its value.
 _PART_OF_VALUE = 0.01
 
@@ -56,5 +58,6 @@ def _of_sensor(values: np.ndarray) -> tuple[float, float]:
     spread = _NORMAL_MAD * float(np.median(np.abs(values - centre)))
     # Values that differ by rounding alone are no step.
     step = float(np.median(steps[steps > steps.max() * 1e-9]))
-    least = max(_PART_OF_DEVIATION * min(float(values.std()), 1e300), 1e-12 * abs(centre), 1e-300)
+    low, high = np.quantile(values, _NEARLY_ALL)
+    least = max(_PART_OF_RANGE * float(high - low), 1e-12 * abs(centre), 1e-300)
     return centre, max(spread, least, 0.5 * step if len(steps) < 0.5 * len(values) else 0.0)

@@ -9,12 +9,15 @@ from datasets.kinds import Caches
 from notifications.notifier import notifier
 from settings import Settings
 from storage.store import Store
+from tracking.tracker import Tracker
 from training.worker.desk import Desk
 from training.worker.devices import LocalDevice
 from training.worker.housekeeping import Housekeeper
 from training.worker.importers import Importers
 from training.worker.presence import Presence
 from training.worker.supervisor import Supervisor
+
+_GOODBYE_SECONDS = 5.0
 
 
 class Crew:
@@ -31,11 +34,14 @@ class Crew:
         self._importers = Importers(store, settings, stop)
         self._threads += [notifier(store, settings, stop).thread, reporter(store, settings, stop).thread]
         self._threads.append(self._importers.thread)
+        self._tracker = Tracker(store, settings, stop) if settings.mlflow_uri else None
 
     def start(self) -> None:
         """Begin."""
         for thread in self._threads:
             thread.start()
+        if self._tracker:
+            self._tracker.thread.start()
 
     def call(self) -> None:
         """There may be something to do; the first desk whose device fits takes it."""
@@ -52,3 +58,6 @@ class Crew:
         """Wait until all have ended."""
         for thread in self._threads:
             thread.join()
+        if self._tracker:
+            # It may wait for an answer of MLflow; what it leaves undone another worker finds.
+            self._tracker.thread.join(_GOODBYE_SECONDS)

@@ -1,0 +1,275 @@
+"""How many rows a second does a stream judge, and how long does one take? Beside a bare loop on the same broker.
+
+    python -m benchmarks.streams [--messages 10000] [--sensors 8] [--keys 4] [--broker amqp://user:password@host//]
+
+Without a broker the embedded one is measured. The model is the one of principal components that training fits, on made
+readings. The bare loop takes a message, reads its JSON, publishes an answer of the same size and acknowledges, one
+after the other, as a consumer written with kombu does; the stream does all that it does. Each message is one row. Then
+messages come at half of the rate that the stream can take, and each is timed from before it was sent until its result
+was received.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inference.protocol import ModelCard
+from launch.family import Family
+from launch.members import mongod_member, stream_member
+from settings import Settings
+from storage.mongod import EmbeddedMongod
+from storage.projects import Project
+from storage.store import Store
+from storage.streams import Stream, StreamWish
+from streams.connecting import connection, declare
+from training.anomaly.detectors.pca import PcaDetector, PcaParams
+from training.anomaly.detectors.protocol import Fitting
+from training.anomaly.model import AnomalyModel, Member
+from training.anomaly.scaling import Scaling
+
+_TICK_SECONDS = 0.01
+_LOAD_SECONDS = 10.0
+_LONGEST_SECONDS = 120.0
+_ANSWER_CHARACTERS = 600
+
+
+def readings(rows: int, sensors: int) -> np.ndarray:
+    """Sensors that move together, with noise."""
+    random = np.random.default_rng(0)
+    hidden = random.normal(size=(rows, 2)).cumsum(0) * 0.05
+    return hidden @ random.normal(size=(2, sensors)) + random.normal(0, 0.1, (rows, sensors))
+
+
+def names(sensors: int) -> list[str]:
+    """Of so many sensors."""
+    return [f"sensor {number}" for number in range(sensors)]
+
+
+def pca_model(sensors: int) -> bytes:
+    """A fitted model of principal components, as training exports it."""
+    rows = readings(5_000, sensors)
+    scaling = Scaling.fit(rows)
+    windows = scaling.apply(rows[:, None, :])
+    fitted = PcaDetector().fit(windows, PcaParams(), Fitting(seed=0))
+    return AnomalyModel(scaling, [Member("pca", fitted, 1.0)], 1).export()
+
+
+def serve(store: Store, project: Project, content: bytes, sensors: int) -> None:
+    """Let a model answer for a project."""
+    series = {"sensors": names(sensors), "window": 1, "threshold": 3.0, "smoothing": 0.5, "series": "machine"}
+    card = ModelCard(
+        project_type="anomaly", architecture="pca", classes=[], preprocessing={}, metrics={}, metrics_on="nothing",
+        export_difference=0.0, dataset={}, params={}, pretrained=False, device="cpu", libraries={}, licence="none",
+        onnx_sha256=hashlib.sha256(content).hexdigest(), duration_seconds=0.0, series=series,
+    )  # fmt: skip
+    file = store.artifacts.put(io.BytesIO(content), "model.onnx")
+    job = store.jobs.create(project, {}, 1)
+    model = store.models.create(project.id, job.id, card.model_dump(), {"model.onnx": file})
+    store.projects.serve(project.id, model.id, model.version)
+
+
+@contextmanager
+def platform_of(broker: str) -> Iterator[tuple[Settings, Store, Project]]:
+    """A MongoDB and a worker for streams, and one project."""
+    with tempfile.TemporaryDirectory() as name:
+        settings = Settings(data_dir=Path(name), broker_url=broker, bcrypt_rounds=4)
+        server = EmbeddedMongod(settings.data_dir)
+        server.prepare()
+        settings = dataclasses.replace(settings, mongo_uri=server.connection().uri)
+        database = mongod_member(server, settings)
+        family = Family([database, stream_member(settings, Path(name) / "stream.log")], say=sys.stderr.write)
+        store = Store(settings)
+        try:
+            Family([database], say=sys.stderr.write).start()
+            store.prepare()
+            project = store.projects.create(store.users.create("ada", b"correct horse"), "pumps", "anomaly")
+            family.members[1].spawn()
+            yield settings, store, project
+        finally:
+            family.stop()
+            store.close()
+
+
+def row(values: np.ndarray, keys: int, number: int) -> dict[str, Any]:
+    """One row as a device sends it."""
+    sensors = {name: round(float(value), 4) for name, value in zip(names(len(values)), values, strict=True)}
+    return {"machine": f"machine {number % keys}", **sensors}
+
+
+class Publisher:
+    """Publishes many messages at a time."""
+
+    def __init__(self, settings: Settings, queue: str):
+        self._connection = connection(settings)
+        self._channel = self._connection.channel()
+        self._channel.tx_select()
+        self._queue = queue
+
+    def publish(self, rows: list[dict[str, Any]], first: int) -> None:
+        """Publish rows as messages with numbers from `first` on."""
+        for number, content in enumerate(rows, first):
+            message = self._channel.prepare_message(
+                json.dumps(content), content_type="application/json", content_encoding="utf-8",
+                properties={"message_id": str(number), "delivery_mode": 2},
+            )  # fmt: skip
+            self._channel.basic_publish(message, "", self._queue)
+        self._channel.tx_commit()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.release()
+
+
+def fill(settings: Settings, queue: str, rows: list[dict[str, Any]], first: int) -> None:
+    """Put many messages into a queue."""
+    publisher = Publisher(settings, queue)
+    for start in range(0, len(rows), 500):
+        publisher.publish(rows[start : start + 500], first + start)
+    publisher.close()
+
+
+def bare_rate(settings: Settings, rows: list[dict[str, Any]]) -> float:
+    """Messages a second of a loop that consumes and publishes."""
+    taken, given = "diyml.stream.bare", "diyml.stream.bare.out"
+    answer = "x" * _ANSWER_CHARACTERS
+    with connection(settings) as broker:
+        for queue in (taken, given):
+            with broker.channel() as channel:
+                channel.queue_declare(queue, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
+        fill(settings, taken, rows, 0)
+        channel, done, came = broker.channel(), 0, deque[Any]()
+        producer = broker.Producer(channel=broker.channel())
+
+        def answer_to(message: Any) -> None:
+            content = json.loads(message.body)
+            producer.publish(
+                {"machine": content["machine"], "answer": answer}, routing_key=given, delivery_mode=2,
+                message_id=message.properties["message_id"],
+            )  # fmt: skip
+            channel.basic_ack(message.delivery_tag)
+
+        channel.basic_qos(0, 1_000, False)
+        channel.basic_consume(taken, no_ack=False, callback=came.append, consumer_tag="bare")
+        began = time.perf_counter()
+        while done < len(rows):
+            broker.drain_events(timeout=30)
+            while came:  # not in the callback, since publishing there delivers the next message
+                answer_to(came.popleft())
+                done += 1
+        seconds = time.perf_counter() - began
+    with connection(settings) as broker, broker.channel() as channel:
+        channel.queue_delete(taken)
+        channel.queue_delete(given)
+    return len(rows) / seconds
+
+
+def stream_rate(settings: Settings, store: Store, project: Project, rows: list[dict[str, Any]]) -> float:
+    """Rows a second of a stream whose queue is full, from the end of its first batch on."""
+    stream, _ = store.streams.put(project.id, StreamWish(enabled=False), 0)
+    with connection(settings) as broker:
+        declare(broker, stream)
+    fill(settings, stream.queue, rows, 0)
+    store.streams.put(project.id, StreamWish(enabled=True), 0)
+    wait_until_judged(store, stream, len(rows))
+    batches = store.stream_batches.after(stream.id, 0, 100_000)
+    first, last = batches[0], batches[-1]
+    print(f"  {len(batches)} batches, the last with {len(last.answers[0])} characters an answer")
+    return (last.counts.rows - first.counts.rows) / (last.at - first.at).total_seconds()
+
+
+def wait_until_judged(store: Store, stream: Stream, rows: int) -> None:
+    """Wait for so many rows since the stream began."""
+    ends = time.monotonic() + _LONGEST_SECONDS
+    while not ((last := store.stream_batches.last(stream.id)) and last.counts.rows >= rows):
+        if time.monotonic() > ends:
+            raise SystemExit(f"judged after {_LONGEST_SECONDS:.0f} s: {last.counts if last else 'nothing'}")
+        time.sleep(0.2)
+
+
+def latencies(settings: Settings, stream: Stream, rows: list[dict[str, Any]], rate: float, first: int) -> list[float]:
+    """Seconds from sending to receiving of each row, when so many come a second."""
+    sent_at: dict[str, float] = {}
+    found: list[float] = []
+    publisher, many = Publisher(settings, stream.queue), max(1, round(rate * _TICK_SECONDS))
+
+    def send() -> None:
+        began = time.perf_counter()
+        for tick, start in enumerate(range(0, len(rows), many)):
+            if (early := began + tick * _TICK_SECONDS - time.perf_counter()) > 0:
+                time.sleep(early)
+            some = rows[start : start + many]
+            now = time.perf_counter()
+            sent_at.update((str(number), now) for number in range(first + start, first + start + len(some)))
+            publisher.publish(some, first + start)
+
+    def received(message: Any) -> None:
+        if came := sent_at.get(message.properties["message_id"]):
+            found.append(time.perf_counter() - came)
+        channel.basic_ack(message.delivery_tag)
+
+    with connection(settings) as broker, broker.channel() as channel:
+        channel.queue_purge(stream.results_queue)
+        channel.basic_qos(0, 1_000, False)
+        channel.basic_consume(stream.results_queue, no_ack=False, callback=received, consumer_tag="timed")
+        sender = threading.Thread(target=send)
+        sender.start()
+        ends = time.monotonic() + _LONGEST_SECONDS
+        while len(found) < len(rows) and time.monotonic() < ends:
+            try:
+                broker.drain_events(timeout=1)
+            except TimeoutError:
+                continue
+        sender.join()
+    publisher.close()
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--messages", type=int, default=10_000)
+    parser.add_argument("--sensors", type=int, default=8)
+    parser.add_argument("--keys", type=int, default=4)
+    parser.add_argument("--broker", default="")
+    wish = parser.parse_args()
+    kind = "RabbitMQ" if wish.broker else "the embedded broker"
+    print(f"python -m benchmarks.streams {' '.join(sys.argv[1:])}".replace(wish.broker or "\0", "amqp://..."))
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {kind}")
+    values = readings(wish.messages, wish.sensors)
+    rows = [row(one, wish.keys, number) for number, one in enumerate(values)]
+    with platform_of(wish.broker) as (settings, store, project):
+        serve(store, project, pca_model(wish.sensors), wish.sensors)
+        bare = bare_rate(settings, rows)
+        print(f"bare loop        {bare:8,.0f} messages/s", flush=True)
+        ours = stream_rate(settings, store, project, rows)
+        print(f"stream           {ours:8,.0f} messages/s, {ours / bare:.2f} of it", flush=True)
+        rate = ours / 2
+        timed = (rows * 10)[: round(rate * _LOAD_SECONDS)]
+        found = latencies(settings, store.streams.get(project.id), timed, rate, len(rows))
+        p50, p95, p99 = np.percentile(found, [50, 95, 99]) * 1000
+        print(f"at {rate:,.0f} a second   p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms of {len(found):,}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except subprocess.SubprocessError as error:
+        raise SystemExit(str(error)) from error

@@ -1,0 +1,99 @@
+"""What a worker finds when the one before it was ended between writing answers down and publishing them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerts.watching import Watcher
+from settings import Settings
+from streams.intake import Intake
+from streams.models import ServingModel
+from streams.run import Run
+from tests.streams.line import StreamLine, judged_at_once, row
+from utils import ChangedMeanwhile
+
+
+@pytest.fixture
+def line(mongo_uri: str, tmp_path: Path) -> Iterator[StreamLine]:
+    line = StreamLine(Settings(mongo_uri=mongo_uri, bcrypt_rounds=4), tmp_path)
+    yield line
+    line.close()
+
+
+class Cut(Exception):
+    """The worker ends here."""
+
+
+class CutIntake(Intake):
+    """Does not come to the publication."""
+
+    def commit(self, messages: list[Any], mark: dict[str, Any]) -> None:
+        raise Cut
+
+
+def follow(line: StreamLine, intake: Intake, rows: int) -> Run:
+    """Follow until so many rows were judged; the queue is empty then, or the worker has ended."""
+    serving = ServingModel(line.store, line.project.id).current()
+    with intake:
+        run = Run(line.store, line.stream, intake, Watcher(line.store, line.settings))
+        intake.begin()
+        for _ in range(20):
+            run.step(serving)
+            if run.line.counts.rows >= rows:
+                run.step(serving)
+                break
+        run.close()
+    return run
+
+
+def scores(results: list[Any]) -> list[float]:
+    return [item["score"] for message in results for item in json.loads(message.body)["rows"]]
+
+
+def test_what_was_judged_and_not_published_is_answered_once_out_of_what_was_written_down(line: StreamLine):
+    line.send_rows(0, 4)
+    for _ in range(2):
+        line.send(row(4))  # of no id, and equal
+    line.send({"heat": 1}, "bad")
+    with pytest.raises(Cut):
+        follow(line, CutIntake(line.settings, line.stream), 6)
+    assert line.received() == []
+    line.send_rows(6, 8)
+    run = follow(line, Intake(line.settings, line.stream), 8)
+    expected = [row(0), row(1), row(2), row(3), row(4), row(4), row(6), row(7)]
+    assert scores(line.received()) == pytest.approx(judged_at_once(expected))
+    assert [message.properties["message_id"] for message in line.received(line.stream.dead_queue)] == ["bad"]
+    assert (run.line.counts.messages, run.line.counts.dead) == (9, 1)
+    marks = [json.loads(message.body) for message in line.received(line.stream.mark_queue)]
+    assert [(mark["number"], mark["open"]) for mark in marks] == [(run.line.number, {})]
+
+
+def test_of_two_workers_that_believe_to_follow_a_stream_one_is_refused(line: StreamLine):
+    line.send_rows(0, 2)
+    serving = ServingModel(line.store, line.project.id).current()
+    with Intake(line.settings, line.stream) as first, Intake(line.settings, line.stream) as second:
+        runs = [Run(line.store, line.stream, intake, Watcher(line.store, line.settings)) for intake in (first, second)]
+        first.begin()
+        runs[0].step(serving)
+        line.send_rows(2, 4)
+        second.begin()
+        with pytest.raises(ChangedMeanwhile):
+            runs[1].step(serving)
+    run = follow(line, Intake(line.settings, line.stream), 4)
+    assert run.line.counts.rows == 4
+    assert scores(line.received()) == pytest.approx(judged_at_once([row(number) for number in range(4)]))
+
+
+def test_what_comes_again_after_its_answer_was_published_is_a_duplicate_for_the_next_worker_too(line: StreamLine):
+    line.send_rows(0, 3)
+    follow(line, Intake(line.settings, line.stream), 3)
+    assert len(line.received()) == 3
+    line.send_rows(1, 4)
+    run = follow(line, Intake(line.settings, line.stream), 4)
+    assert len(line.received()) == 1
+    assert (run.line.counts.rows, run.line.counts.duplicates) == (4, 2)
