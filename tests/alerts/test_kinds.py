@@ -15,7 +15,8 @@ from tests.alerts.conftest import a_row
 
 def said(kind: str, scores: list[float], step_seconds: float = 1, **parameters: Any) -> str:
     """What each row means: `(` begins an incident, `)` ends it, `.` neither; each row by a look that was stored."""
-    values, stored, is_open, text = KINDS[kind].parameters.model_validate(parameters).model_dump(), {}, False, ""
+    values, is_open, text = KINDS[kind].parameters.model_validate(parameters).model_dump(), False, ""
+    stored: dict[str, Any] = {}
     for number, score in enumerate(scores):
         look = KINDS[kind].look(values, stored)
         verdict = look.see(a_row(score), number * step_seconds, is_open)

@@ -46,7 +46,8 @@ def reporting(store: Store, settings: Settings) -> Iterator[Watcher]:
 
 def parts_of(mail: EmailMessage) -> dict[str, bytes]:
     """The contents of a mail by media type."""
-    return {part.get_content_type(): part.get_payload(decode=True) for part in mail.walk() if not part.is_multipart()}
+    parts = (part for part in mail.walk() if not part.is_multipart())
+    return {part.get_content_type(): bytes(part.get_payload(decode=True)) for part in parts}  # type: ignore[arg-type]
 
 
 def test_an_incident_is_told_once_with_its_picture_and_its_end_once(

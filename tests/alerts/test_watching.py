@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
@@ -257,6 +258,7 @@ def test_a_batch_costs_nothing_without_rules_and_two_round_trips_with_some(
     store: Store, settings: Settings, project: Project
 ):
     counter = Counter()
+    client: MongoClient[dict[str, Any]]
     with MongoClient(settings.mongo_uri, tz_aware=True, event_listeners=[counter]) as client:
         counted = Store(settings, client[settings.database])
         watcher = Watcher(counted, settings)

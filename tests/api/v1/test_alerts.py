@@ -12,6 +12,7 @@ from storage.projects import Project
 from storage.store import Store
 from tests.alerts.conftest import rows
 from tests.api.problems import assert_problem
+from tests.api.v1.test_jobs import get
 from tests.conftest import Caller
 from tests.notifications.conftest import a_webhook
 
@@ -32,7 +33,8 @@ RULES, INCIDENTS = "/api/v1/projects/pumps/alerts", "/api/v1/projects/pumps/inci
 def made(caller: Caller, **given: Any) -> dict[str, Any]:
     response = caller.call("POST", RULES, **{"name": "bearings", "kind": "score", "cooldown_seconds": 0, **given})
     assert response.status_code == 201, response.text
-    return response.json
+    rule: dict[str, Any] = response.get_json()
+    return rule
 
 
 def test_a_rule_shows_all_that_it_goes_by(caller: Caller, project: Project):
@@ -51,8 +53,8 @@ def test_a_rule_shows_all_that_it_goes_by(caller: Caller, project: Project):
         "created_at": rule["created_at"],
         "revision": 1,
     }
-    assert caller.call("GET", RULES).json == {"items": [rule], "next": None}
-    assert caller.call("GET", f"{RULES}/{rule['id']}").json == rule
+    assert get(caller, RULES).json == {"items": [rule], "next": None}
+    assert get(caller, f"{RULES}/{rule['id']}").json == rule
 
 
 def test_a_rule_is_changed_by_who_has_read_it(caller: Caller, client, project: Project):
@@ -70,7 +72,7 @@ def test_a_rule_is_changed_by_who_has_read_it(caller: Caller, client, project: P
     assert_problem(patch("*", name=None), 400, "null")
     assert_problem(client.delete(url, headers={"Authorization": f"Bearer {caller.token}", "If-Match": '"1"'}), 412)
     assert caller.call("DELETE", url).status_code == 204
-    assert_problem(caller.call("GET", url), 404, "there is no alert rule")
+    assert_problem(get(caller, url), 404, "there is no alert rule")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_incidents_are_listed_by_state_rule_and_key(caller: Caller, store: Store
     watcher.observe(project.id, "pump 1", CALM)
 
     def keys(**query: Any) -> list[str]:
-        listed = caller.call("GET", f"{INCIDENTS}?" + "&".join(f"{name}={value}" for name, value in query.items()))
+        listed = get(caller, INCIDENTS, **query)
         assert listed.status_code == 200, listed.text
         return [item["key"] for item in listed.json["items"]]
 
@@ -125,20 +127,20 @@ def test_incidents_are_listed_by_state_rule_and_key(caller: Caller, store: Store
     assert (keys(state="open"), keys(state="closed")) == (["pump 2", "pump 0"], ["pump 1"])
     assert (keys(rule=rule["id"]), keys(rule=other["id"])) == (["pump 2", "pump 1", "pump 0"], [])
     assert keys(key="pump 1") == ["pump 1"]
-    first = caller.call("GET", f"{INCIDENTS}?limit=2").json
-    rest = caller.call("GET", f"{INCIDENTS}?limit=2&cursor={first['next']}").json
+    first = get(caller, INCIDENTS, limit=2).json
+    rest = get(caller, INCIDENTS, limit=2, cursor=first["next"]).json
     assert [item["key"] for page in (first, rest) for item in page["items"]] == ["pump 2", "pump 1", "pump 0"]
     assert rest["next"] is None
     item = first["items"][1]
     assert (item["state"], item["rows"], item["worst_score"], item["duration_seconds"]) == ("closed", 3, 5, 11)
     assert item["top"][0] == {"sensor": "bearing", "share": 0.75}
-    assert caller.call("GET", f"{INCIDENTS}/{item['id']}").json == item
+    assert get(caller, f"{INCIDENTS}/{item['id']}").json == item
 
 
 def test_who_acknowledges_first_is_named(caller: Caller, store: Store, settings: Settings, project: Project):
     made(caller)
     Watcher(store, settings).observe(project.id, "pump 1", ODD)
-    (item,) = caller.call("GET", INCIDENTS).json["items"]
+    (item,) = get(caller, INCIDENTS).json["items"]
     assert (item["acknowledged_by"], item["acknowledged_at"]) == (None, None)
     first = caller.call("POST", f"{INCIDENTS}/{item['id']}/acknowledge").json
     assert (first["acknowledged_by"], first["state"]) == ("ada", "open")
@@ -148,17 +150,17 @@ def test_who_acknowledges_first_is_named(caller: Caller, store: Store, settings:
 def test_a_picture_is_there_once_it_is_drawn(caller: Caller, store: Store, settings: Settings, project: Project):
     made(caller)
     Watcher(store, settings).observe(project.id, "pump 1", ODD)
-    (item,) = caller.call("GET", INCIDENTS).json["items"]
+    (item,) = get(caller, INCIDENTS).json["items"]
     url = f"{INCIDENTS}/{item['id']}/picture"
-    assert_problem(caller.call("GET", url), 404, "a worker draws it, try again in a moment")
+    assert_problem(get(caller, url), 404, "a worker draws it, try again in a moment")
     assert item["picture_url"] is None
     incident = store.alert_incidents.claim_untold(60)
     assert incident
     store.alert_incidents.keep_picture(incident.id, b"drawn")
     store.alert_incidents.keep_picture(incident.id, b"drawn again")
-    answer = caller.call("GET", url)
+    answer = get(caller, url)
     assert (answer.data, answer.mimetype) == (b"drawn", "image/png")
-    assert caller.call("GET", f"{INCIDENTS}/{item['id']}").json["picture_url"].endswith("/picture")
+    assert get(caller, f"{INCIDENTS}/{item['id']}").json["picture_url"].endswith("/picture")
 
 
 def test_a_trial_says_whom_it_goes_to(caller: Caller, store: Store, project: Project):
@@ -167,4 +169,4 @@ def test_a_trial_says_whom_it_goes_to(caller: Caller, store: Store, project: Pro
     hook = a_webhook(store, project, "https://93.184.215.14/")
     answer = caller.call("POST", url)
     assert (answer.status_code, answer.json) == (202, {"webhooks": [str(hook.id)], "mail": False})
-    assert caller.call("GET", INCIDENTS).json["items"] == []
+    assert get(caller, INCIDENTS).json["items"] == []
