@@ -37,6 +37,7 @@ from storage.models import Models
 from storage.moodle_objects import MoodleObjects
 from storage.outbox import Outbox
 from storage.passwords import Passwords
+from storage.prediction_jobs import PredictionJobs
 from storage.projects import Projects
 from storage.restoring import Restoring
 from storage.serving import Serving
@@ -79,8 +80,12 @@ class Store:
         self.image_queries = ImageQueries(self.database)
         self.image_changes = ImageChanges(self.database)
         self.image_batches = ImageBatches(self.database, self.image_files, self.images)
-        self.imports = Imports(self.database, self.uploads, self.artifacts, settings.import_upload_hours)
-        self.import_runs = ImportRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
+        leases = settings.lease_seconds, settings.max_attempts
+        buckets, hours = (self.database, self.uploads, self.artifacts), settings.import_upload_hours
+        self.imports = Imports(*buckets, hours)
+        self.import_runs = ImportRuns(self.database, self.artifacts, *leases)
+        self.prediction_jobs = PredictionJobs(*buckets, hours, settings.prediction_hours)
+        self.prediction_runs = ImportRuns(self.database, self.artifacts, *leases, PredictionJobs)
         self.jobs = Jobs(self.database, self.artifacts, settings.queued_jobs_per_user)
         self.job_runs = JobRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
         self.job_records = JobRecords(self.database, self.artifacts)
@@ -112,6 +117,7 @@ class Store:
             self.workers, self.idempotency, self.outbox, self.webhooks, self.webhook_lanes, self.mail_lanes,
             self.deliveries, self.usage, self.image_files, self.artifacts, self.kept_files, self.versions,
             self.catalogue, self.uploads, self.imports, self.tables, self.moodle_files, self.moodle_objects,
+            self.prediction_jobs,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -150,6 +156,7 @@ class Store:
         """Delete what belonged to a project that is gone; jobs still ending in a worker stay for the sweeper."""
         self.jobs.cancel_all(project_id)
         self.imports.delete_project(project_id)
+        self.prediction_jobs.delete_project(project_id)
         self.versions.delete_project(project_id)
         self.tables.delete_project(project_id)
         kept = self.kept_files.delete_project(project_id)
@@ -181,6 +188,7 @@ class Store:
             self.delete_project(project_id)
         self.members.remove_everywhere(user_id)
         self.inferences.delete_user(user_id)
+        self.prediction_jobs.delete_owner(user_id)
         self.idempotency.delete_user(user_id)
         self.moodle_objects.delete_user(user_id)
         self.mailboxes.delete([user_id])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import Response
 
+from api.downloads import unpacked
 from api.operation import Content, operation
 from api.v1.job_answers import JobRecordShown, WholeJob
 from api.v1.jobs import ShowsJob
@@ -19,7 +18,6 @@ from training.difference import difference_of, model_of
 from training.repetition import repeat
 from utils import NotFound
 
-_GZIP = zlib.MAX_WBITS | 16
 _CARD = (
     "architecture", "params", "pretrained", "pretrained_sha256", "determinism", "metrics", "metrics_on"
 )  # fmt: skip
@@ -57,7 +55,7 @@ class JobRecordDataset(JobResource):
         if job.dataset is None:
             raise NotFound(f"the data of the job '{job.id}' are not recorded: it has not got so far")
         content = self.services.store.artifacts.stream(job.dataset.file_id)
-        return Response(_plain(content), mimetype="application/json", headers={"ETag": f'"{job.dataset.sha256}"'})
+        return Response(unpacked(content), mimetype="application/json", headers={"ETag": f'"{job.dataset.sha256}"'})
 
 
 class JobRepeat(ShowsJob):
@@ -83,11 +81,3 @@ def _model(model: Model) -> dict[str, Any]:
     files = {file.name: file.sha256 for file in model.files.values()}
     of_card = {name: model.card.get(name) for name in _CARD}
     return {"version": model.version, **of_card, **precision_of(model), "files": files}
-
-
-def _plain(compressed: Iterable[bytes]) -> Iterator[bytes]:
-    """A gzip file, uncompressed piece by piece."""
-    source = zlib.decompressobj(_GZIP)
-    for chunk in compressed:
-        yield source.decompress(chunk)
-    yield source.flush()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import json
 import tempfile
 import time
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, BinaryIO, cast
 
 from flask import Response, request
@@ -19,8 +18,8 @@ from api.predicting import PredictingResource
 from api.streams import ending
 from datasets.registry import TABLE
 from inference.answers import Answer
-from inference.tabular.csv_rows import with_predictions
-from utils import DomainError, InvalidInput, TooManyRequests, Unavailable
+from inference.tabular.csv_rows import engine_predictions, with_predictions
+from utils import DomainError, TooLarge, TooManyRequests, Unavailable
 
 CSV = "text/csv"
 ROWS_AT_ONCE = 1_000
@@ -45,14 +44,18 @@ class CsvPredictions(PredictingResource):
     def post(self, project: str) -> Response:
         """Give the file back with what was predicted added to each row: `predicted`, and `confidence` of a class.
 
-        UTF-8, separated by commas, the names of the columns in the first line. The answer begins once the first
+        UTF-8, separated by commas, the names of the columns in the first line; a file of more than
+        `DIYML_MAX_PREDICTED_BYTES` goes to a prediction job. The answer begins once the first
         thousand rows are predicted, so what is wrong with these is refused; a mistake further on ends the answer
         early, without its last chunk.
         """
         if request.mimetype != CSV:
             raise UnsupportedMediaType(f"the body must be {CSV}, got '{request.mimetype or 'nothing'}'")
         found = self.published(project, TABLE)
-        request.max_content_length = self.services.settings.max_import_bytes
+        most = self.services.settings.max_predicted_bytes
+        request.max_content_length = most + 1
+        if (request.content_length or 0) > most:
+            raise _too_large(most)
         release = self.services.streams.admit(self.user.id)
         file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the answer
 
@@ -64,8 +67,12 @@ class CsvPredictions(PredictingResource):
             # All of it first: who sends a file and reads the answer later would wait for us, and we for them.
             while chunk := request.stream.read(_CHUNK_BYTES):
                 file.write(chunk)
+                if file.tell() > most:
+                    raise _too_large(most)
             file.seek(0)
-            predict = partial(self._predictions, found.served_model_id)
+            predict = engine_predictions(
+                self.services.engine, found.served_model_id, str(self.user.id), again=patiently
+            )
             pieces = with_predictions(cast(BinaryIO, file), ROWS_AT_ONCE, predict)
             begun = list(itertools.islice(pieces, 2))
         except BaseException:
@@ -76,19 +83,12 @@ class CsvPredictions(PredictingResource):
         response.call_on_close(close)  # an answer that nobody began to read does not end
         return response
 
-    def _predictions(self, model_id: Any, rows: list[dict[str, str]], first: int) -> list[dict[str, Any]]:
-        content, caller = json.dumps(rows).encode(), str(self.user.id)
 
-        def predict() -> Answer:
-            return self.services.engine.predict_batch(model_id, [content], caller=caller)
-
-        try:
-            answer = predict() if first == 1 else patiently(predict)
-        except InvalidInput as error:
-            if first == 1:
-                raise
-            raise InvalidInput(f"in the {len(rows):,} rows from row {first:,} on: {error.detail}") from None
-        return answer.rows[0].predictions
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(
+        f"the file has more than {most:,} bytes, which is the most that is predicted in the answer: send it to "
+        "POST /api/v1/published/<project>/prediction-jobs, which gives the predictions as a file when they are made"
+    )
 
 
 def patiently(call: Callable[[], Answer]) -> Answer:

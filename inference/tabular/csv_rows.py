@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count, islice
 from typing import Any, BinaryIO
 
+from bson import ObjectId
+
+from inference.answers import Answer, Engine
 from utils import InvalidInput
 
 Predict = Callable[[list[dict[str, str]], int], list[dict[str, Any]]]
@@ -56,6 +60,33 @@ def with_predictions(stream: BinaryIO, at_once: int, predict: Predict) -> Iterat
         first += len(batch)
     if first == 1:
         raise InvalidInput("the file has a line of column names and no row: send at least one")
+
+
+def engine_predictions(
+    engine: Engine, model_id: ObjectId, caller: str, again: Callable[[Callable[[], Answer]], Answer]
+) -> Predict:
+    """What predicts rows for `with_predictions`.
+
+    Args:
+        caller: who is charged.
+        again: makes the calls behind the first, which may have to wait for their turn.
+    """
+
+    def predict(rows: list[dict[str, str]], first: int) -> list[dict[str, Any]]:
+        content = json.dumps(rows).encode()
+
+        def ask() -> Answer:
+            return engine.predict_batch(model_id, [content], caller=caller)
+
+        try:
+            answer = ask() if first == 1 else again(ask)
+        except InvalidInput as error:
+            if first == 1:
+                raise
+            raise InvalidInput(f"in the {len(rows):,} rows from row {first:,} on: {error.detail}") from None
+        return answer.rows[0].predictions
+
+    return predict
 
 
 def _free(name: str, header: list[str]) -> str:

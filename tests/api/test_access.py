@@ -19,7 +19,7 @@ from storage.roles import Role
 from storage.store import Store
 from storage.tokens import ALL_SCOPES, Scope
 from tests.api.conftest import Pets
-from tests.api.problems import IMPORT, PROJECT, REQUESTS, TABLE, assert_problem, fill, sent
+from tests.api.problems import IMPORT, PREDICTING, PREDICTION_JOB, PROJECT, REQUESTS, TABLE, assert_problem, fill, sent
 from tests.conftest import Caller
 from utils import utc_now
 
@@ -40,6 +40,9 @@ ALLOWED = {
     ("POST", f"{V1}/models/<model_id>/serve"): 409,
     ("POST", f"{V1}/published/<project>/predict"): 404,
     ("POST", f"{V1}/published/<project>/predict-csv"): 404,
+    ("POST", PREDICTING): 404,
+    # There is none of the caller's.
+    **{(method, path): 404 for method, path, _ in METHODS if path.startswith(PREDICTION_JOB)},
     ("POST", f"{V1}/me/email/confirm"): 400,
     ("PATCH", f"{IMPORT}/data"): 415,
     ("GET", f"{IMPORT}/report"): 409,
