@@ -80,12 +80,7 @@ class Store:
         self.image_queries = ImageQueries(self.database)
         self.image_changes = ImageChanges(self.database)
         self.image_batches = ImageBatches(self.database, self.image_files, self.images)
-        leases = settings.lease_seconds, settings.max_attempts
-        buckets, hours = (self.database, self.uploads, self.artifacts), settings.import_upload_hours
-        self.imports = Imports(*buckets, hours)
-        self.import_runs = ImportRuns(self.database, self.artifacts, *leases)
-        self.prediction_jobs = PredictionJobs(*buckets, hours, settings.prediction_hours)
-        self.prediction_runs = ImportRuns(self.database, self.artifacts, *leases, PredictionJobs)
+        self._make_uploads(settings)
         self.jobs = Jobs(self.database, self.artifacts, settings.queued_jobs_per_user)
         self.job_runs = JobRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
         self.job_records = JobRecords(self.database, self.artifacts)
@@ -108,6 +103,15 @@ class Store:
         self.restoring = Restoring(self.database)
         self.serving = Serving(self.database, self.projects, self.jobs, self.models, self.usage)
         self.changes = Changes(settings.data_dir.absolute() / "run" / "changes")
+
+    def _make_uploads(self, settings: Settings) -> None:
+        """What comes as a large file: those who send it, and those who work on it."""
+        leases = settings.lease_seconds, settings.max_attempts
+        buckets, hours = (self.database, self.uploads, self.artifacts), settings.import_upload_hours
+        self.imports = Imports(*buckets, hours)
+        self.import_runs = ImportRuns(self.database, self.artifacts, *leases)
+        self.prediction_jobs = PredictionJobs(*buckets, hours, settings.prediction_hours)
+        self.prediction_runs = ImportRuns(self.database, self.artifacts, *leases, PredictionJobs)
 
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""

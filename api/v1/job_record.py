@@ -12,6 +12,7 @@ from api.v1.job_answers import JobRecordShown, WholeJob
 from api.v1.jobs import ShowsJob
 from api.v1.located import JobResource
 from api.v1.representation import job_url, precision_of
+from datasets.registry import KINDS
 from storage.job import Job
 from storage.models import Model
 from training.difference import difference_of, model_of
@@ -74,7 +75,8 @@ def _dataset(job: Job) -> dict[str, Any] | None:
     if record is None:
         return None
     fields = ("digest", "train_images", "val_images")
-    return {**{name: getattr(record, name) for name in fields}, "url": f"{job_url(job)}/record/dataset"}
+    counted = {"unit": KINDS[job.project_type].unit, "trained_on": record.train_images, "held_back": record.val_images}
+    return {**{name: getattr(record, name) for name in fields}, **counted, "url": f"{job_url(job)}/record/dataset"}
 
 
 def _model(model: Model) -> dict[str, Any]:

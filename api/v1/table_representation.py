@@ -49,7 +49,12 @@ def _settings(settings: TableSettings) -> TableSettingsShown:
         name: TypeShown(type=wish.type, date_format=wish.date_format) for name, wish in sorted(settings.types.items())
     }
     return TableSettingsShown(
-        target=settings.target, ignored=list(settings.ignored), types=types, group=settings.group, task=settings.task
+        target=settings.target,
+        ignored=list(settings.ignored),
+        types=types,
+        group=settings.group,
+        split=settings.split,
+        task=settings.task,
     )
 
 
@@ -73,13 +78,15 @@ def _column(profile: ColumnProfile, rows: int, settings: TableSettings, leaks: d
     )
 
 
-def _role(column: Column, settings: TableSettings) -> Literal["target", "feature", "group", "ignored", "text"]:
+def _role(column: Column, settings: TableSettings) -> Literal["target", "feature", "group", "split", "ignored", "text"]:
     if column.name == settings.target:
         return "target"
     if column.name in settings.ignored:
         return "ignored"
     if column.name == settings.group:
         return "group"
+    if column.name == settings.split:
+        return "split"
     return "text" if column.type is ColumnType.TEXT else "feature"
 
 

@@ -42,6 +42,9 @@ class TableChange(Request):
     group: Annotated[
         ColumnName | None, Field(description="Rows with the same value in it stay on one side of the split.")
     ] = None
+    split: Annotated[
+        ColumnName | None, Field(description="Says train, val or test of each row; a row without is split by the seed.")
+    ] = None
     task: Annotated[Task | None, Field(description="Null to decide by the target.")] = None
 
     def type_wishes(self) -> dict[str, TypeWish | None]:
@@ -73,6 +76,7 @@ class TableSettingsShown(Shown):
     ignored: list[str]
     types: dict[str, TypeShown]
     group: str | None
+    split: str | None
     task: Task | None
 
 
@@ -105,7 +109,7 @@ class ColumnShown(Shown):
     type: Annotated[ColumnType, Field(description="As it is read.")]
     date_format: DateFormat | None
     found_type: Annotated[ColumnType, Field(description="What all its cells are.")]
-    role: Literal["target", "feature", "group", "ignored", "text"]
+    role: Literal["target", "feature", "group", "split", "ignored", "text"]
     missing: Annotated[int, Field(ge=0, description="Rows without a value.")]
     distinct: Annotated[int, Field(ge=0, description="Different values, up to 10,000.")]
     distinct_is_exact: Annotated[bool, Field(description="False where there are more than that.")]

@@ -60,7 +60,7 @@ class TableItem(TableResource):
         """Say which column is predicted, which are left out, and how columns are read."""
         named = change.model_fields_set - {"api_token"}
         if not named:
-            raise InvalidInput("nothing to change: send target, ignored, types, group or task")
+            raise InvalidInput("nothing to change: send target, ignored, types, group, split or task")
         store = self.services.store
         return self.shown(
             change_settings(store, self.project, lambda now: _changed(now, change, named), wanted_revision())
@@ -118,7 +118,7 @@ class TableFile(TableResource):
 
 def _changed(now: TableSettings, change: TableChange, named: set[str]) -> TableSettings:
     """The settings with what a call names."""
-    fields: dict[str, Any] = {name: getattr(change, name) for name in named & {"target", "group", "task"}}
+    fields: dict[str, Any] = {name: getattr(change, name) for name in named & {"target", "group", "split", "task"}}
     if "ignored" in named:
         fields["ignored"] = tuple(dict.fromkeys(change.ignored or ()))
     if "types" in named:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from datasets.tables.cells import shown
+from datasets.tables.parts import part_of
 from datasets.tables.profile import ColumnProfile, TableProfile
-from datasets.tables.schema import Column, ColumnType, DateFormat, TableSchema, Task
+from datasets.tables.schema import TRAIN_PART, Column, ColumnType, DateFormat, TableSchema, Task
 from utils import InvalidInput, some_of
 
 _MOST_REGRESSION_CLASSES = 20
@@ -29,6 +30,7 @@ class TableSettings:
     """Settings of a table; names are those of its columns.
 
     Attributes:
+        split: the column that says train, val or test of each row.
         types: of columns that are to be read otherwise than was found out.
         task: None to decide by the target.
     """
@@ -38,6 +40,7 @@ class TableSettings:
     types: Mapping[str, TypeWish] = field(default_factory=dict)
     group: str | None = None
     task: Task | None = None
+    split: str | None = None
 
     def to_row(self) -> dict[str, Any]:
         """As the database keeps them; names of columns are values there, since they may hold any character."""
@@ -46,7 +49,8 @@ class TableSettings:
             for name, wish in sorted(self.types.items())
         ]
         task = self.task and self.task.value
-        return {"target": self.target, "ignored": list(self.ignored), "types": types, "group": self.group, "task": task}
+        fields = {"target": self.target, "ignored": list(self.ignored), "types": types, "group": self.group}
+        return {**fields, "task": task, "split": self.split}
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> TableSettings:
@@ -55,7 +59,8 @@ class TableSettings:
             item["name"]: TypeWish(ColumnType(item["type"]), item["date_format"] and DateFormat(item["date_format"]))
             for item in row["types"]
         }
-        return cls(row["target"], tuple(row["ignored"]), types, row["group"], row["task"] and Task(row["task"]))
+        task = row["task"] and Task(row["task"])
+        return cls(row["target"], tuple(row["ignored"]), types, row["group"], task, row.get("split"))
 
     def columns(self, found: Iterable[Column]) -> tuple[Column, ...]:
         """The columns as they are to be read."""
@@ -68,7 +73,7 @@ class TableSettings:
         """Columns and what they are for; None as long as there is no target."""
         if self.target is None:
             return None
-        return TableSchema(self.columns(found), self.target, frozenset(self.ignored), self.group)
+        return TableSchema(self.columns(found), self.target, frozenset(self.ignored), self.group, self.split)
 
     def kept(self, names: Iterable[str]) -> TableSettings:
         """Those that are about columns of these names, for a table that replaces another."""
@@ -80,6 +85,7 @@ class TableSettings:
             types={name: wish for name, wish in self.types.items() if name in there},
             group=self.group if self.group in there else None,
             task=self.task if self.target in there else None,
+            split=self.split if self.split in there else None,
         )
 
 
@@ -91,7 +97,7 @@ def check_settings(settings: TableSettings, profile: TableProfile) -> None:
     """
     errors = [*_unknown(settings, profile)]
     if not errors:
-        errors = [*_types(settings, profile), *_roles(settings), *_task(settings, profile)]
+        errors = [*_types(settings, profile), *_roles(settings), *_split(settings, profile), *_task(settings, profile)]
     if errors:
         raise InvalidInput("; ".join(message for _, message in errors), [_entry(*error) for error in errors])
 
@@ -108,6 +114,7 @@ def _unknown(settings: TableSettings, profile: TableProfile) -> Iterable[tuple[s
         "ignored": settings.ignored,
         "types": settings.types,
         "group": [settings.group],
+        "split": [settings.split],
     }
     for where, given in said.items():
         for name in given:
@@ -156,6 +163,23 @@ def _roles(settings: TableSettings) -> Iterable[tuple[str, str]]:
         yield "ignored", f"ignored: {shown(target)} is the target, which cannot be ignored"
     if target == settings.group:
         yield "group", f"group: {shown(target)} is the target: rows would be grouped by what is predicted"
+
+
+def _split(settings: TableSettings, profile: TableProfile) -> Iterable[tuple[str, str]]:
+    name = settings.split
+    if name is None:
+        return
+    if name in (settings.target, settings.group):
+        yield "split", f"split: {shown(name)} is the target or the group: choose a column that says train, val or test"
+        return
+    column = profile.of(name)
+    if strange := [value for value, _ in column.values if part_of(value) is None]:
+        yield (
+            "split",
+            f"split: {shown(name)} must hold train, val or test in each row, or nothing, got {some_of(strange)}",
+        )
+    elif not any(part_of(value) == TRAIN_PART for value, _ in column.values) and not column.missing:
+        yield "split", f"split: {shown(name)} says of no row that it is to be trained on"
 
 
 def _task(settings: TableSettings, profile: TableProfile) -> Iterable[tuple[str, str]]:
