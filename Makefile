@@ -7,7 +7,7 @@ COMMAND = cp deploy/diyml $(BIN)/diyml
 LOCK := $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.10 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-bench run test faults lint format bench demo lock clean
+.PHONY: help install install-dev install-bench install-mlflow run test faults lint format bench demo lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,7 +32,17 @@ install: ## Set up .venv from the pinned requirements (once), with the command .
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt; \
 	$(COMMAND); echo "$$sum" > $(VENV)/installed
 
-install-dev: install ## The same, with the tools for test and lint
+# A real MLflow for the tests, apart from everything else: what it needs excludes some of our pins.
+install-mlflow: install
+	@sum="$$(cksum < requirements-mlflow.txt)"; \
+	if [ "$$(cat $(VENV)/mlflow/installed 2>/dev/null)" = "$$sum" ] && $(VENV)/mlflow/bin/python -c ''; then exit 0; fi; \
+	set -e; \
+	echo "Installing requirements-mlflow.txt into $(VENV)/mlflow"; \
+	$(BIN)/python -m venv --clear $(VENV)/mlflow; \
+	$(VENV)/mlflow/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-mlflow.txt; \
+	echo "$$sum" > $(VENV)/mlflow/installed
+
+install-dev: install install-mlflow ## The same, with the tools for test and lint
 	@sum="$$(cat requirements.txt requirements-dev.txt | cksum)"; \
 	if [ "$$(cat $(VENV)/installed-dev 2>/dev/null)" = "$$sum" ]; then exit 0; fi; \
 	set -e; \
@@ -82,6 +92,7 @@ lock: install-dev ## Pin the newest versions that fit together
 	$(LOCK) --upgrade --override $(VENV)/overrides.txt requirements.in --output-file requirements.txt
 	$(LOCK) --upgrade requirements-dev.in --output-file requirements-dev.txt
 	$(LOCK) --upgrade requirements-bench.in --output-file requirements-bench.txt
+	$(LOCK) --upgrade requirements-mlflow.in --output-file requirements-mlflow.txt
 
 clean: ## Remove what was made, except your data
 	rm -rf $(VENV) build dist *.egg-info demo-out .pytest_cache .mypy_cache .ruff_cache

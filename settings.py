@@ -145,6 +145,16 @@ class Settings:
         "auto",
         "What a worker trains on, one job each: auto (every NVIDIA GPU, else the CPU), or a list: gpu:0,gpu:1,cpu.",
     )
+    streams: bool = _setting(
+        "DIYML_STREAMS", True, "Start a worker for streams of rows with everything else; idle while there are none."
+    )
+    stream_waiting: int = _setting(
+        "DIYML_STREAM_WAITING",
+        100_000,
+        "Messages that may wait in a stream before rows sent by HTTP are 429.",
+        "messages",
+        least=1,
+    )
     lease_seconds: int = _setting(
         "DIYML_LEASE_SECONDS",
         60,
@@ -236,6 +246,20 @@ class Settings:
         "DIYML_INTROSPECTION_CLIENT", "", "Name by which we ask there, as HTTP Basic authentication."
     )
     introspection_secret: str = _setting("DIYML_INTROSPECTION_SECRET", "", "Password that goes with it.", secret=True)
+    mlflow_uri: str = _setting(
+        "MLFLOW_TRACKING_URI",
+        "",
+        "MLflow server that ended jobs and their models are logged to, http or https; empty: none.",
+        secret=True,
+    )
+    mlflow_user: str = _setting("MLFLOW_TRACKING_USERNAME", "", "Name to log in there with; empty: no login.")
+    mlflow_password: str = _setting("MLFLOW_TRACKING_PASSWORD", "", "Password that goes with it.", secret=True)
+    mlflow_token: str = _setting(
+        "MLFLOW_TRACKING_TOKEN", "", "Bearer token, in place of name and password.", secret=True
+    )
+    mlflow_certificate: str = _setting(
+        "MLFLOW_TRACKING_SERVER_CERT_PATH", "", "File with that server's certificate authority; empty: public ones."
+    )
     moodle_users: str = _setting(
         "MOODLE_MLBACKEND_PYTHON_USERS",
         "",
@@ -280,6 +304,20 @@ class Settings:
     moodle_waiting: int = _setting(
         "DIYML_MOODLE_WAITING", 16, "Further ones that may wait for their turn before the answer is 503.", "requests"
     )
+    moodle_idle_seconds: float = _setting(
+        "DIYML_MOODLE_IDLE_SECONDS",
+        900.0,
+        "How long what trainings and evaluations for Moodle need stays loaded when none comes; it takes about 100 MB.",
+        "s",
+        least=0,
+    )
+    moodle_alive_seconds: float = _setting(
+        "DIYML_MOODLE_ALIVE_SECONDS",
+        20.0,
+        "Pause between signs of life while Moodle waits for an answer; 0: it gets none.",
+        "s",
+        least=0,
+    )
     log_level: str = _setting("DIYML_LOG_LEVEL", "INFO", "Least severe message that is logged.")
 
     def __post_init__(self) -> None:
@@ -295,6 +333,8 @@ class Settings:
                 raise SettingsError(f"{item.metadata['env']} must be {wanted}, got {value}")
             if item.metadata["choices"] and value not in item.metadata["choices"]:
                 raise SettingsError(f"{item.metadata['env']} must be one of {item.metadata['choices']}, got {value!r}")
+        if self.mlflow_uri and not self.mlflow_uri.startswith(("http://", "https://")):
+            raise SettingsError("MLFLOW_TRACKING_URI must be the http:// or https:// address of an MLflow server")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -338,7 +378,7 @@ class SettingsError(ValueError):
     """An environment variable does not hold what its setting needs; the message is for the operator."""
 
 
-_FOLDERS = {"moodle_dir", "moodle_temp_dir", "moodle_stash_dir"}
+_FOLDERS = {"moodle_dir", "moodle_temp_dir", "moodle_stash_dir", "mlflow_certificate"}
 _BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 

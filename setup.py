@@ -9,10 +9,13 @@ HERE = Path(__file__).parent
 ROOMS = [
     "api",
     "storage",
+    "streams",
     "datasets",
     "training",
     "inference",
     "notifications",
+    "tracking",
+    "alerts",
     "launch",
     "diyml_client",
     "moodle",

@@ -41,9 +41,11 @@ class Content:
 
     Attributes:
         media_type: such as `application/zip`.
+        others: what it may be as well, as the caller wishes.
     """
 
     media_type: str
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

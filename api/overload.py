@@ -1,4 +1,8 @@
-"""Refuses predictions while the engine is full, before Flask sees them: what is refused must cost next to nothing."""
+"""Refuses predictions while the engine is full, before Flask sees them: what is refused must cost next to nothing.
+
+The web server refuses most of them before that, by the head of the request alone (`launch/doorway.py`), in the same
+words.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -56,15 +61,11 @@ class RefuseEarly:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Refuse the request, or hand it on."""
-        route = self._route(environ)
-        if route is None:
+        if environ["REQUEST_METHOD"] != "POST" or (route := self._route(environ["PATH_INFO"])) is None:
             return self._app(environ, start_response)
-        who = environ.get("HTTP_AUTHORIZATION", "")
-        caller = hashlib.sha256(who.encode("latin-1")).digest() if who else b""
-        if time.monotonic() < self._sent_away.get(caller, 0.0):
-            return self._many.answer(route, environ, start_response)
-        if not self._has_room():
-            return self._full.answer(route, environ, start_response)
+        caller = _caller(environ.get("HTTP_AUTHORIZATION", ""))
+        if refusal := self._refusal(caller):
+            return refusal.answer(route, environ, start_response)
 
         def noted(status: str, *more: Any) -> Any:
             if caller and status.startswith("429"):
@@ -73,10 +74,32 @@ class RefuseEarly:
 
         return self._app(environ, noted)
 
-    def _route(self, environ: WSGIEnvironment) -> str | None:
-        if environ["REQUEST_METHOD"] != "POST":
+    def has_room(self) -> bool:
+        """Whether anybody can be let in; as quick as a look at a number."""
+        return self._has_room()
+
+    def response(self, path: str, header: Callable[[str], str]) -> bytes | None:
+        """The whole answer to a POST that is to be refused, for whoever has read nothing but its head; else None.
+
+        Args:
+            header: the value of a request's header by its name; empty when it has none.
+        """
+        began = time.perf_counter()
+        route = self._route(path)
+        refusal = self._refusal(_caller(header("Authorization"))) if route else None
+        if route is None or refusal is None:
             return None
-        return next((route for route, path in self._routes if path.fullmatch(environ["PATH_INFO"])), None)
+        raw = refusal.raw(chosen_id(header(REQUEST_ID)), header("Origin"))
+        refusal.log(route, began)
+        return raw
+
+    def _route(self, path: str) -> str | None:
+        return next((route for route, pattern in self._routes if pattern.fullmatch(path)), None)
+
+    def _refusal(self, caller: bytes) -> _Refusal | None:
+        if time.monotonic() < self._sent_away.get(caller, 0.0):
+            return self._many
+        return None if self._has_room() else self._full
 
     def _send_away(self, caller: bytes) -> None:
         with self._lock:
@@ -91,18 +114,38 @@ class _Refusal:
     def __init__(self, error: DomainError, exposed: Iterable[str]):
         response = domain_problem(error)
         self._status = HTTPStatus(status_of(error))
+        self._line = f"{self._status.value} {self._status.phrase}"
         self._body = response.get_data()
         self._headers = [*response.headers.items(), ("Access-Control-Expose-Headers", ", ".join(sorted(exposed)))]
 
     def answer(self, route: str, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         began = time.perf_counter()
         _drain(environ)
-        request_id = chosen_id(environ.get("HTTP_X_REQUEST_ID", ""))
-        origin = ("Access-Control-Allow-Origin", environ.get("HTTP_ORIGIN", "*"))
-        headers = [*self._headers, (REQUEST_ID, request_id), origin, ("Vary", "Origin")]
-        start_response(f"{self._status.value} {self._status.phrase}", headers)
-        log_refused(route, self._status, time.perf_counter() - began)
+        own = self._own(chosen_id(environ.get("HTTP_X_REQUEST_ID", "")), environ.get("HTTP_ORIGIN", ""))
+        start_response(self._line, [*self._headers, *own])
+        self.log(route, began)
         return [self._body]
+
+    def raw(self, request_id: str, origin: str) -> bytes:
+        """All of the answer, as it goes over a connection that stays open."""
+        headers = [*self._headers, *self._own(request_id, origin), ("Date", formatdate(usegmt=True))]
+        lines = [f"HTTP/1.1 {self._line}", *(f"{name}: {value}" for name, value in headers), "", ""]
+        return "\r\n".join(lines).encode("latin-1") + self._body
+
+    def log(self, route: str, began: float) -> None:
+        """Count it.
+
+        Args:
+            began: by `time.perf_counter()`.
+        """
+        log_refused(route, self._status, time.perf_counter() - began)
+
+    def _own(self, request_id: str, origin: str) -> list[tuple[str, str]]:
+        return [(REQUEST_ID, request_id), ("Access-Control-Allow-Origin", origin or "*"), ("Vary", "Origin")]
+
+
+def _caller(authorization: str) -> bytes:
+    return hashlib.sha256(authorization.encode("latin-1")).digest() if authorization else b""
 
 
 def _drain(environ: WSGIEnvironment) -> None:

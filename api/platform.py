@@ -24,6 +24,7 @@ from inference.service.folder import RunFolder
 from settings import Settings
 from storage.file_cache import FileCache
 from storage.store import Store
+from streams.sending import Sender
 from training.queue import celery_app
 from utils import Unavailable
 
@@ -44,6 +45,7 @@ class Services:
     uploads: Streams
     thumbnails: Thumbnails
     introspection: Introspection | None
+    sender: Sender
 
 
 class Platform:
@@ -150,7 +152,8 @@ class Platform:
         queue, streams = celery_app(settings, sends=True), Streams(settings.web_threads)
         uploads = Streams(settings.web_threads, "upload")
         introspection = Introspection(settings, store) if settings.introspection_url else None
-        return Services(settings, store, engine, queue, streams, uploads, _thumbnails(store, settings), introspection)
+        thumbnails, sender = _thumbnails(store, settings), Sender(settings)
+        return Services(settings, store, engine, queue, streams, uploads, thumbnails, introspection, sender)
 
     def _engine(self, store: Store, settings: Settings) -> Engine:
         if self.engine_folder:

@@ -16,7 +16,7 @@ class PredictingResource(PlatformResource):
         """Never: neither accounts nor projects."""
         return False
 
-    def published(self, name: str, wanted: DataKind | None = None) -> Project:
+    def published(self, name: str, wanted: DataKind | tuple[DataKind, ...] | None = None) -> Project:
         """The published project of this name, as it is or was a moment ago.
 
         Args:

@@ -34,6 +34,7 @@ S = TypeVar("S", bound=BaseModel)
 _CALLS = {
     "images": "its images are at {url}/images, and predictions take images",
     "table": "its table is at {url}/table, data come in by POST {url}/imports, and predictions take rows",
+    "series": "its table is at {url}/table, data come in by POST {url}/imports or /rows, and predictions take rows",
 }
 
 
@@ -48,7 +49,7 @@ class PlatformResource(Resource):
 
     Attributes:
         REMEMBERS_CALLERS: who calls may be what it was a moment ago (`api/recent.py`), for what is called very often.
-        KIND: the kind of data that it is about; projects of another kind are refused.
+        KIND: the kind of data that it is about, or several; projects of another kind are refused.
         caller: who calls, on methods that need a token, and with which; `user` is the account.
         access: what the route declares for the method that is called.
         request_key: the same when this call is made again, for what must not be made twice; None without
@@ -56,7 +57,7 @@ class PlatformResource(Resource):
     """
 
     REMEMBERS_CALLERS = False
-    KIND: ClassVar[DataKind | None] = None
+    KIND: ClassVar[DataKind | tuple[DataKind, ...] | None] = None
     caller: Caller
     user: User
     access: Access
@@ -171,22 +172,25 @@ class PlatformResource(Resource):
             raise TypeError(f"{request.method} {request.path} is about a project and declares no role")
         return self.of_kind(self.services.store.projects.named(name, self.user, self.access.role, private))
 
-    def of_kind(self, project: Project, wanted: DataKind | None = None) -> Project:
+    def of_kind(self, project: Project, wanted: DataKind | tuple[DataKind, ...] | None = None) -> Project:
         """The project, if it holds what this is about.
 
         Args:
-            wanted: where what was sent decides on it; None for `KIND`.
+            wanted: where what was sent decides on it; None for `KIND`. Of several, the first is what messages name.
 
         Raises:
             Conflict: it holds data of another kind.
         """
         holds, wanted = KINDS[project.type], wanted or self.KIND
-        if wanted is None or wanted is holds:
+        if wanted is None:
+            return project
+        kinds = wanted if isinstance(wanted, tuple) else (wanted,)
+        if holds in kinds:
             return project
         calls = _CALLS[holds.name].format(url=f"/api/v1/projects/{quote(project.name, safe='')}")
         raise Conflict(
             f"the project '{project.name}' is of type {project.type}: it holds {holds.noun}, and this call is about "
-            f"{wanted.noun}: {calls}"
+            f"{kinds[0].noun}: {calls}"
         )
 
     def _caller_of(self, token: str) -> Caller | None:

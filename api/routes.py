@@ -8,6 +8,7 @@ from flask_restful import Api
 
 from api.access import (
     ACCOUNT,
+    EDITOR_INFERS,
     EDITOR_READS,
     EDITOR_TRAINS,
     EDITOR_WRITES,
@@ -37,6 +38,7 @@ from api.openapi.resources import DocsAsset, DocsPage, OpenApiDocument
 from api.platform import Platform
 from api.resource import PlatformResource
 from api.v1.account_export import AccountExport
+from api.v1.alerts import AlertRuleItem, AlertRuleList, AlertRuleTest
 from api.v1.algorithms import AlgorithmList
 from api.v1.analysis import Analysis
 from api.v1.capsules import CapsuleList, ProjectCapsule
@@ -45,11 +47,14 @@ from api.v1.classes import ClassItem, ClassList, ClassMergeItem, ClassOrderItem
 from api.v1.deliveries import DeliveryList, DeliveryRetry
 from api.v1.devices import DeviceList
 from api.v1.duplicates import DuplicateList
+from api.v1.experiments import ExperimentCheck, ExperimentSchema, JobExperiment, ProjectExperiments
 from api.v1.exports import DatasetExport
+from api.v1.figures import ModelFigure, ModelFigures, PublishedFigures
 from api.v1.image_bulk import ImageBulk
 from api.v1.image_items import ImageAnnotations, ImageFile, ImageItem, ImageThumbnail
 from api.v1.images import ImageList
 from api.v1.imports import ImportCancel, ImportData, ImportItem, ImportReport, ImportRetry, ProjectImports
+from api.v1.incidents import IncidentAcknowledgement, IncidentItem, IncidentList, IncidentPicture
 from api.v1.job_events import JobEventStream
 from api.v1.job_outputs import JobArtifacts, JobLog, JobMetrics
 from api.v1.job_record import JobRecord, JobRecordDataset, JobRepeat
@@ -61,7 +66,7 @@ from api.v1.logins import Login, Signup
 from api.v1.me import EmailConfirmation, Me, Password
 from api.v1.members import MemberItem, MemberList
 from api.v1.model_usage import ModelUsage
-from api.v1.models import ModelCard, ModelFile, ModelItem, ModelQuantize, ModelServe, ProjectModels
+from api.v1.models import ModelCard, ModelFile, ModelItem, ModelLoad, ModelQuantize, ModelServe, ProjectModels
 from api.v1.prediction_jobs import (
     PredictionJobCancel,
     PredictionJobData,
@@ -75,8 +80,16 @@ from api.v1.projects import ProjectItem, ProjectList, ProjectTransfer
 from api.v1.publications import ProjectPublication
 from api.v1.readiness import ProjectReadiness
 from api.v1.serving import ModelComparison, ModelPromotion, ModelRollback
+from api.v1.stream import (
+    DeadLetterItem,
+    DeadLetterList,
+    DeadLetterResend,
+    StreamItem,
+    StreamResults,
+    StreamRows,
+)
 from api.v1.table_predictions import CsvPredictions
-from api.v1.tables import TableFile, TableItem, TableRows
+from api.v1.tables import NewRows, TableFile, TableItem, TableRows
 from api.v1.tokens import TokenItem, TokenList
 from api.v1.versions import VersionComparison, VersionItem, VersionList
 from api.v1.webhooks import WebhookItem, WebhookList, WebhookSecret, WebhookTest
@@ -87,6 +100,9 @@ IMPORT = "/api/v1/imports/<import_id>"
 IMAGES = f"{PROJECT}/images"
 TABLE = f"{PROJECT}/table"
 PREDICTION_JOB = "/api/v1/prediction-jobs/<prediction_job_id>"
+STREAM = f"{PROJECT}/stream"
+ALERTS = f"{PROJECT}/alerts"
+INCIDENTS = f"{PROJECT}/incidents"
 
 
 class Route(NamedTuple):
@@ -125,6 +141,10 @@ ROUTES = (
     Route("/api/v1/jobs/<job_id>/record", JobRecord, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/record/dataset", JobRecordDataset, {"GET": VIEWER_READS}),
     Route("/api/v1/jobs/<job_id>/repeat", JobRepeat, {"POST": EDITOR_TRAINS}),
+    Route("/api/v1/jobs/<job_id>/experiment", JobExperiment, {"GET": VIEWER_READS}),
+    Route("/api/v1/experiments/schema", ExperimentSchema, {"GET": PUBLIC}),
+    Route("/api/v1/experiments/validate", ExperimentCheck, {"POST": READ}),
+    Route(f"{PROJECT}/experiments", ProjectExperiments, {"POST": EDITOR_TRAINS}),
     Route(f"{PROJECT}/jobs", ProjectJobs, {"GET": VIEWER_READS, "POST": EDITOR_TRAINS}),
     Route(f"{PROJECT}/versions", VersionList, {"GET": VIEWER_READS, "POST": EDITOR_WRITES}),
     Route(
@@ -134,6 +154,7 @@ ROUTES = (
     ),
     Route(f"{PROJECT}/versions/<number>/compare/<other>", VersionComparison, {"GET": VIEWER_READS}),
     Route(f"{PROJECT}/models", ProjectModels, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/models/load", ModelLoad, {"POST": EDITOR_TRAINS}),
     Route(f"{PROJECT}/models/compare", ModelComparison, {"GET": VIEWER_READS}),
     Route(f"{PROJECT}/promote", ModelPromotion, {"POST": EDITOR_WRITES}),
     Route(f"{PROJECT}/rollback", ModelRollback, {"POST": EDITOR_WRITES}),
@@ -167,6 +188,9 @@ ROUTES = (
     Route(f"{PREDICTION_JOB}/data", PredictionJobData, {"HEAD": INFER, "PATCH": INFER, "DELETE": INFER}),
     Route(f"{PREDICTION_JOB}/cancel", PredictionJobCancel, {"POST": INFER}),
     Route(f"{PREDICTION_JOB}/result", PredictionJobResult, {"GET": INFER}),
+    Route("/api/v1/published/<project>/figures", PublishedFigures, {"POST": INFER}),
+    Route("/api/v1/models/<model_id>/figures", ModelFigures, {"GET": GUEST_READS}),
+    Route("/api/v1/models/<model_id>/figures/<name>", ModelFigure, {"GET": GUEST_READS}),
     Route(f"{PROJECT}/duplicates", DuplicateList, {"GET": VIEWER_READS}),
     Route(f"{PROJECT}/readiness", ProjectReadiness, {"GET": VIEWER_READS}),
     Route(f"{PROJECT}/label-review", LabelReview, {"GET": VIEWER_READS}),
@@ -181,6 +205,17 @@ ROUTES = (
     Route(f"{WEBHOOKS}/<webhook_id>/rotate-secret", WebhookSecret, {"POST": OWNER_WRITES}),
     Route(f"{WEBHOOKS}/<webhook_id>/deliveries", DeliveryList, {"GET": EDITOR_READS}),
     Route(f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry", DeliveryRetry, {"POST": EDITOR_WRITES}),
+    Route(ALERTS, AlertRuleList, {"GET": VIEWER_READS, "POST": EDITOR_WRITES}),
+    Route(
+        f"{ALERTS}/<rule_id>",
+        AlertRuleItem,
+        {"GET": VIEWER_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES},
+    ),
+    Route(f"{ALERTS}/<rule_id>/test", AlertRuleTest, {"POST": EDITOR_WRITES}),
+    Route(INCIDENTS, IncidentList, {"GET": VIEWER_READS}),
+    Route(f"{INCIDENTS}/<incident_id>", IncidentItem, {"GET": VIEWER_READS}),
+    Route(f"{INCIDENTS}/<incident_id>/picture", IncidentPicture, {"GET": VIEWER_READS}),
+    Route(f"{INCIDENTS}/<incident_id>/acknowledge", IncidentAcknowledgement, {"POST": EDITOR_WRITES}),
     Route(f"{PROJECT}/imports", ProjectImports, {"GET": VIEWER_READS, "POST": EDITOR_WRITES, "OPTIONS": PUBLIC}),
     Route(IMPORT, ImportItem, {"GET": VIEWER_READS, "DELETE": EDITOR_WRITES}),
     Route(f"{IMPORT}/data", ImportData, {"HEAD": EDITOR_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES}),
@@ -190,6 +225,13 @@ ROUTES = (
     Route(TABLE, TableItem, {"GET": VIEWER_READS, "PATCH": EDITOR_WRITES, "DELETE": EDITOR_WRITES}),
     Route(f"{TABLE}/rows", TableRows, {"GET": VIEWER_READS}),
     Route(f"{TABLE}/file", TableFile, {"GET": VIEWER_READS}),
+    Route(f"{PROJECT}/rows", NewRows, {"POST": EDITOR_WRITES}),
+    Route(STREAM, StreamItem, {"GET": VIEWER_READS, "PUT": EDITOR_WRITES, "DELETE": EDITOR_WRITES}),
+    Route(f"{STREAM}/rows", StreamRows, {"POST": EDITOR_INFERS}),
+    Route(f"{STREAM}/results", StreamResults, {"GET": VIEWER_READS}),
+    Route(f"{STREAM}/dead-letters", DeadLetterList, {"GET": VIEWER_READS}),
+    Route(f"{STREAM}/dead-letters/<letter_id>", DeadLetterItem, {"GET": VIEWER_READS, "DELETE": EDITOR_WRITES}),
+    Route(f"{STREAM}/dead-letters/<letter_id>/resend", DeadLetterResend, {"POST": EDITOR_WRITES}),
     Route("/api/v1/projects", ProjectList, {"GET": READ, "POST": WRITE}),
     Route(PROJECT, ProjectItem, {"GET": GUEST_READS, "PATCH": EDITOR_WRITES, "DELETE": OWNER_WRITES}),
     Route(f"{PROJECT}/transfer", ProjectTransfer, {"POST": OWNER_WRITES}),

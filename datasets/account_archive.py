@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date, datetime
 from enum import Enum
@@ -16,6 +16,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from datasets.tables.appending import RowBatch
 from datasets.zip_sink import ZipSink
 from storage.database import batches
 from storage.files import Files
@@ -36,11 +37,16 @@ _JOB_FIELDS = (
 
 
 class AccountArchive:
-    """What is an account's, file by file; memory does not grow with it."""
+    """What is an account's, file by file; memory does not grow with it.
 
-    def __init__(self, store: Store, user: User):
+    Args:
+        more: paths and contents of what others keep of the account.
+    """
+
+    def __init__(self, store: Store, user: User, more: Iterable[tuple[str, bytes]] = ()):
         self._store = store
         self._user = user
+        self._more = more
         self._sink = ZipSink()
         self._missing: list[str] = []
 
@@ -52,6 +58,9 @@ class AccountArchive:
             self._put("memberships.json", [self._membership(project) for project in self._memberships()])
             for project in self._store.projects.list_owned(self._user):
                 yield from self._project(project, f"projects/{project.name}")
+            for path, content in self._more:
+                self._zip.writestr(path, content)
+                yield from self._sink.take()
             if self._missing:
                 self._put("missing.json", self._missing)
             yield from self._sink.take()
@@ -78,11 +87,19 @@ class AccountArchive:
 
     def _table(self, project: Project, folder: str) -> Iterator[bytes]:
         table = self._store.tables.current(project.id)
+        yield from self._waiting(project, folder, table.folded if table else 0)
         if table is None:
             return
         about = ("filename", "format", "rows", "columns", "settings", "created_at", "updated_at")
         self._put(f"{folder}/table.json", {name: getattr(table, name) for name in about})
         yield from self._stored(table.file.id, f"{folder}/table.{table.format}")
+
+    def _waiting(self, project: Project, folder: str, after: int) -> Iterator[bytes]:
+        """Rows that are not part of the table yet."""
+        appended = self._store.appended
+        for batch in appended.read(project.id, after, appended.last(project.id)):
+            self._put(f"{folder}/rows/{batch.number}.json", vars(RowBatch.of(batch.content)))
+            yield from self._sink.take()
 
     def _image(self, project: Project, image_id: ObjectId, folder: str) -> Iterator[bytes]:
         image = self._store.images.of_id(project.id, image_id)

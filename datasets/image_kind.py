@@ -32,6 +32,9 @@ class ImageKind:
     def file_import(self, *what: object, **named: object) -> None:
         """None: images come in archives."""
 
+    def gather(self, store: Store, project: Project, folder: Path) -> None:
+        """Nothing: an image is there as soon as it comes."""
+
     def capture(self, store: Store, project: Project) -> Snapshot:
         """Classes and images."""
         return capture(store, project)

@@ -121,6 +121,14 @@ class DataKind(Protocol):
         """
         ...
 
+    def gather(self, store: Store, project: Project, folder: Path) -> None:
+        """Bring together what came to the project in parts; a worker does before it takes a snapshot.
+
+        Args:
+            folder: for temporary files.
+        """
+        ...
+
     def capture(self, store: Store, project: Project) -> Any:
         """A snapshot of the project's data as they are now."""
         ...

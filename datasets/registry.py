@@ -7,13 +7,15 @@ from datasets.detection import DetectionLabels
 from datasets.image_kind import ImageKind
 from datasets.kinds import DataKind
 from datasets.labels import LabelFormat
+from datasets.series.kind import SeriesKind
 from datasets.tables.kind import TableKind
 
-IMAGES, TABLE = ImageKind(), TableKind()
+IMAGES, TABLE, SERIES = ImageKind(), TableKind(), SeriesKind()
 KINDS: dict[str, DataKind] = {
     "classification": IMAGES,
     "detection": IMAGES,
     "tabular": TABLE,
+    "anomaly": SERIES,
 }
 # Of the types that hold images.
 LABEL_FORMATS: dict[str, LabelFormat] = {
@@ -26,6 +28,9 @@ ALIASES = {
     "table": "tabular",
     "tables": "tabular",
     "tabular data": "tabular",
+    "anomalies": "anomaly",
+    "anomaly detection": "anomaly",
+    "time series": "anomaly",
 }
 
 

@@ -4,6 +4,7 @@ This package needs nothing of the server and runs beside no part of it.
 """
 
 from diyml_client.account import Me, Token
+from diyml_client.alerts import AlertRule, Incident
 from diyml_client.catalogue import CatalogueEntry
 from diyml_client.classes import ClassList, ProjectClass
 from diyml_client.client import Client
@@ -37,6 +38,7 @@ from diyml_client.version import VERSION as __version__
 from diyml_client.versions import Comparison, Version
 
 __all__ = [
+    "AlertRule",
     "Annotation",
     "Box",
     "CatalogueEntry",
@@ -51,6 +53,7 @@ __all__ = [
     "Image",
     "ImagePredictions",
     "Import",
+    "Incident",
     "InvalidRequest",
     "Job",
     "JobEvent",

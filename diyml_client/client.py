@@ -12,6 +12,7 @@ from diyml_client.account import Account, Tokens
 from diyml_client.catalogue import Catalogue
 from diyml_client.downloads import Progress
 from diyml_client.errors import InvalidRequest
+from diyml_client.experiments import Experiments
 from diyml_client.jobs import Jobs
 from diyml_client.prediction_jobs import PredictionJob, PredictionJobs, predict_csv
 from diyml_client.predictions import ImageLike, ImagePredictions, draw, predict
@@ -23,7 +24,7 @@ class Client:
     """One user of one DIYML server; may be used by several threads at once.
 
     Attributes:
-        projects, jobs, prediction_jobs, catalogue, tokens, me: what there is to work with.
+        projects, jobs, prediction_jobs, catalogue, experiments, tokens, me: what there is to work with.
     """
 
     def __init__(self, url: str, token: str | None = None, **options: Any):
@@ -38,6 +39,7 @@ class Client:
         self.jobs = Jobs(self.transport)
         self.prediction_jobs = PredictionJobs(self.transport)
         self.catalogue = Catalogue(self.transport)
+        self.experiments = Experiments(self.transport)
         self.tokens = Tokens(self.transport)
         self.me = Account(self.transport)
 

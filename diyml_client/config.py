@@ -41,6 +41,11 @@ def variable(name: str) -> str | None:
     return os.environ.get(name) or None
 
 
+def environment(without: tuple[str, ...] = (), **more: str) -> dict[str, str]:
+    """The environment for another program: ours, but for some variables, and with others."""
+    return {**{name: text for name, text in os.environ.items() if name not in without}, **more}
+
+
 def profile_name(name: str | None = None) -> str:
     """The profile that is meant: the one named, that of `DIYML_PROFILE`, or `default`."""
     return name or variable(PROFILE) or DEFAULT

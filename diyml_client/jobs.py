@@ -66,6 +66,9 @@ class Job(Bound):
     history: list[dict[str, Any]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     queue: dict[str, Any] | None = None
+    loads: str | None = None
+    tracking: dict[str, Any] | None = None
+    experiment: dict[str, Any] | None = None
 
     @property
     def ended(self) -> bool:

@@ -41,6 +41,7 @@ class Model(Bound):
     dataset: dict[str, Any] = field(default_factory=dict)
     serving: bool = False
     published: bool = False
+    registered: dict[str, str] | None = None
     files: list[ModelFile] = field(default_factory=list)
 
     def card(self) -> dict[str, Any]:
@@ -97,6 +98,15 @@ class Models(Collection):
             if model.version == version:
                 return model
         raise NotFound(f"there is no version {version} of this project's model")
+
+    def load(self, model: str) -> Job:
+        """Have a version made of a model that DIYML has logged to MLflow, without training; it does not answer yet.
+
+        Args:
+            model: the id of its run, or `models:/<name>/<version>`.
+        """
+        path = path_of("projects", self._project, "models", "load")
+        return job_of(self._transport, self._transport.json("POST", path, body={"model": model}))
 
     def compare(self, a: int, b: int) -> dict[str, Any]:
         """Two versions side by side: metrics, params, data."""

@@ -9,9 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from diyml_client.alerts import Alerts, Incidents
 from diyml_client.bound import Bound, Collection
 from diyml_client.classes import Classes
 from diyml_client.errors import NotFound
+from diyml_client.experiments import Experiments
 from diyml_client.exports import Exports
 from diyml_client.images import Images
 from diyml_client.imports import Imports
@@ -81,6 +83,16 @@ class Project(Bound):
         return Members(self._transport, self.id)
 
     @property
+    def alerts(self) -> Alerts:
+        """Its alert rules."""
+        return Alerts(self._transport, self.id)
+
+    @property
+    def incidents(self) -> Incidents:
+        """What these have found."""
+        return Incidents(self._transport, self.id)
+
+    @property
     def versions(self) -> Versions:
         """Frozen states of its data."""
         return Versions(self._transport, self.id)
@@ -99,6 +111,11 @@ class Project(Bound):
     def exports(self) -> Exports:
         """Its data as files."""
         return Exports(self._transport, self.id)
+
+    @property
+    def experiments(self) -> Experiments:
+        """Its trainings as documents."""
+        return Experiments(self._transport, self.id)
 
     @property
     def jobs(self) -> Jobs:

@@ -41,10 +41,15 @@ class RowPredictions:
     Attributes:
         predictions: one a row, in their order, as JSON.
         warnings: about all of them, one sentence each.
+        state: what is remembered of them, for the rows that follow; None of a model that remembers nothing.
+        figure: what was to be drawn, as JSON for Plotly; `picture` a PNG file of it. None when it was not asked for.
     """
 
     predictions: list[dict[str, Any]]
     warnings: list[str] = field(default_factory=list)
+    state: str | None = None
+    figure: dict[str, Any] | None = None
+    picture: bytes | None = None
 
 
 @dataclass(frozen=True)

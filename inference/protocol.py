@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ class ModelCard(BaseModel):
         image_size: side of the square input, px (for detection: the longer side, see `preprocessing`); none of a model
             that takes no images.
         table: of a model of tables: columns with their types, the task, and how cells are read.
+        series: of a model of time series: sensors, columns, window, smoothing, threshold, and how scores are read.
         preprocessing: exact steps, for a reader and for the predictor of the project type.
         metrics: of the exported model's native twin on the validation part; fractions 0 to 1, or in the unit of what
             is predicted (R2 and errors of numbers).
@@ -37,6 +39,8 @@ class ModelCard(BaseModel):
         quantization: of an int8 model: `from_model` and `from_version`, the `metric` it was judged by, its value in
             `float32` and `int8`, `difference_points` (int8 less float32, percentage points), `calibration`, `bytes` of
             both files, and `milliseconds` an image took in each on the machine that made it.
+        loaded: of a model that came from MLflow: `reference`, `run_id`, and the `metrics`, `metrics_on`, `device` and
+            `libraries` that its card had there; the metrics of this card are of the project's own data.
         dataset: snapshot digest, number of images on each side, seed, train fraction.
     """
 
@@ -66,6 +70,8 @@ class ModelCard(BaseModel):
     quantization: dict[str, Any] | None = None
     test_metrics: dict[str, Any] | None = None
     table: dict[str, Any] | None = None
+    loaded: dict[str, Any] | None = None
+    series: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,9 @@ class Options:
         max_detections: at most so many boxes an image.
         top_k: at most so many classes an image.
         explain: whether to say for each row which columns moved its prediction.
+        figures: names of what is to be drawn of all rows, in one figure; what there is says the predictor.
+        png: whether the figure is wanted as a picture; else as JSON.
+        title: of the figure.
     """
 
     confidence: float | None = None
@@ -99,6 +108,9 @@ class Options:
     max_detections: int | None = None
     top_k: int | None = None
     explain: bool | None = None
+    figures: Sequence[str] | None = None
+    png: bool | None = None
+    title: str | None = None
 
     def check(self, known: frozenset[str], project_type: str) -> None:
         """See that a predictor knows every option that was given.
@@ -157,7 +169,10 @@ class Predictor(ABC):
 
     @abstractmethod
     def read(self, content: bytes, bounds: Bounds) -> Any:
-        """Make one content ready: an image file, or rows as JSON (an array of objects).
+        """Make one content ready: an image file, or rows as JSON.
+
+        Rows are an array of objects, or an object with such `rows` and the `state` that an answer to the rows before
+        them told, where a model remembers rows.
 
         Returns:
             A `Reading`.

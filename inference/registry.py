@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from inference.anomaly.predictor import AnomalyPredictor
 from inference.classification import ClassificationPredictor
 from inference.detection import DetectionPredictor
 from inference.protocol import ModelCard, Predictor
@@ -11,6 +12,7 @@ from inference.tabular.predictor import TabularPredictor
 from inference.vision import VisionPredictor
 
 PREDICTORS: dict[str, type[Predictor]] = {
+    "anomaly": AnomalyPredictor,
     "classification": ClassificationPredictor,
     "detection": DetectionPredictor,
     "tabular": TabularPredictor,

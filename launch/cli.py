@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from launch.family import LaunchError
 from launch.folder import FolderLock, holder_of, open_folder
-from launch.serve import in_use, serve, serve_moodle, serve_web, work
+from launch.serve import follow_streams, in_use, serve, serve_moodle, serve_web, work
 from launch.workers import list_workers
 from moodle.users import Users
 from settings import Settings, SettingsError
@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         ("serve", _serve, [listening], "start everything (the same as no command)"),
         ("worker", _work, [], "start a worker alone, for a platform on another machine (needs MONGO_URI)"),
         ("web", _web, [listening], "start the web server alone, for a platform of several machines (needs MONGO_URI)"),
+        ("stream", _stream, [], "start a worker for streams alone, for a platform elsewhere (needs MONGO_URI)"),
         ("fsck", _fsck, [checking], "check the database, and mend what can be mended"),
         ("status", _status, [], "say what runs on the data folder"),
         ("workers", _workers, [], "list the workers on all machines, and what each of their devices does"),
@@ -134,6 +135,11 @@ def _serve(settings: Settings) -> int:
 
 def _work(settings: Settings) -> int:
     work(settings, say)
+    return 0
+
+
+def _stream(settings: Settings) -> int:
+    follow_streams(settings, say)
     return 0
 
 

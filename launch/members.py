@@ -49,6 +49,16 @@ def worker_member(settings: Settings, log: Path | None = None) -> Member:
     )
 
 
+def stream_member(settings: Settings, log: Path | None = None) -> Member:
+    """The worker for streams; rows wait in their queues until it is there."""
+    return Member(
+        name="stream worker",
+        command=[sys.executable, "-m", "streams"],
+        environment={"MALLOC_ARENA_MAX": "2", **member_environment(settings)},
+        log=log,
+    )
+
+
 def web_members(settings: Settings, logs: Path | None = None) -> list[Member]:
     """The web server, ready once it answers its own health check, and the inference engine behind it.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from launch.family import Family, LaunchError, Member
 from launch.folder import BACKEND, FAMILY, MAINTENANCE, FolderLock, Holder, has_users, holder_of, open_folder
-from launch.members import mongod_member, moodle_member, reachable, web_members, worker_member
+from launch.members import mongod_member, moodle_member, reachable, stream_member, web_members, worker_member
 from launch.signals import SignalPauses
 from settings import Settings
 from storage.mongod import EmbeddedMongod, describe_server
@@ -53,7 +53,9 @@ def serve(settings: Settings, say: Say) -> None:
 def all_members(settings: Settings) -> tuple[Settings, list[Member]]:
     """The members in starting order, and the settings with the URI of the database they share."""
     settings, members = backend_members(settings)
-    return settings, [*members, *web_members(settings, settings.data_dir / "logs")]
+    logs = settings.data_dir / "logs"
+    streams = [stream_member(settings, logs / "stream.log")] if settings.streams else []
+    return settings, [*members, *streams, *web_members(settings, logs)]
 
 
 def backend_members(settings: Settings) -> tuple[Settings, list[Member]]:
@@ -84,6 +86,17 @@ def work(settings: Settings, say: Say) -> None:
     check_devices(settings)
     settings, where = _elsewhere(settings, "worker")
     _run_alone([worker_member(settings)], say, f"Worker for {where}. Ctrl-C ends it.")
+
+
+def follow_streams(settings: Settings, say: Say) -> None:
+    """Run a worker for streams alone, for a platform whose database and broker are elsewhere, until a stop signal.
+
+    Raises:
+        LaunchError: no MongoDB is named.
+        MongodError: it does not answer.
+    """
+    settings, where = _elsewhere(settings, "stream worker")
+    _run_alone([stream_member(settings)], say, f"Stream worker for {where}. Ctrl-C ends it.")
 
 
 def serve_web(settings: Settings, say: Say) -> None:

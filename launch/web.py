@@ -13,6 +13,7 @@ from gunicorn.util import import_app
 from gunicorn.workers.gthread import ThreadWorker
 
 from inference.service.folder import RunFolder
+from launch.doorway import Doorway
 from launch.members import WEB_STOP_SECONDS
 from settings import Settings, configure_libraries
 
@@ -20,11 +21,23 @@ MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - gunicorn makes a file of its own ther
 
 
 class WebWorker(ThreadWorker):
-    """Gunicorn's threaded worker, with an end that leaves no connection hanging.
+    """Gunicorn's threaded worker, with a doorway, and with an end that leaves no connection hanging.
 
     Gunicorn's own keeps the port open until its last request is answered. Whoever connects meanwhile waits in vain, and
     so does whoever connected a moment before the signal and was not accepted yet.
     """
+
+    doorway = Doorway(None)
+
+    def on_client_socket_readable(self, conn: Any, client: Any) -> None:
+        """Give a request on a kept connection to a thread, unless it is turned away here."""
+        if not self.alive or not self.doorway.turns_away(conn):
+            super().on_client_socket_readable(conn, client)
+            return
+        conn.set_timeout()
+        # The one that may wait the longest is the last.
+        self.keepalived_conns.remove(conn)
+        self.keepalived_conns.append(conn)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """On the way out, take in what has connected already, then refuse further connections."""
@@ -77,6 +90,7 @@ class WebProcess:
             platform.stopping = lambda: not worker.alive
             platform.metrics_folder = self._folder.metrics
             platform.engine_folder = self._folder
+            worker.doorway = Doorway(worker.wsgi.wsgi_app)
 
     def ended(self, server: object, worker: Any) -> None:
         """Forget what a process that is gone was doing; what it has counted stays."""

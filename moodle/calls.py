@@ -8,19 +8,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from moodle.engine import Engine
+from moodle.forking import most_threads
 from moodle.ids import SHARED, ModelIds
 from moodle.model import StoredModel
 from moodle.shelves.folder import FolderShelf
 from moodle.status import Answer, Status, failed
 from moodle.wishes import rounds, score
-from moodle.workers import HereAndNow, most_threads
+from moodle.workers import HereAndNow
 from settings import Settings, configure_libraries
 from utils import DomainError, InvalidInput
 
 
 def engine_on(folder: str) -> Engine:
     """An engine whose models lie in a folder."""
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     configure_libraries(**dict.fromkeys(threads, str(most_threads())), OMP_WAIT_POLICY="PASSIVE")
     return Engine(FolderShelf(Path(folder).absolute()), HereAndNow(), Settings.from_environment())
 

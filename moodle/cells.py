@@ -1,10 +1,14 @@
-"""Rows of a data file as numbers: the fast way for large files, and the careful one that tells what is wrong."""
+"""Rows of a data file as numbers.
+
+Of Moodle's cells most say one of a few values, and of its rows half are repeated; so each is understood once.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,70 +16,126 @@ from numpy.typing import NDArray
 from moodle.header import HEADER_LINES, Header
 from utils import InvalidInput
 
-Read = tuple[NDArray[np.float64], list[str]]
+_LARGEST = float(np.finfo(np.float32).max)
+_MOST_KNOWN = 100_000
+Cell = bytes | str
+Line = tuple[int, Sequence[Cell] | bytes, Cell]
 
 
-def read_fast(header: Header, rows: bytes, text_at: int) -> Read | None:
-    """Features [rows, columns] and the texts of one column, by polars.
+def read_cells(header: Header, content: bytes, start: int, text_at: int) -> tuple[NDArray[np.float32], list[str]]:
+    """Features [rows, columns], finite, and the texts of one column.
 
-    Returns:
-        None for a file that it does not understand at once, which is then read with care.
-    """
-    import polars
+    A blank cell is 0 by the protocol, and what float32 cannot hold is its largest value.
 
-    if b'"' in rows:  # quotes may hold line breaks
-        return None
-    names = [str(place) for place in range(len(header.columns))]
-    schema = {name: polars.String if place == text_at else polars.Float64 for place, name in enumerate(names)}
-    try:
-        frame = polars.read_csv(io.BytesIO(rows), has_header=False, schema=schema)
-    except polars.exceptions.PolarsError:
-        return None
-    texts = frame[names[text_at]]
-    if texts.null_count():
-        return None  # blank lines, or rows that are too short
-    values = frame.drop(names[text_at]).fill_null(0.0).to_numpy()
-    return values.astype(np.float64, copy=False), texts.str.strip_chars().to_list()
-
-
-def read_careful(header: Header, rows: bytes, text_at: int) -> Read:
-    """The same, cell by cell.
+    Args:
+        content: of the whole file; its rows begin at `start`.
+        text_at: the column of texts, the first or the last.
 
     Raises:
         InvalidInput: a row or a cell is not what it must be; the message names line and column.
     """
-    values, texts = [], []
-    for line, cells in _lines(rows):
-        if len(cells) != len(header.columns):
-            raise InvalidInput(f"line {line} has {len(cells)} cells, line 3 names {len(header.columns)} columns")
-        texts.append(cells.pop(text_at).strip())
-        if not texts[-1]:
-            raise InvalidInput(f"line {line} has nothing in column '{header.columns[text_at]}', wanted is a value")
-        values.append(_numbers(cells, line, header, text_at))
-    return np.array(values, np.float64).reshape(len(texts), len(header.columns) - 1), texts
+    rows = _Rows(header, text_at)
+    in_quotes = content.find(b'"', start) >= 0  # they may hold commas and line breaks
+    for line in _quoted(content[start:], text_at) if in_quotes else _plain(content, start, text_at):
+        rows.add(*line)
+    return rows.features(), rows.texts
 
 
-def _lines(rows: bytes) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and cells; blank lines are none."""
+def _plain(content: bytes, start: int, text_at: int) -> Iterator[Line]:
+    """Number of the line, all cells but that of the text, as they stand, and the text; blank lines are none."""
+    stream = io.BytesIO(content)
+    stream.seek(start)
+    for number, line in enumerate(stream, HEADER_LINES + 1):
+        if not line.strip(b", \t\r\n"):
+            continue
+        if text_at:
+            cells, comma, text = line.rpartition(b",")
+        else:
+            text, comma, cells = line.rstrip(b"\r\n").partition(b",")
+        yield number, cells if comma else (), text
+
+
+def _quoted(rows: bytes, text_at: int) -> Iterator[Line]:
+    """The same of a file with quotes."""
     try:
         reader = csv.reader(io.StringIO(rows.decode("utf-8"), newline=""), strict=True)
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                yield reader.line_num + HEADER_LINES, cells
+                text = cells.pop(-1 if text_at else 0)
+                yield reader.line_num + HEADER_LINES, tuple(cells), text
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput(f"the data file is no CSV in UTF-8: {str(error)[:100]}") from None
+        raise _no_csv(error) from None
 
 
-def _numbers(cells: list[str], line: int, header: Header, text_at: int) -> list[float]:
-    try:
-        return [float(cell) if cell else 0.0 for cell in cells]
-    except ValueError:
-        return [_number(cell, line, header.columns[at + (at >= text_at)]) for at, cell in enumerate(cells)]
+class _Rows:
+    """What the lines gave so far."""
+
+    def __init__(self, header: Header, text_at: int):
+        self._header = header
+        self._text_at = text_at
+        self._known: dict[Sequence[Cell] | bytes, int] = {}
+        self._distinct: list[NDArray[np.float32]] = []
+        self._places: list[int] = []
+        self._numbers = _Numbers()
+        self.texts: list[str] = []
+
+    def add(self, line: int, cells: Sequence[Cell] | bytes, text: Cell) -> None:
+        """Take a line in."""
+        place = self._known.get(cells)
+        if place is None:
+            place = self._known[cells] = len(self._distinct)
+            self._distinct.append(self._row(line, cells.split(b",") if isinstance(cells, bytes) else cells))
+        self._places.append(place)
+        self.texts.append(self._text(line, text))
+
+    def features(self) -> NDArray[np.float32]:
+        """Of all rows."""
+        if not self._distinct:
+            return np.zeros((0, len(self._header.columns) - 1), np.float32)
+        return np.stack(self._distinct)[self._places]
+
+    def _row(self, line: int, cells: Sequence[Cell]) -> NDArray[np.float32]:
+        wanted = len(self._header.columns)
+        if len(cells) != wanted - 1:
+            raise InvalidInput(f"line {line} has {len(cells) + 1} cells, line 3 names {wanted} columns")
+        try:
+            return np.fromiter(map(self._numbers.__getitem__, cells), np.float32, len(cells))
+        except ValueError:
+            raise self._no_number(line, cells) from None
+
+    def _no_number(self, line: int, cells: Iterable[Cell]) -> InvalidInput:
+        for at, cell in enumerate(cells):
+            try:
+                self._numbers[cell]
+            except ValueError:
+                name = self._header.columns[at + (at >= self._text_at)]
+                told = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
+                return InvalidInput(
+                    f"line {line}, column '{name[:100]}': wanted is a number, got {told.strip()[:50]!r}"
+                )
+        return InvalidInput(f"line {line} holds what is no number")
+
+    def _text(self, line: int, text: Cell) -> str:
+        try:
+            told = (text.decode("utf-8") if isinstance(text, bytes) else text).strip()
+        except UnicodeDecodeError as error:
+            raise _no_csv(error) from None
+        if not told:
+            name = self._header.columns[self._text_at]
+            raise InvalidInput(f"line {line} has nothing in column '{name}', wanted is a value")
+        return told
 
 
-def _number(cell: str, line: int, column: str) -> float:
-    try:
-        return float(cell) if cell.strip() else 0.0
-    except ValueError:
-        wanted = f"line {line}, column '{column[:100]}': wanted is a number"
-        raise InvalidInput(f"{wanted}, got {cell[:50]!r}") from None
+class _Numbers(dict[Cell, float]):
+    """What cells say, by their text."""
+
+    def __missing__(self, cell: Cell) -> float:
+        value = float(cell) if cell.strip() else 0.0
+        value = 0.0 if math.isnan(value) else min(max(value, -_LARGEST), _LARGEST)
+        if len(self) < _MOST_KNOWN:
+            self[cell] = value
+        return value
+
+
+def _no_csv(error: Exception) -> InvalidInput:
+    return InvalidInput(f"the data file is no CSV in UTF-8: {str(error)[:100]}")

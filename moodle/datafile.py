@@ -7,14 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from moodle.cells import read_careful, read_fast
+from moodle.cells import read_cells
 from moodle.header import Header, split_header
 from utils import InvalidInput, some_of
 
 Floats = NDArray[np.float32]
-_LARGEST = np.float64(np.finfo(np.float32).max)
-# Below this, reading cell by cell is faster than starting polars.
-_SMALL_BYTES = 256 * 1024
 _NO_ROWS = "the data file has no rows: wanted is at least one below the three lines of its header"
 
 
@@ -50,11 +47,11 @@ def read_labelled(content: bytes) -> LabelledRows:
     Raises:
         InvalidInput: it cannot be read; the message names line and column.
     """
-    header, rows = split_header(content)
+    header, start = split_header(content)
     classes = header.needed_classes()
     if len(header.columns) < 2:
         raise InvalidInput(f"line 3 names {len(header.columns)} column, wanted are features and, last, the target")
-    features, texts = _read(header, rows, text_at=len(header.columns) - 1)
+    features, texts = _read(header, content, start, text_at=len(header.columns) - 1)
     places = _places(classes)
     found = {text: places.get(text, places.get(_number(text), -1)) for text in set(texts)}
     unknown = tuple(sorted(text for text, place in found.items() if place < 0))
@@ -68,10 +65,10 @@ def read_samples(content: bytes) -> SampleRows:
     Raises:
         InvalidInput: it cannot be read; the message names line and column.
     """
-    header, rows = split_header(content)
+    header, start = split_header(content)
     if len(header.columns) < 2:
         raise InvalidInput(f"line 3 names {len(header.columns)} column, wanted are a sample id and features")
-    features, samples = _read(header, rows, text_at=0)
+    features, samples = _read(header, content, start, text_at=0)
     return SampleRows(header.columns[1:], tuple(samples), features)
 
 
@@ -89,15 +86,12 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _read(header: Header, rows: bytes, text_at: int) -> tuple[Floats, list[str]]:
+def _read(header: Header, content: bytes, start: int, text_at: int) -> tuple[Floats, list[str]]:
     """All features, and the one column that is text."""
-    read = read_fast(header, rows, text_at) if len(rows) > _SMALL_BYTES else None
-    values, texts = read or read_careful(header, rows, text_at)
+    values, texts = read_cells(header, content, start, text_at)
     if not texts:
         raise InvalidInput(_NO_ROWS)
-    # A blank cell is 0 by the protocol; what float32 cannot hold is its largest.
-    values = np.nan_to_num(values, nan=0.0, posinf=_LARGEST, neginf=-_LARGEST)
-    return np.clip(values, -_LARGEST, _LARGEST).astype(np.float32), texts
+    return values, texts
 
 
 def arranged(columns: tuple[str, ...], wanted: tuple[str, ...], features: Floats) -> Floats:
@@ -115,3 +109,9 @@ def arranged(columns: tuple[str, ...], wanted: tuple[str, ...], features: Floats
     if len(set(wanted)) < len(wanted) or set(columns) != set(wanted):
         return features  # Names that changed stand for the same place, as in every file of a model.
     return features[:, [columns.index(name) for name in wanted]]
+
+
+def relabelled(classes: tuple[str, ...], wanted: tuple[str, ...], target: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places in `classes` as places in `wanted`, which are the same classes in any order; -1 stays."""
+    places = np.array([*map(wanted.index, classes), -1])
+    return places[target]

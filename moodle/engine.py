@@ -58,13 +58,17 @@ class Engine:
                     return answer
         raise Conflict("others train this model at the same time: nothing was learned from this file, send it again")
 
+    def predicts_at_once(self, data: Path) -> bool:
+        """Whether a file is small enough to predict for it where one is."""
+        return data.stat().st_size <= _AT_ONCE_BYTES
+
     def predict(self, ids: ModelIds, data: Path) -> Answer:
         """Predict for the samples of a file.
 
         Raises:
             InvalidInput: the file cannot be read, or does not fit to the model.
         """
-        if data.stat().st_size > _AT_ONCE_BYTES:
+        if not self.predicts_at_once(data):
             return self._predict_apart(ids, data)
         runner = self._runner(ids)
         return predictions(runner, read_samples(data.read_bytes())) if runner else not_trained()

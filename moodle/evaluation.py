@@ -93,10 +93,11 @@ def _by_training(data: LabelledRows) -> Predict:
 
 
 def _by(model: StoredModel, data: LabelledRows) -> Predict:
-    if model.card.classes != data.classes:
+    if set(model.card.classes) != set(data.classes):
         raise _unlike(model, data)
     runner, features = Runner(model), arranged(data.columns, model.card.columns, data.features)
-    return lambda train, held, number: runner.predict(features[held])
+    order = [model.card.classes.index(name) for name in data.classes]
+    return lambda train, held, number: runner.predict(features[held])[:, order]
 
 
 def _unlike(model: StoredModel, data: LabelledRows) -> InvalidInput:

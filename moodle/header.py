@@ -38,8 +38,8 @@ class Header:
         return self.classes
 
 
-def split_header(content: bytes) -> tuple[Header, bytes]:
-    """The header of a file, and the rows that follow it.
+def split_header(content: bytes) -> tuple[Header, int]:
+    """The header of a file, and where the rows that follow it begin.
 
     Raises:
         InvalidInput: it is none.
@@ -57,7 +57,7 @@ def split_header(content: bytes) -> tuple[Header, bytes]:
     meta = dict(zip(lines[0], lines[1], strict=True))
     if meta.get("targettype", "").strip().lower() == "linear":
         raise InvalidInput("targettype is linear: only classes can be predicted, wanted is a target with classes")
-    return Header(tuple(lines[2]), _classes(meta), meta), content[place:]
+    return Header(tuple(lines[2]), _classes(meta), meta), place
 
 
 def _cells(line: bytes) -> list[str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 
 from utils import InvalidInput
 
 MOST_ID_CHARACTERS = 255
 _MODEL = "model"
+ACCOUNTS = "accounts"
+_ACCOUNT = re.compile(r"[0-9a-f]{24}")
 SHARED = ""  # the owner of what the users of the environment variable have in common
 
 
@@ -55,8 +58,8 @@ class Key:
 
     @property
     def group(self) -> str:
-        """One name of 64 hexadecimal characters for everything under an owner's uniqueid."""
-        return _hash(self.ids.owner, self.ids.uniqueid)
+        """One name for everything under an owner's uniqueid; what belongs to an account lies in a folder of its own."""
+        return place_of(self.ids.owner) + _hash(self.ids.owner, self.ids.uniqueid)
 
     @property
     def folder(self) -> str:
@@ -67,6 +70,19 @@ class Key:
     def whole(self) -> str:
         """A name for this object alone."""
         return f"{self.group}/{self.folder}/{self.name}"
+
+
+def place_of(owner: str) -> str:
+    """The folder of an account, with a slash at its end; empty for `SHARED`.
+
+    Raises:
+        ValueError: the owner is no id of an account.
+    """
+    if owner == SHARED:
+        return ""
+    if not _ACCOUNT.fullmatch(owner):
+        raise ValueError("an owner is an id of 24 hexadecimal digits")
+    return f"{ACCOUNTS}/{owner}/"
 
 
 def _hash(*texts: str) -> str:

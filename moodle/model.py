@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from moodle.card import Card
-from moodle.packed import unpacked
+from moodle.packed import OLDEST, unpacked
 from utils import InvalidInput
 
 CARD, KEPT = "model.json", "rows.npz"
-# The oldest time that a ZIP can name, so that the same content gives the same file.
-_WHEN = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class StoredModel:
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in self.named().items():
-                archive.writestr(zipfile.ZipInfo(name, _WHEN), content, zipfile.ZIP_DEFLATED)
+                archive.writestr(zipfile.ZipInfo(name, OLDEST), content, zipfile.ZIP_DEFLATED)
         return stream.getvalue()
 
     def named(self) -> dict[str, bytes]:

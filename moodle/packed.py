@@ -13,6 +13,8 @@ from utils import InvalidInput
 
 MOST_MEMBERS = 1100
 MOST_BYTES = 1024 * MEBIBYTE
+# The oldest time that a ZIP can name, so that the same content gives the same file.
+OLDEST = (1980, 1, 1, 0, 0, 0)
 _MOST_RATIO = 2000  # rows of Moodle are mostly zeros
 
 

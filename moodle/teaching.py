@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moodle.card import Card, Part, Training
-from moodle.datafile import LabelledRows, arranged
+from moodle.datafile import LabelledRows, arranged, relabelled
 from moodle.learner.fitting import fit, mean
 from moodle.learner.rows import Rows
 from moodle.learner.running import Runner
@@ -59,7 +59,8 @@ def teach(model: StoredModel | None, data: LabelledRows, most_kept_cells: int = 
             f"the target holds {some_of(list(data.unknown))}, targetclasses names {some_of(list(data.classes))}"
         )
     past = _past(model, data)
-    fresh = Rows.distinct(arranged(data.columns, past.columns, data.features), data.target)
+    target = relabelled(data.classes, past.classes, data.target)
+    fresh = Rows.distinct(arranged(data.columns, past.columns, data.features), target)
     rows = past.rows.and_more(fresh) if past.rows else fresh
     generation = max((part.generation for part in past.closed), default=-1) + 1
     files = {sha256_of(content): (kind, content) for kind, content in _fitted(rows)}
@@ -88,8 +89,6 @@ def _past(model: StoredModel | None, data: LabelledRows) -> _Past:
             f"the model tells {some_of(list(card.classes))} apart, this file {some_of(list(data.classes))}: "
             "delete the model, or train one of another id"
         )
-    if card.classes != data.classes:
-        raise InvalidInput("the classes of this file stand in another order than those of the model")
     if card.kept is None:
         newest = sorted({part.generation for part in card.parts})[-_MOST_GENERATIONS:]
         closed = tuple(part for part in card.parts if part.generation in newest)

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import psutil
+
+from moodle.forking import Forked, ForkServer
 from moodle.tasks import ANSWER, TASK, perform
-from settings import Settings, scrubbed_environment
-from training.process_tree import MARK, ProcessTree
+from settings import Settings
+from training.process_tree import ProcessTree
 from training.worker.memory import available_bytes, used_bytes
 from utils import Conflict, DomainError, InvalidInput, Unavailable, without_folders
 
 _LOOK_SECONDS = 0.2
 _TAIL_CHARACTERS = 300
 _OUTPUT = "output.log"
-_MOST_THREADS = 4
 _REFUSALS = {error.code: error for error in (InvalidInput, Conflict)}
 
 
@@ -62,13 +61,25 @@ class _Limits:
 
 
 class Processes:
-    """A process for each task, some at a time; further ones wait for their turn, in bounds too."""
+    """A process for each task, some at a time; further ones wait for their turn, in bounds too.
+
+    All are forked from one that has loaded what they need; see `moodle.fork_server`.
+    """
 
     def __init__(self, settings: Settings):
         self._limits = _Limits(settings.moodle_seconds, settings.moodle_memory_bytes or available_bytes() // 2)
         self._free = threading.Semaphore(settings.moodle_processes)
         self._places = threading.Semaphore(settings.moodle_processes + settings.moodle_waiting)
         self._waiting_seconds = settings.moodle_seconds
+        self._server = ForkServer(settings)
+
+    def get_ready(self) -> None:
+        """Load what tasks need ahead of the first."""
+        self._server.start()
+
+    def close(self) -> None:
+        """End what waits for tasks."""
+        self._server.close()
 
     def do(self, task: dict[str, Any], folder: Path) -> dict[str, Any]:
         """See `Workers.do`."""
@@ -93,32 +104,22 @@ class Processes:
 
     def _run(self, folder: Path) -> None:
         with (folder / _OUTPUT).open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "moodle.work", str(folder)],
-                cwd=folder,
-                env=_environment(folder),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        tree = ProcessTree(process.pid, str(folder))
+            forked = self._server.fork(folder, output.fileno())
         try:
-            self._watch(process, tree)
+            with suppress(psutil.NoSuchProcess):  # it has ended already
+                self._watch(forked, ProcessTree(forked.pid, str(folder)))
         finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            tree.kill_rest()
+            forked.close()
 
-    def _watch(self, process: subprocess.Popen[bytes], tree: ProcessTree) -> None:
+    def _watch(self, forked: Forked, tree: ProcessTree) -> None:
+        try:
+            self._wait(forked, tree)
+        finally:
+            tree.kill()
+
+    def _wait(self, forked: Forked, tree: ProcessTree) -> None:
         ends = time.monotonic() + self._limits.seconds
-        while True:
-            try:
-                process.wait(_LOOK_SECONDS)
-                return
-            except subprocess.TimeoutExpired:
-                pass
+        while not forked.has_ended(_LOOK_SECONDS):
             if time.monotonic() > ends:
                 raise InvalidInput(
                     f"it took longer than the {self._limits.seconds:g} s that are allowed: send fewer rows or rounds, "
@@ -129,21 +130,6 @@ class Processes:
                     f"it needed more than the {self._limits.memory_bytes:,} bytes of memory that are allowed: send "
                     "fewer rows, or ask the operator to raise DIYML_MOODLE_MEMORY_BYTES"
                 )
-
-
-def most_threads() -> int:
-    """Threads of one fit: half of the cores, since a thread that waits for a busy core holds all others up."""
-    return max(1, min(_MOST_THREADS, (os.cpu_count() or 1) // 2))
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """No secret, and few threads: with more than there are free cores, a fit of one second took a minute."""
-    threads = str(most_threads())
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
-    fixed = dict.fromkeys(names, threads)
-    return scrubbed_environment(
-        TMPDIR=str(folder), HOME=str(folder), MPLCONFIGDIR=str(folder), **{MARK: str(folder)}, **fixed
-    )
 
 
 def _answer(folder: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import math
 from enum import Enum
 from typing import Any
 
+from storage.alert_incidents import CLOSED, OPENED, TRIAL, Incident
 from storage.database import Document
 from storage.import_record import Import
 from storage.job import Job, JobState
@@ -16,20 +17,23 @@ from utils import utc_now
 
 TEST = "webhook.test"
 CONFIRMATION = "email.confirmation"
+ALERTS = (OPENED, CLOSED, TRIAL)
 
 
 class EventType(str, Enum):
-    """What somebody may ask to be told of; one for each state of a job."""
+    """What somebody may ask to be told of: each state of a job, the beginning and the end of an incident."""
 
     QUEUED = "job.queued"
     RUNNING = "job.running"
     SUCCEEDED = "job.succeeded"
     FAILED = "job.failed"
     CANCELLED = "job.cancelled"
+    OPENED = OPENED
+    CLOSED = CLOSED
 
 
 ALL_EVENTS = tuple(EventType)
-MAIL_EVENTS = (EventType.SUCCEEDED.value, EventType.FAILED.value)
+MAIL_EVENTS = (EventType.SUCCEEDED.value, EventType.FAILED.value, OPENED, CLOSED)
 
 
 def event_type(change: Document) -> str:
@@ -55,6 +59,7 @@ def job_message(job: Job, project: Project, change: Document, public_url: str) -
         "attempt": change["attempt"],
         "reason": change["reason"],
         "quantizes": str(job.quantizes) if job.quantizes else None,
+        "loads": job.loads["reference"] if job.loads else None,
         "metrics": {name: _finite(value) for name, value in job.metrics.items()} if ended else {},
         **links,
     }
@@ -83,6 +88,37 @@ def prediction_message(record: Import, public_url: str) -> str:
         "result_url": f"{url}/result" if record.report else None,
     }
     return _message(prediction_type(record), (record.finished_at or utc_now()).isoformat(), data)
+
+
+def alert_message(incident: Incident, project: Project, change: Document, public_url: str) -> str:
+    """The message about the beginning or the end of an incident, or a trial of its rule, as JSON.
+
+    Args:
+        public_url: what links begin with.
+    """
+    url = f"{public_url}/api/v1/projects/{project.id}/incidents/{incident.id}"
+    is_trial, is_over = change["type"] == TRIAL, change["type"] == CLOSED
+    ended_at = incident.ended_at if is_over else None
+    data = {
+        "incident_id": None if is_trial else str(incident.id),
+        "project_id": str(project.id),
+        "project_name": project.name,
+        "rule_id": str(incident.rule_id),
+        "rule_name": incident.rule_name,
+        "kind": incident.kind,
+        "key": None if is_trial else incident.key,
+        "began_at": incident.began_at.isoformat(),
+        "ended_at": ended_at.isoformat() if ended_at else None,
+        "duration_seconds": (ended_at - incident.began_at).total_seconds() if ended_at else None,
+        "reason": incident.reason if is_over else None,
+        "rows": incident.rows,
+        "worst_score": _finite(incident.worst),
+        "top": [{"sensor": name, "share": share} for name, share in incident.top],
+        "incident_url": None if is_trial else url,
+        "picture_url": f"{url}/picture" if incident.has_rows and not is_trial else None,
+        "picture_base64": None,
+    }
+    return _message(change["type"], change["at"].isoformat(), data)
 
 
 def trial_message(webhook: Webhook, project: Project) -> str:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from storage.alert_incidents import CLOSED, OPENED, TRIAL
 from storage.deliveries import Delivery
 
 _WHY = "You get this mail because you asked DIYML to tell you. PATCH /api/v1/me changes that."
@@ -16,6 +17,17 @@ _HEADLINES = {
     "failed": "The {job} of {project} has failed",
     "cancelled": "The {job} of {project} was cancelled",
 }
+
+
+_ALERTS = {
+    OPENED: "Alert: '{key}' of '{project_name}' ({rule_name})",
+    CLOSED: "Over: '{key}' of '{project_name}' ({rule_name})",
+    TRIAL: "A trial of the alert rule '{rule_name}' of '{project_name}'",
+}
+_WHY_ALERT = (
+    "You get this mail because an alert rule of your project tells you. PATCH /api/v1/me or the rule changes that."
+)
+_MOST_CHARACTERS = 100
 
 
 @dataclass(frozen=True)
@@ -40,7 +52,7 @@ def job_letter(delivery: Delivery) -> Letter:
     """Tells of a change of a training's state."""
     data: dict[str, Any] = json.loads(delivery.body)["data"]
     # A message of an earlier version, which waits since then, is of a training.
-    job = "quantisation" if data.get("quantizes") else "training"
+    job = "quantisation" if data.get("quantizes") else "loading" if data.get("loads") else "training"
     headline = _HEADLINES[data["state"]].format(job=job, project=f"'{data['project_name']}'")
     parts = [f"{headline}."]
     if data["reason"]:
@@ -51,6 +63,41 @@ def job_letter(delivery: Delivery) -> Letter:
         parts.append(f"The model: {data['model_url']}")
     parts.append(f"The {job}: {data['job_url']}")
     return Letter(" ".join(headline.split()), "\n\n".join([*parts, _WHY]) + "\n")
+
+
+def alert_letter(delivery: Delivery) -> Letter:
+    """Tells of the beginning or the end of an incident, or tries a rule out."""
+    data: dict[str, Any] = json.loads(delivery.body)["data"]
+    headline = _ALERTS[delivery.type].format(
+        **{name: _cut(str(data[name])) for name in ("key", "rule_name", "project_name")}
+    )
+    told = {"The kind": data["kind"], "Began": data["began_at"]}
+    if data["ended_at"]:
+        told |= {
+            "Ended": data["ended_at"],
+            "Lasted": _duration(data["duration_seconds"]),
+            "Over because": data["reason"],
+        }
+    if data["worst_score"] is not None:
+        told |= {"Rows": data["rows"], "Worst score": f"{_number(data['worst_score'])} (1 is the threshold)"}
+    parts = [f"{headline}.", "\n".join(f"{name}: {value}" for name, value in told.items())]
+    if data["top"]:
+        shares = (f"{item['sensor']}: {item['share']:.0%}" for item in data["top"])
+        parts.append("\n".join(["What has the largest share in that score:", *shares]))
+    if data["incident_url"]:
+        parts.append(f"The incident: {data['incident_url']}")
+    return Letter(" ".join(headline.split()), "\n\n".join([*parts, _WHY_ALERT]) + "\n")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."
+
+
+def _duration(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    parts = ((hours, "h"), (minutes, "min"), (left, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "less than a second"
 
 
 def _number(value: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 
 from notifications.outcomes import Outcome, Result, retry_after_seconds
@@ -13,6 +15,7 @@ from storage.lanes import Lane
 from storage.store import Store
 from utils import InvalidInput
 
+MOST_PICTURE_BYTES = 512 * 1024
 _GONE, _TOO_MANY = 410, 429
 
 
@@ -25,6 +28,7 @@ class WebhookSender:
 
     def __init__(self, store: Store, poster: Poster):
         self._webhooks = store.webhooks
+        self._incidents = store.alert_incidents
         self._poster = poster
 
     def send(self, lane: Lane, delivery: Delivery) -> Outcome:
@@ -32,7 +36,7 @@ class WebhookSender:
         webhook = self._webhooks.find(lane.id)
         if webhook is None:
             return Outcome(Result.NEVER, "the webhook was deleted")
-        body = delivery.body.encode()
+        body = self._body(delivery).encode()
         headers = signed_headers(delivery.message_id, int(time.time()), body, webhook.secrets)
         try:
             answer = self._poster.post(
@@ -46,6 +50,16 @@ class WebhookSender:
         if outcome.result is Result.GONE and not self._webhooks.switch_off(webhook.id, webhook.url, outcome.words):
             return Outcome(Result.REFUSED, outcome.words)  # it has another URL by now
         return outcome
+
+    def _body(self, delivery: Delivery) -> str:
+        """The message, with the picture of an incident where its rule asks for it; one that is too large stays out."""
+        incident_id = delivery.incident_id if delivery.with_picture else None
+        picture = self._incidents.picture(incident_id) if incident_id else None
+        if not picture or len(picture) > MOST_PICTURE_BYTES:
+            return delivery.body
+        message = json.loads(delivery.body)
+        message["data"]["picture_base64"] = base64.b64encode(picture).decode()
+        return json.dumps(message, allow_nan=False)
 
 
 def _judged(answer: Answer) -> Outcome:

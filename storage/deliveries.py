@@ -40,6 +40,8 @@ class Delivery:
 
     Attributes:
         job_id: whose change of state it tells; `seq` is that change's number. None for other messages.
+        incident_id: likewise of an incident.
+        with_picture: whether that incident's picture goes with it.
         tries: how often it was sent, or begun to be.
         due_at: when it is tried next, while it waits.
         status: what came of the last try, in words.
@@ -55,6 +57,8 @@ class Delivery:
     due_at: datetime
     project_id: ObjectId | None = None
     job_id: ObjectId | None = None
+    incident_id: ObjectId | None = None
+    with_picture: bool = False
     seq: int = 0
     tries: int = 0
     tried_at: datetime | None = None
@@ -77,9 +81,14 @@ def _delivery(row: Document) -> Delivery:
     )
 
 
-def delivery_id(lane_id: ObjectId, job_id: ObjectId, seq: int) -> ObjectId:
-    """The one id that a change of state has for a receiver, so that it is recorded once however often it is told."""
-    return ObjectId(hashlib.sha256(f"{lane_id} {job_id} {seq}".encode()).digest()[:12])
+def _told_of(job_id: ObjectId | None, incident_id: ObjectId | None) -> Document:
+    """What a message and those that go in order with it have in common; nothing where it goes by itself."""
+    return {"job_id": job_id} if job_id else {"incident_id": incident_id} if incident_id else {}
+
+
+def delivery_id(lane_id: ObjectId, told_of: ObjectId, seq: int) -> ObjectId:
+    """The one id that a change of a job or an incident has for a receiver: however often told, it is recorded once."""
+    return ObjectId(hashlib.sha256(f"{lane_id} {told_of} {seq}".encode()).digest()[:12])
 
 
 @shielded
@@ -92,6 +101,7 @@ class Deliveries:
     def create_indexes(self) -> None:
         self._deliveries.create_index([("lane_id", 1), ("state", 1), ("due_at", 1)])
         self._deliveries.create_index([("lane_id", 1), ("job_id", 1), ("seq", 1)])
+        self._deliveries.create_index([("lane_id", 1), ("incident_id", 1), ("seq", 1)])
         self._deliveries.create_index([("lane_id", 1), ("created_at", -1), ("_id", -1)])
         self._deliveries.create_index("project_id")
         self._deliveries.create_index("created_at", expireAfterSeconds=int(KEPT.total_seconds()))
@@ -105,12 +115,16 @@ class Deliveries:
         project_id: ObjectId | None = None,
         job_id: ObjectId | None = None,
         seq: int = 0,
+        incident_id: ObjectId | None = None,
+        with_picture: bool = False,
     ) -> ObjectId:
-        """Record something to tell; a change of state that is recorded already stays as it is."""
+        """Record something to tell; a change that is recorded already stays as it is."""
         now = utc_now()
-        id = delivery_id(lane_id, job_id, seq) if job_id else ObjectId()
+        told_of = job_id or incident_id
+        id = delivery_id(lane_id, told_of, seq) if told_of else ObjectId()
         row: Document = {"_id": id, "lane_id": lane_id, "owner_id": owner_id, "type": type, "body": body}
         row |= {"project_id": project_id, "job_id": job_id, "seq": seq, "created_at": now, "due_at": now}
+        row |= {"incident_id": incident_id, "with_picture": with_picture} if incident_id else {}
         with suppress(DuplicateKeyError):  # told before, by a worker that was lost or is at it now
             self._deliveries.insert_one({**row, "state": DeliveryState.WAITING.value, "tries": 0})
         return id
@@ -144,17 +158,17 @@ class Deliveries:
     def take(self, lane: Lane) -> Delivery | None:
         """The next that is due, counted as tried; None when nothing is.
 
-        Those of one job go in order: a later one waits until the earlier is delivered or given up.
+        Those of one job or incident go in order: a later one waits until the earlier is delivered or given up.
         """
         waiting = {"lane_id": lane.id, "state": DeliveryState.WAITING.value}
         change: list[Document] = [
             {"$set": {"tries": {"$add": ["$tries", 1]}, "tried_at": "$$NOW", "claim": lane.claim}}
         ]
-        while row := self._deliveries.find_one({**waiting, **_DUE}, {"job_id": 1, "due_at": 1}, sort=[("due_at", 1)]):
+        shown = {"job_id": 1, "incident_id": 1, "due_at": 1}
+        while row := self._deliveries.find_one({**waiting, **_DUE}, shown, sort=[("due_at", 1)]):
             first = row
-            if row["job_id"] is not None:
-                shown = {"due_at": 1}
-                first = self._deliveries.find_one({**waiting, "job_id": row["job_id"]}, shown, sort=[("seq", 1)]) or row
+            if told_of := _told_of(row["job_id"], row.get("incident_id")):
+                first = self._deliveries.find_one({**waiting, **told_of}, shown, sort=[("seq", 1)]) or row
             taken = self._deliveries.find_one_and_update(
                 {"_id": first["_id"], **waiting, **_DUE}, change, return_document=ReturnDocument.AFTER
             )
@@ -173,8 +187,8 @@ class Deliveries:
         """End a delivery; what waited behind it is due now."""
         change = {"state": state.value, "status": status}
         ended = self._deliveries.update_one(self._taken(lane, delivery), {"$set": change}).modified_count
-        if ended and delivery.job_id:
-            self._due_now({"lane_id": lane.id, "job_id": delivery.job_id})
+        if ended and (told_of := _told_of(delivery.job_id, delivery.incident_id)):
+            self._due_now({"lane_id": lane.id, **told_of})
 
     def postpone(self, lane: Lane, delivery: Delivery, seconds: float, status: str) -> None:
         """Try it again after so many seconds."""

@@ -84,14 +84,25 @@ class Imports:
         Raises:
             TooManyRequests: the user has as many as allowed that have not ended.
         """
-        now = utc_now()
-        row: Document = {
-            **_NEW, "project_id": project_id, "owner_id": owner_id, "size": size, "offset": 0, "filename": filename,
-            "options": options, "run": 1, "state": ImportState.UPLOADING.value, "active": True, "pieces": [],
-            "created_at": now, "updated_at": now, "expires_at": now + self._upload_time,
-        }  # fmt: skip
+        row = {**_row(project_id, owner_id, size, filename, options), "expires_at": utc_now() + self._upload_time}
         if request_key:
             row["request_key"] = request_key
+        return self._insert(row)
+
+    def queue(self, project_id: ObjectId, owner_id: ObjectId, name: str, options: dict[str, Any]) -> Import | None:
+        """Queue an import of what is stored already; gives none when one that wants the same is queued.
+
+        Raises:
+            TooManyRequests: as `create`.
+        """
+        same = {"project_id": project_id, "state": ImportState.QUEUED.value, "filename": name, "options": options}
+        if self._imports.find_one(same, {"_id": 1}):
+            return None
+        row = _row(project_id, owner_id, 0, name, options)
+        return self._insert({**row, "state": ImportState.QUEUED.value, "queued_at": utc_now()})
+
+    def _insert(self, row: Document) -> Import:
+        owner_id, request_key = row["owner_id"], row.get("request_key")
         while True:
             row["slot"] = self._free_slot(owner_id)
             try:
@@ -302,3 +313,12 @@ class Imports:
         if row:
             for batch in batches(piece["file_id"] for piece in row["pieces"]):
                 self._uploads.delete(*batch)
+
+
+def _row(project_id: ObjectId, owner_id: ObjectId, size: int, filename: str, options: dict[str, Any]) -> Document:
+    now = utc_now()
+    return {
+        **_NEW, "project_id": project_id, "owner_id": owner_id, "size": size, "offset": 0, "filename": filename,
+        "options": options, "run": 1, "state": ImportState.UPLOADING.value, "active": True, "pieces": [],
+        "created_at": now, "updated_at": now,
+    }  # fmt: skip

@@ -12,12 +12,13 @@ from bson import ObjectId
 from storage.attempts import Attempt, Checkpoint, attempt_ended
 from storage.database import Document
 from storage.device import Device, DeviceChoice, device_of
+from storage.experiment import SentExperiment
 from storage.job_record import DatasetRecord
 from storage.projects import Project
 from utils import NotFound, utc_now
 
 MOST_STATES = 200
-WITHOUT_BULK = {"log": 0, "history": 0}
+WITHOUT_BULK = {"log": 0, "history": 0, "experiment.text": 0}
 
 
 class JobState(str, Enum):
@@ -61,7 +62,11 @@ class Job:
             a training.
         started_by: name of the user who wanted it; it counts as the project owner's, whose queue it stands in.
         dataset_version: number of the version of the dataset that it trains on; none for the project as it is.
+        experiment: the document that it was started with; none when it was started otherwise.
         model_deleted: it made a model that was deleted since.
+        loads: the model of MLflow that this job makes a version of, without training: `reference`, `run_id`,
+            `onnx_sha256` and `card_sha256`; none for a training.
+        tracking: what of the ended job MLflow has: `state`, `run_id`, `url` and `error`; none before the first try.
     """
 
     id: ObjectId
@@ -102,7 +107,10 @@ class Job:
     quantizes: ObjectId | None = None
     started_by: str | None = None
     dataset_version: int | None = None
+    experiment: SentExperiment | None = None
     model_deleted: bool = False
+    loads: dict[str, str] | None = None
+    tracking: dict[str, Any] | None = None
 
     @property
     def takes_recorded_data(self) -> bool:
@@ -127,7 +135,8 @@ class Job:
 
 
 _CONVERTED = {
-    "id", "state", "history", "log", "states", "attempts", "checkpoint", "dataset", "device", "ran_on"
+    "id", "state", "history", "log", "states", "attempts", "checkpoint", "dataset", "device", "ran_on",
+    "experiment",
 }  # fmt: skip
 _FIELDS = set(Job.__dataclass_fields__) - _CONVERTED
 
@@ -145,6 +154,7 @@ def job_of(row: Document) -> Job:
         checkpoint=Checkpoint(**row["checkpoint"]) if row.get("checkpoint") else None,
         dataset=DatasetRecord(**row["dataset"]) if row.get("dataset") else None,
         device=DeviceChoice(row.get("device", DeviceChoice.ANY)),
+        experiment=SentExperiment(**row["experiment"]) if row.get("experiment") else None,
         ran_on=device_of(row["ran_on"]) if row.get("ran_on") else None,
         **values,
     )
@@ -189,7 +199,8 @@ def told(state: JobState, reason: str | None = None, attempt: Any = "$attempt") 
 
 def ended(state: JobState, reason: str | None = None, **fields: Any) -> list[Document]:
     """The end of a job: a pipeline that sets `fields` too, and lets go of lease and project."""
-    values = {"finished_at": utc_now(), "eta_seconds": None, "error": reason, **fields}
+    # `storage.job_tracking` looks for the mark.
+    values = {"finished_at": utc_now(), "eta_seconds": None, "error": reason, "untracked": True, **fields}
     change = {name: {"$literal": value} for name, value in values.items()}
     change["attempts"] = attempt_ended(reason)
     return [{"$set": {**change, **told(state, reason)}}, {"$unset": ["active", "lease_until", "checkpoint"]}]

@@ -96,7 +96,8 @@ class JobQueue:
     def _typical_seconds(self, kind: DeviceKind) -> float | None:
         """Median of the last trainings on a kind of device, whatever came of them."""
         ended = {"$in": [state.value for state in JobState if state.ended]}
-        query = {"state": ended, "ran_on.kind": kind.value, "started_at": {"$ne": None}, "quantizes": None}
+        trained = {"started_at": {"$ne": None}, "quantizes": None, "loads": None}
+        query = {"state": ended, "ran_on.kind": kind.value, **trained}
         rows = self._jobs.find(query, {"started_at": 1, "finished_at": 1}).sort("finished_at", -1).limit(_MEASURED)
         spans = [row["finished_at"] - row["started_at"] for row in rows]
         return median(span.total_seconds() for span in spans) if spans else None

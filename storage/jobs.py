@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError
 from storage.attempts import delete_checkpoint
 from storage.database import Database, Document, every, shielded
 from storage.device import DeviceChoice, DeviceKind
+from storage.experiment import SentExperiment
 from storage.files import Files, HeldFile, StoredFile
 from storage.job import WITHOUT_BULK, Job, JobState, job_of, queued_job, told
 from storage.job_queue import free_slot, next_turns, turn_field
@@ -80,6 +81,8 @@ class Jobs:
         quantizes: Job | None = None,
         started_by: str | None = None,
         dataset_version: int | None = None,
+        loads: dict[str, str] | None = None,
+        experiment: SentExperiment | None = None,
     ) -> Job:
         """Queue a training, or what is done like one.
 
@@ -92,6 +95,8 @@ class Jobs:
             quantizes: likewise, and whose model it makes an int8 version of, instead of training one.
             started_by: name of the user who wants it.
             dataset_version: to be trained on instead of the project as it is.
+            loads: the model of MLflow that it makes a version of instead of training one, see `Job`.
+            experiment: the document that wants it; a repetition has that of the job that it repeats.
 
         Raises:
             Conflict: one of this project is queued or running.
@@ -99,8 +104,8 @@ class Jobs:
         """
         row = queued_job(project, params, epochs, device)
         row |= {"started_by": started_by, "dataset_version": dataset_version, **_recorded(repeats, quantizes)}
-        if request_key:
-            row["request_key"] = request_key
+        asked = {"experiment": experiment and dict(vars(experiment)), "loads": loads, "request_key": request_key}
+        row |= {name: value for name, value in asked.items() if value}
         while True:
             row["slot"] = free_slot(self._jobs, project.owner_id, self._queued_per_user)
             row["turns"] = next_turns(self._jobs, project.owner_id, device)
@@ -185,6 +190,7 @@ class Jobs:
             **{name: {"$cond": [queued, value, f"${name}"]} for name, value in cancelled.items()},
             "cancel_requested": True,
             "finished_at": {"$cond": [queued, "$$NOW", "$$REMOVE"]},
+            "untracked": {"$cond": [queued, True, "$$REMOVE"]},
             "error": {"$cond": [queued, "cancelled", "$error"]},
             "active": {"$cond": [queued, "$$REMOVE", "$active"]},
             "checkpoint": {"$cond": [queued, "$$REMOVE", "$checkpoint"]},
@@ -207,13 +213,13 @@ class Jobs:
             {"state": JobState.RUNNING.value, "epoch": {"$gte": 1}},
             {"state": JobState.QUEUED.value, "checkpoint": {"$exists": True}},
         ]
-        trains = {"quantizes": {"$exists": False}}
+        trains = {"quantizes": {"$exists": False}, "loads": {"$exists": False}}
         query = {"_id": job_id, "active": True, "cancel_requested": {"$ne": True}, "$or": something, **trains}
         if self._jobs.update_one(query, {"$set": {"stop_requested": True}}).matched_count:
             return
         job = self.head(job_id)
-        if job.quantizes and not job.state.ended:
-            raise Conflict("it makes an int8 model, and there is nothing to keep before its end: cancel it, or wait")
+        if (job.quantizes or job.loads) and not job.state.ended:
+            raise Conflict("it trains nothing, so there is nothing to keep before its end: cancel it, or wait")
         if not (job.state.ended or job.cancel_requested):
             raise Conflict("nothing to keep yet: cancel it, or ask again after the first epoch")
 
@@ -317,6 +323,8 @@ class Jobs:
 def _recorded(repeats: Job | None, quantizes: Job | None) -> Document:
     """What a job has of the one whose data it takes."""
     fields: Document = {}
+    if repeats and repeats.experiment:
+        fields["experiment"] = dict(vars(repeats.experiment))
     if repeats and repeats.dataset:
         fields["repeats"] = repeats.id
     if quantizes and quantizes.dataset:

@@ -66,7 +66,9 @@ def _owners(store: Store, _: datetime) -> Ids:
 def _projects_with_contents(store: Store, _: datetime) -> Ids:
     holders = (
         store.images, store.jobs, store.models, store.inferences, store.usage, store.webhooks, store.deliveries,
-        store.imports, store.versions, store.kept_files, store.tables, store.prediction_jobs,
+        store.imports, store.versions, store.kept_files, store.tables, store.prediction_jobs, store.appended,
+        store.streams, store.stream_batches, store.stream_states, store.stream_letters,
+        store.alert_rules, store.alert_states, store.alert_incidents,
     )  # fmt: skip
     return {project_id for holder in holders for project_id in holder.project_ids()}
 
@@ -147,11 +149,11 @@ LEFTOVERS: tuple[Leftover, ...] = (
     ),
     Leftover(
         "contents",
-        "Every image, table, import, version, job, model, webhook and result belongs to a project that exists.",
+        "Every image, table, import, version, job, model, webhook, alert and result belongs to a project that exists.",
         _projects_with_contents,
         _without(lambda store, ids: store.projects.existing(ids)),
         _for_each(Store.delete_contents),
-        "project {}: it is deleted, and images, tables, imports, jobs, models, webhooks or results of it are left",
+        "project {}: it is deleted, and images, tables, imports, jobs, models, webhooks, alerts or results are left",
     ),
     Leftover(
         "gone_classes",

@@ -34,6 +34,7 @@ class Model:
         version: counts from 1 in its project.
         card: everything about the model, JSON.
         files: by name: `model.onnx`, native weights, pictures.
+        registered: `name` and `version` in MLflow's registry; none where it is not there.
     """
 
     id: ObjectId
@@ -43,12 +44,14 @@ class Model:
     card: dict[str, Any]
     files: dict[str, ModelFile]
     created_at: datetime
+    registered: dict[str, str] | None = None
 
 
 def _model(row: Document) -> Model:
     files = {item["name"]: ModelFile(**item) for item in row["files"]}
     fields = ("project_id", "job_id", "version", "card", "created_at")
-    return Model(id=row["_id"], files=files, **{name: row[name] for name in fields})
+    registered = row.get("registered")
+    return Model(id=row["_id"], files=files, registered=registered, **{name: row[name] for name in fields})
 
 
 @shielded

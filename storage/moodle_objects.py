@@ -99,6 +99,11 @@ class MoodleObjects:
         rows = self._objects.find({"owner": owner, "uniqueid": uniqueid, "dirhash": dirhash}, {"name": 1})
         return [row["name"] for row in rows]
 
+    def of_owner(self, owner: str) -> Iterator[ObjectName]:
+        """Everything of an account, by its id as text."""
+        for row in every(self._objects, {"owner": owner}):
+            yield ObjectName(*(row[name] for name in _FIELDS))
+
     def delete(self, name: ObjectName) -> None:
         """Delete an object; none is no error."""
         row = self._objects.find_one_and_delete({"_id": name.id}, {"file": 1})
@@ -111,7 +116,11 @@ class MoodleObjects:
 
     def delete_user(self, user_id: ObjectId) -> None:
         """Delete everything of an account."""
-        self._delete({"owner": str(user_id)})
+        self.delete_owner(str(user_id))
+
+    def delete_owner(self, owner: str) -> None:
+        """The same, by its id as text."""
+        self._delete({"owner": owner})
 
     def _delete(self, query: Document) -> None:
         for row in every(self._objects, query, {"file": 1}):

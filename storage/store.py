@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from bson import ObjectId
 from pymongo import timeout
 from pymongo.errors import PyMongoError
 
 from settings import Settings
 from storage.accounts import Accounts
+from storage.alert_incidents import AlertIncidents
+from storage.alert_rules import AlertRules
+from storage.alert_states import AlertStates
+from storage.appended import Appended
 from storage.catalogue import Catalogue
 from storage.changes import Changes
 from storage.class_annotations import ClassAnnotations
@@ -28,6 +34,7 @@ from storage.job_events import JobEvents
 from storage.job_queue import JobQueue
 from storage.job_records import JobRecords
 from storage.job_runs import JobRuns
+from storage.job_tracking import JobTracking
 from storage.jobs import Jobs
 from storage.kept_files import KeptFiles
 from storage.lanes import Lanes
@@ -41,6 +48,10 @@ from storage.prediction_jobs import PredictionJobs
 from storage.projects import Projects
 from storage.restoring import Restoring
 from storage.serving import Serving
+from storage.stream_batches import StreamBatches
+from storage.stream_letters import StreamLetters
+from storage.stream_states import StreamStates
+from storage.streams import Streams
 from storage.tables import Tables
 from storage.throttles import Throttles
 from storage.tokens import Tokens
@@ -49,6 +60,7 @@ from storage.users import Users
 from storage.versions import Version, Versions
 from storage.webhooks import Webhooks
 from storage.workers import Workers
+from utils import NotFound
 
 _ANSWER_SECONDS = 2
 
@@ -77,6 +89,7 @@ class Store:
         self.images = Images(self.database, self.image_files, self.kept_files)
         self.versions = Versions(self.database, self.artifacts)
         self.tables = Tables(self.database, self.artifacts)
+        self.appended = Appended(self.database)
         self.image_queries = ImageQueries(self.database)
         self.image_changes = ImageChanges(self.database)
         self.image_batches = ImageBatches(self.database, self.image_files, self.images)
@@ -84,6 +97,7 @@ class Store:
         self.jobs = Jobs(self.database, self.artifacts, settings.queued_jobs_per_user)
         self.job_runs = JobRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
         self.job_records = JobRecords(self.database, self.artifacts)
+        self.job_tracking = JobTracking(self.database)
         self.job_events = JobEvents(self.database)
         self.workers = Workers(self.database)
         self.job_queue = JobQueue(self.database, self.workers)
@@ -98,10 +112,17 @@ class Store:
         self.mailboxes = Mailboxes(self.database)
         self.mail_lanes = Lanes(self.database["mailboxes"])
         self.deliveries = Deliveries(self.database)
+        self.alert_rules = AlertRules(self.database)
+        self.alert_states = AlertStates(self.database)
+        self.alert_incidents = AlertIncidents(self.database)
         self.usage = Usage(self.database)
         self.catalogue = Catalogue(self.database)
         self.restoring = Restoring(self.database)
         self.serving = Serving(self.database, self.projects, self.jobs, self.models, self.usage)
+        self.streams = Streams(self.database)
+        self.stream_batches = StreamBatches(self.database)
+        self.stream_states = StreamStates(self.database)
+        self.stream_letters = StreamLetters(self.database)
         self.changes = Changes(settings.data_dir.absolute() / "run" / "changes")
 
     def _make_uploads(self, settings: Settings) -> None:
@@ -122,6 +143,9 @@ class Store:
             self.deliveries, self.usage, self.image_files, self.artifacts, self.kept_files, self.versions,
             self.catalogue, self.uploads, self.imports, self.tables, self.moodle_files, self.moodle_objects,
             self.prediction_jobs,
+            self.job_tracking,
+            self.appended, self.streams, self.stream_batches, self.stream_states, self.stream_letters,
+            self.alert_rules, self.alert_states, self.alert_incidents,
         )  # fmt: skip
         self.database.client.admin.command("ping")
         # An index on a large collection may take its time, once the server is known to answer.
@@ -163,17 +187,29 @@ class Store:
         self.prediction_jobs.delete_project(project_id)
         self.versions.delete_project(project_id)
         self.tables.delete_project(project_id)
+        self.appended.delete_project(project_id)
         kept = self.kept_files.delete_project(project_id)
         self.images.delete_all(project_id)
         self.images.release(kept)
         self.models.delete_all(project_id)
         self.inferences.delete_project(project_id)
         self.usage.delete_project(project_id)
+        self.delete_stream(project_id)
         self.webhooks.delete_project(project_id)
         self.deliveries.delete_project(project_id)
+        for alerts in (self.alert_rules, self.alert_states, self.alert_incidents):
+            alerts.delete_project(project_id)
         job_ids = self.jobs.ids_of(project_id)
         self.jobs.delete_ended(project_id)
         self.job_events.delete(set(job_ids) - self.jobs.existing(job_ids))
+
+    def delete_stream(self, project_id: ObjectId) -> None:
+        """Delete a project's stream, if it has one, with all that it has judged."""
+        if self.streams.of(project_id):
+            with suppress(NotFound):  # somebody else was quicker
+                self.streams.remove(project_id)
+        for holder in (self.stream_batches, self.stream_states, self.stream_letters):
+            holder.delete_project(project_id)
 
     def delete_version(self, version: Version) -> None:
         """Delete a version of a dataset, and what no image and no other version names."""

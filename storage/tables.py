@@ -36,7 +36,9 @@ class Table:
         digest: SHA-256 of names and cells, whatever the format of the file.
         columns: as `datasets.tables.schema` writes them, with the types that were found out.
         settings: as `datasets.tables.settings` writes them; `revision` counts their changes from 1.
-        leaks: what these settings make of columns: name and message of each that gives the target away.
+        findings: what these settings make of the rows: code and message of each, with the name of the column where it
+            is about one.
+        folded: number of the last batch of appended rows that is among the rows (`storage.appended`); 0 for none.
         rows_file: see `datasets.tables.rows_file`; `profile` see `datasets.tables.profile`.
         blocks: index of the rows file.
     """
@@ -57,7 +59,8 @@ class Table:
     blocks: bytes = field(repr=False, default=b"")
     number: int = 0
     revision: int = 1
-    leaks: tuple[Document, ...] = ()
+    findings: tuple[Document, ...] = ()
+    folded: int = 0
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
@@ -67,13 +70,16 @@ class Table:
         return self.file, self.rows_file, self.profile
 
 
-_PLAIN = set(Table.__dataclass_fields__) - {"id", "columns", "leaks", *_FILES}
+_PLAIN = set(Table.__dataclass_fields__) - {"id", "columns", "findings", *_FILES}
 
 
 def _table(row: Document) -> Table:
     fields: dict[str, Any] = {name: row[name] for name in _PLAIN if name in row}
     fields |= {name: _file(row[name]) for name in _FILES}
-    return Table(id=row["_id"], columns=tuple(row["columns"]), leaks=tuple(row["leaks"]), **fields)
+    # Those of earlier versions were about one thing only, and had no code.
+    old = [{"code": "leaks_target", **leak} for leak in row.get("leaks", ())]
+    findings = tuple(row.get("findings", old))
+    return Table(id=row["_id"], columns=tuple(row["columns"]), findings=findings, **fields)
 
 
 def _file(row: Document) -> StoredFile:
@@ -86,7 +92,7 @@ def _row(table: Table) -> Document:
         for name, file in zip(_FILES, table.files, strict=True)
     }
     fields = {name: getattr(table, name) for name in _PLAIN}
-    lists = {"columns": list(table.columns), "leaks": list(table.leaks)}
+    lists = {"columns": list(table.columns), "findings": list(table.findings)}
     return {"_id": table.id, **lists, **fields, **files}
 
 
@@ -110,9 +116,8 @@ class Tables:
         From its insertion on it counts. Files of a second attempt are left to the sweeper.
         """
         for _ in range(_PLACES):
-            newest = self._tables.find_one({"project_id": table.project_id}, {"number": 1}, sort=[("number", -1)])
-            now = utc_now()
-            row = {**_row(table), "number": newest["number"] + 1 if newest else 1, "created_at": now, "updated_at": now}
+            number, now = self._newest(table.project_id) + 1, utc_now()
+            row = {**_row(table), "number": number, "created_at": now, "updated_at": now}
             try:
                 self._tables.insert_one(row)
             except DuplicateKeyError:
@@ -125,6 +130,48 @@ class Tables:
             except NotFound:  # another import has replaced it since
                 return replace(table, number=row["number"])
         raise ChangedMeanwhile("other imports kept placing tables in this project: import one at a time")
+
+    def follow(self, base: Table | None, table: Table) -> Table:
+        """Let a table that holds the rows of the project's, and more, take its place with the settings of then.
+
+        Args:
+            base: the project's table as it was read; None when it had none.
+
+        Raises:
+            ChangedMeanwhile: it is the project's no more; nothing is changed.
+        """
+        number = base.number if base else self._newest(table.project_id)
+        now = utc_now()
+        row = {**_row(table), "number": number + 1, "created_at": now, "updated_at": now}
+        if base:
+            row["follows"] = base.id
+        try:
+            self._tables.insert_one(row)
+        except DuplicateKeyError:
+            if made := self._tables.find_one({"_id": table.id}):
+                return _table(made)
+            raise ChangedMeanwhile("another table was placed meanwhile") from None
+        if base and not self._succeed(base, table.id):
+            self._tables.delete_one({"_id": table.id})
+            raise ChangedMeanwhile("the table was deleted or replaced meanwhile")
+        self._retire(table.project_id, number + 1)
+        return self.get(table.id)
+
+    def _succeed(self, base: Table, heir: ObjectId) -> bool:
+        """Retire a table for its heir; false when it was retired by others.
+
+        Settings are changed of tables only that are not retired, so those that it has now are its last.
+        """
+        query = {"_id": base.id, "retired": {"$exists": False}}
+        last = self._tables.find_one_and_update(query, {"$set": {"retired": True}})
+        if last and last["revision"] != base.revision:
+            fields = {name: last[name] for name in ("settings", "findings", "revision") if name in last}
+            self._tables.update_one({"_id": heir, "revision": base.revision}, {"$set": fields})
+        return last is not None
+
+    def _newest(self, project_id: ObjectId) -> int:
+        newest = self._tables.find_one({"project_id": project_id}, {"number": 1}, sort=[("number", -1)])
+        return newest["number"] if newest else 0
 
     def is_placed(self, table_id: ObjectId) -> bool:
         """Whether there is a table of this id, the project's or not."""
@@ -146,13 +193,13 @@ class Tables:
             raise NotFound("the table is not there any more")
         return _table(row)
 
-    def change(self, table: Table, settings: Document, leaks: list[Document]) -> Table:
+    def change(self, table: Table, settings: Document, findings: list[Document]) -> Table:
         """Replace the settings of a table that is of the revision that was read.
 
         Raises:
             ChangedMeanwhile: somebody else has changed the settings, or the table was replaced; nothing is changed.
         """
-        fields = {"settings": settings, "leaks": leaks, "updated_at": utc_now()}
+        fields = {"settings": settings, "findings": findings, "updated_at": utc_now()}
         change = {"$set": fields, "$inc": {"revision": 1}}
         query = {"_id": table.id, "revision": table.revision, "retired": {"$exists": False}}
         row = self._tables.find_one_and_update(query, change, return_document=ReturnDocument.AFTER)
@@ -180,6 +227,9 @@ class Tables:
         if table is None:
             raise NotFound("the project has no table")
         self._retire(project_id, table.number + 1)
+        # One that was about to follow it may have come between.
+        if self._tables.find_one({"follows": table.id, "retired": {"$exists": False}}, {"_id": 1}):
+            self._retire(project_id, table.number + 2)
 
     def _retire(self, project_id: ObjectId, number: int) -> None:
         """Tables of a lower number are the project's no more; those that no job's record names are deleted."""
@@ -191,7 +241,7 @@ class Tables:
     def _delete(self, query: Document) -> None:
         row = self._tables.find_one_and_delete(query)
         if row:
-            self._files.delete(*(file.id for file in _table(row).files))
+            self._files.delete(*{file.id for file in _table(row).files})
 
     def delete(self, table_id: ObjectId) -> None:
         """Delete a table, then its files."""

@@ -126,3 +126,7 @@ class Users:
     def existing(self, user_ids: list[ObjectId]) -> set[ObjectId]:
         """Those of the ids that are accounts."""
         return {row["_id"] for row in self._users.find({"_id": {"$in": user_ids}}, {"_id": 1})}
+
+    def gone(self, user_ids: Collection[str]) -> set[str]:
+        """Those of the ids, as text, that are no accounts."""
+        return set(user_ids) - {str(found) for found in self.existing([ObjectId(user_id) for user_id in user_ids])}

@@ -17,12 +17,28 @@ from inference.registry import PREDICTORS
 from tests.conftest import ROOT
 from training.registry import TRAINERS
 
+TRAINING = {"alerts", "tracking", "notifications", "inference", "datasets", "storage", "settings", "utils"}
 # Each room with the rooms it may import.
 BELOW = {
-    "api": {"moodle", "training", "notifications", "inference", "datasets", "storage", "settings", "utils"},
+    "api": {
+        "moodle",
+        "streams",
+        "training",
+        "tracking",
+        "alerts",
+        "notifications",
+        "inference",
+        "datasets",
+        "storage",
+        "settings",
+        "utils",
+    },
+    "streams": {"alerts", "training", "inference", "datasets", "storage", "settings", "utils"},
     "moodlemlbackend": {"api", "moodle", "launch", "storage", "settings", "utils"},
     "moodle": {"training", "inference", "datasets", "storage", "settings", "utils"},
-    "training": {"notifications", "inference", "datasets", "storage", "settings", "utils"},
+    "training": TRAINING,
+    "alerts": {"notifications", "inference", "storage", "settings", "utils"},
+    "tracking": {"storage", "settings", "utils"},
     "notifications": {"storage", "settings", "utils"},
     "inference": {"datasets", "storage", "settings", "utils"},
     "datasets": {"storage", "settings", "utils"},
@@ -38,8 +54,11 @@ MACHINERY = {"pymongo", "bson", "gridfs", "numpy", "celery", "kombu", "torch", "
 NEVER = {
     "api": MACHINERY,
     "training": {"flask", "flask_restful", "werkzeug"},
+    "streams": {"flask", "flask_restful", "werkzeug", "torch", "celery"},
     "moodle": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs", "bson"},
+    "alerts": {"flask", "flask_restful", "werkzeug", "requests", "torch", "pymongo", "gridfs"},
     "notifications": {"flask", "flask_restful", "werkzeug", "requests", "torch", "pymongo", "gridfs"},
+    "tracking": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs", "mlflow"},
     "inference": {"flask", "flask_restful", "werkzeug", "torch", "ultralytics", "sklearn", "pymongo"},
     "datasets": {"flask", "flask_restful", "werkzeug", "torch", "pymongo", "gridfs"},
     "storage": {"flask", "flask_restful", "werkzeug", "torch", "numpy", "PIL"},

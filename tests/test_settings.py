@@ -36,7 +36,7 @@ def test_the_document_lists_every_setting_as_it_is():
 def test_every_setting_says_what_it_means_and_has_a_variable_of_its_own():
     assert len({item.metadata["env"] for item in FIELDS}) == len(FIELDS)
     for item in FIELDS:
-        assert re.fullmatch(r"(DIYML|MONGO|CELERY|MOODLE)_[A-Z0-9_]+", item.metadata["env"])
+        assert re.fullmatch(r"(DIYML|MONGO|CELERY|MOODLE|MLFLOW)_[A-Z0-9_]+", item.metadata["env"])
         assert item.metadata["help"].endswith(".")
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from training.anomaly import catalogue as anomaly
 from training.tabular import catalogue as tabular
 
-CATALOGUES: dict[str, Callable[[], list[dict[str, Any]]]] = {"tabular": tabular.describe}
+CATALOGUES: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "tabular": tabular.describe,
+    "anomaly": anomaly.describe,
+}
 
 
 def algorithms() -> list[dict[str, Any]]:

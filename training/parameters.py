@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import types
 from collections.abc import Collection, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from utils import InvalidInput
 
 _MOST_SHOWN = 60
 _BOUNDS = ("ge", "le", "multiple_of")
 _RANGES = ("greater_than_equal", "less_than_equal", "multiple_of")
+_LIMITS = {"ge": "minimum", "le": "maximum"}
+_WORDS: dict[Any, str] = {int: "integer", float: "number", bool: "boolean", str: "string"}
 S = TypeVar("S", bound=BaseModel)
 
 
@@ -33,11 +37,12 @@ def parse(schema: type[S], values: Mapping[str, Any], secret: Collection[str] = 
             return schema.model_validate(values, strict=True)
         return schema.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        errors = [_field_error(schema, dict(item), secret) for item in error.errors(include_url=False)]
+        errors = [field_error(schema, dict(item), secret) for item in error.errors(include_url=False)]
     raise InvalidInput("; ".join(item["message"] for item in errors), errors)
 
 
-def _field_error(schema: type[BaseModel], item: dict[str, Any], secret: Collection[str]) -> dict[str, str]:
+def field_error(schema: type[BaseModel], item: dict[str, Any], secret: Collection[str] = ()) -> dict[str, str]:
+    """What pydantic says of one bad field, as `field` and `message`."""
     field = ".".join(str(part) for part in item["loc"]) or "body"
     if item["type"] == "missing":
         return {"field": field, "message": f"{field} is missing"}
@@ -65,3 +70,32 @@ def _shown(value: Any) -> str:
         return "an object" if isinstance(value, dict) else "an array"
     text = ascii(value)
     return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
+
+
+def described(params: type[BaseModel]) -> list[dict[str, Any]]:
+    """Each parameter with type, default, range, choices and meaning, for whoever chooses."""
+    return [_parameter(*item) for item in params.model_fields.items()]
+
+
+def _parameter(name: str, info: FieldInfo) -> dict[str, Any]:
+    bounds: dict[str, Any] = {"minimum": None, "maximum": None}
+    for constraint in info.metadata:
+        bounds.update({word: getattr(constraint, key) for key, word in _LIMITS.items() if hasattr(constraint, key)})
+    kinds, choices = _kinds(info.annotation)
+    return {
+        "name": name,
+        "type": kinds,
+        "default": info.default,
+        **bounds,
+        "choices": choices,
+        "description": info.description or "",
+    }
+
+
+def _kinds(annotation: Any) -> tuple[str, list[str] | None]:
+    """The type in a word, and what may be chosen when that is a few words."""
+    if isinstance(annotation, types.UnionType):
+        annotation = next(part for part in get_args(annotation) if part is not types.NoneType)
+    if get_origin(annotation) is not None:
+        return "string", list(get_args(annotation))
+    return _WORDS[annotation], None

@@ -47,6 +47,10 @@ class ProcessTree:
         """End all but the root, whose end is its parent's to await."""
         kill_all(self._mark, [process for process in self._known if process != self._root])
 
+    def kill(self) -> None:
+        """End all, the root among them: for whoever is not its parent."""
+        kill_all(self._mark, self._known)
+
 
 def is_alive(process: psutil.Process) -> bool:
     """Whether it is still the process it was and has not ended."""

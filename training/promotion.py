@@ -41,9 +41,10 @@ def publish(store: Store, engine: Engine, project: Project, fields: dict[str, An
 def hand_over(store: Store, job: Job, model: Model) -> None:
     """Let the project be served by a model whose job has succeeded.
 
-    A repetition is there to compare, not to replace: its model serves only where none does.
+    A repetition is there to compare, not to replace, and a model that was loaded is there to be chosen: theirs serve
+    only where none does.
     """
-    serve = store.projects.serve_first if job.repeats else store.projects.serve
+    serve = store.projects.serve_first if job.repeats or job.loads else store.projects.serve
     serve(model.project_id, model.id, model.version)
     store.jobs.mark_served(job.id)
     store.changes.mark()

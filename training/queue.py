@@ -12,6 +12,7 @@ from pymongo import MongoClient
 
 from settings import Settings
 from storage.device import DeviceChoice, DeviceKind
+from training.broker import broker_url
 
 logger = logging.getLogger(__name__)
 
@@ -35,18 +36,6 @@ def queues_of(kinds: Iterable[DeviceKind]) -> list[str]:
     """The queues that a worker with devices of these kinds listens to."""
     choices = {choice for kind in kinds for choice in DeviceChoice.served_by(kind)}
     return [queue_name(choice) for choice in DeviceChoice if choice in choices]
-
-
-def broker_url(settings: Settings) -> str:
-    """The broker asked for, else a database beside DIYML's own in the same MongoDB."""
-    if settings.broker_url:
-        return settings.broker_url
-    parts = urlsplit(settings.mongo_uri)
-    query = parts.query
-    if parts.username and "authsource=" not in query.lower():
-        # Without this, credentials would be looked for in the database of the path, which is about to change.
-        query = "&".join(filter(None, [query, f"authSource={parts.path.strip('/') or 'admin'}"]))
-    return urlunsplit((parts.scheme, parts.netloc, f"/{settings.database}_queue", query, ""))
 
 
 def celery_app(settings: Settings, sends: bool = False) -> Celery:

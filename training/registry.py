@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from training.anomaly.trainer import AnomalyTrainer
 from training.classification.trainer import ClassificationTrainer
 from training.detection.trainer import DetectionTrainer
 from training.protocol import Trainer
@@ -10,5 +11,6 @@ from training.tabular.trainer import TabularTrainer
 TRAINERS: dict[str, Trainer] = {
     "classification": ClassificationTrainer(),
     "detection": DetectionTrainer(),
+    "anomaly": AnomalyTrainer(),
     "tabular": TabularTrainer(),
 }

@@ -36,6 +36,8 @@ def repeat(store: Store, queue: Celery, job: Job, request_key: str | None = None
             f"the job '{job.id}' trained nothing, it made an int8 version of model '{job.quantizes}': "
             f"POST /api/v1/models/{job.quantizes}/quantize makes another"
         )
+    if job.loads:
+        raise Conflict(f"the job '{job.id}' trained nothing, it loaded {job.loads['reference']}: load it again instead")
     if not job.state.ended:
         raise Conflict(f"the job '{job.id}' is {job.state.value}: it can be repeated once it has ended")
     epochs = parse(TRAINERS[job.project_type].Params, job.params).passes()

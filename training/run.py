@@ -25,7 +25,7 @@ from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
 from training.registry import TRAINERS
 
 SPEC, DATASET, RESULT = "spec.json", "dataset.json", "result.json"
-TRAIN, QUANTIZE = "train", "quantize"
+TRAIN, QUANTIZE, LOAD = "train", "quantize", "load"
 EXIT_FAILED = 3
 
 
@@ -109,10 +109,17 @@ def _quantize(spec: dict[str, Any], dataset: Any, workspace: Workspace, report: 
     return Quantization(dataset, Source.of(spec["source"], **spec["params"]), workspace, report).run()
 
 
+def _load(spec: dict[str, Any], dataset: Any, workspace: Workspace, report: Report) -> TrainedModel:
+    from training.loading.run import load
+
+    return load(dataset, spec["source"], workspace, report)
+
+
 # What a job may be, by the name that its supervisor gives.
 TASKS: dict[str, Callable[[dict[str, Any], Any, Workspace, Report], TrainedModel]] = {
     TRAIN: _train,
     QUANTIZE: _quantize,
+    LOAD: _load,
 }
 
 

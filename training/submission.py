@@ -9,6 +9,7 @@ from celery import Celery
 from datasets.kinds import Snapshot
 from datasets.registry import KINDS
 from storage.device import DeviceChoice
+from storage.experiment import SentExperiment
 from storage.job import Job
 from storage.projects import Project
 from storage.store import Store
@@ -28,6 +29,7 @@ def submit(
     request_key: str | None = None,
     started_by: str | None = None,
     dataset_version: int | None = None,
+    experiment: SentExperiment | None = None,
 ) -> Job:
     """Queue a training of the project as it is when a worker takes it, or of a version of its dataset.
 
@@ -37,6 +39,7 @@ def submit(
         request_key: names the request; made again, it gives the job that it made before.
         started_by: name of the user who wants it.
         dataset_version: number of the version to train on.
+        experiment: the document that wants it, for the job to keep.
 
     Raises:
         NotFound: the dataset has no such version.
@@ -59,6 +62,7 @@ def submit(
         request_key,
         started_by=started_by,
         dataset_version=dataset_version,
+        experiment=experiment,
     )
     wake(queue, device)
     return job

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.account_deletion import delete_account
 from api.classic.schemas import Credentials, NewUser, UserQuery
 from api.resource import PlatformResource
 from storage.users import User
@@ -32,7 +33,7 @@ class Users(PlatformResource):
         user = self._check_password(self.parse(Credentials))
         if user.id != self.user.id:
             raise Forbidden("the token belongs to another user")
-        self.services.store.delete_user(user.id)
+        delete_account(self.services, user)
         return {"Status": "Successful deletion"}
 
     def _logged_in(self, user: User, status: str) -> dict[str, Any]:

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from moodle.account import delete_those_gone
 from moodle.engine import Engine
 from moodle.shelves.choosing import needs_database, shelf_alone, shelf_in_server
+from moodle.shelves.database import DatabaseShelf
+from moodle.shelves.protocol import Shelf
 from moodle.stash import Stash
 from moodle.users import Users
 from moodle.workers import Processes
@@ -56,9 +59,7 @@ class Backends:
 
 def in_server(settings: Settings, store: Store) -> Backend:
     """The backend of the main server."""
-    return _backend(
-        settings, Engine(shelf_in_server(settings, store.moodle_objects), Processes(settings), settings), store
-    )
+    return _backend(settings, shelf_in_server(settings, store.moodle_objects), store)
 
 
 def alone(settings: Settings, ensure: Callable[[Settings], Settings]) -> Backend:
@@ -68,7 +69,7 @@ def alone(settings: Settings, ensure: Callable[[Settings], Settings]) -> Backend
         ensure: gives settings with a database that runs.
     """
     if not needs_database(settings) and not settings.mongo_uri:
-        return _backend(settings, Engine(shelf_alone(settings), Processes(settings), settings), None)
+        return _backend(settings, shelf_alone(settings), None)
     settings = ensure(settings)
     store = Store(settings)
     try:
@@ -78,9 +79,14 @@ def alone(settings: Settings, ensure: Callable[[Settings], Settings]) -> Backend
         raise
     kept = needs_database(settings)
     shelf = shelf_in_server(settings, store.moodle_objects) if kept else shelf_alone(settings)
-    return _backend(settings, Engine(shelf, Processes(settings), settings), store)
+    return _backend(settings, shelf, store)
 
 
-def _backend(settings: Settings, engine: Engine, store: Store | None) -> Backend:
+def _backend(settings: Settings, shelf: Shelf, store: Store | None) -> Backend:
     stash = Stash(Path(settings.moodle_stash_dir)) if settings.moodle_stash_dir else None
-    return Backend(settings, engine, Users(settings.moodle_users), store, stash)
+    if store and not isinstance(shelf, DatabaseShelf):  # whose accounts may have been deleted by another process
+        delete_those_gone(shelf, store.users.gone)
+    users, processes = Users(settings.moodle_users), Processes(settings)
+    if settings.moodle_idle_seconds:
+        processes.get_ready()
+    return Backend(settings, Engine(shelf, processes, settings), users, store, stash)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import json
-import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,15 +15,17 @@ from api.moodle import sent
 from api.moodle.answering import answered
 from api.moodle.backend import Backend, Backends
 from api.moodle.callers import owner_of_call
+from api.moodle.waiting import Work, answer_of, as_json
 from moodle.ids import ModelIds
 from moodle.wishes import rounds, score
+from moodle.workers import temporary
 from utils import NotFound, Unavailable
 
-Answering = Callable[[Backend, str, Path], Response]
+Answering = Callable[[Backend, str, Path], Response | Work]
 
 
 class MoodleRoute(NamedTuple):
-    """One URL: its method, what a token must be good for, and what answers, given backend, owner and a folder."""
+    """One URL: its method, what a token must be good for, and what answers, given backend, owner and folder."""
 
     path: str
     method: str
@@ -32,19 +33,21 @@ class MoodleRoute(NamedTuple):
     answer: Answering
 
 
-def _train(backend: Backend, owner: str, folder: Path) -> Response:
+def _train(backend: Backend, owner: str, folder: Path) -> Work:
     ids, data = sent.ids(owner), sent.save("dataset", folder)
     sent.stash(backend, {"dataset": data})
-    return _json(backend.engine.train(ids, data))
+    return Work(lambda: backend.engine.train(ids, data))
 
 
-def _predict(backend: Backend, owner: str, folder: Path) -> Response:
+def _predict(backend: Backend, owner: str, folder: Path) -> Response | Work:
     ids, data = sent.ids(owner), sent.save("dataset", folder)
     sent.stash(backend, {"dataset": data})
-    return _json(backend.engine.predict(ids, data))
+    if backend.engine.predicts_at_once(data):
+        return as_json(backend.engine.predict(ids, data))
+    return Work(lambda: backend.engine.predict(ids, data))
 
 
-def _evaluate(backend: Backend, owner: str, folder: Path) -> Response:
+def _evaluate(backend: Backend, owner: str, folder: Path) -> Work:
     ids = sent.ids(owner)
     trained = sent.ids(owner, "trainedmodeldirhash") if request.values.get("trainedmodeldirhash") else None
     wish = {
@@ -54,7 +57,7 @@ def _evaluate(backend: Backend, owner: str, folder: Path) -> Response:
     }
     data = sent.save("dataset", folder)
     sent.stash(backend, {"dataset": data})
-    return _json(backend.engine.evaluate(ids, data, wish, trained))
+    return Work(lambda: backend.engine.evaluate(ids, data, wish, trained), has_run=True)
 
 
 def _evaluation_log(backend: Backend, owner: str, folder: Path) -> Response:
@@ -114,12 +117,12 @@ def _call(backends: Backends, route: MoodleRoute) -> Response:
     request.max_content_length = settings.moodle_request_bytes
     backend = backends.get()
     owner = owner_of_call(backend, route.access)
-    with tempfile.TemporaryDirectory(prefix="diyml-moodle-", dir=settings.moodle_temp_dir or None) as folder:
-        return route.answer(backend, owner, Path(folder))
-
-
-def _json(answer: dict[str, object]) -> Response:
-    return Response(json.dumps(answer, allow_nan=False), mimetype="application/json")
+    with ExitStack() as stack:
+        folder = stack.enter_context(temporary(settings))
+        answer = route.answer(backend, owner, Path(folder))
+        if isinstance(answer, Response):
+            return answer
+        return answer_of(answer, stack.pop_all().close, settings.moodle_alive_seconds)
 
 
 def _text(text: str) -> Response:

@@ -50,7 +50,7 @@ class Schemas:
     def answer(self, gives: Any) -> dict[str, Any]:
         """The content of an answer, by media type."""
         if isinstance(gives, Content):
-            return {gives.media_type: {}}
+            return {media_type: {} for media_type in (gives.media_type, *gives.others)}
         return {"application/json": {"schema": self.reference(gives, "serialization")}}
 
     def query(self, model: type[BaseModel]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from api.operation import Shown
 from api.v1.model_answers import Quantization
 from storage.device import DeviceChoice, DeviceKind
 from storage.job import JobState
+from storage.job_tracking import TrackingState
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -22,11 +23,29 @@ class RanOn(Shown):
     name: str
 
 
+class Tracking(Shown):
+    """What MLflow has of an ended job."""
+
+    state: TrackingState
+    run_id: Annotated[str | None, Field(description="Null before MLflow has given one.")]
+    url: Annotated[str | None, Field(description="Where MLflow shows the run.")]
+    error: Annotated[str | None, Field(description="What keeps it from being logged.")]
+
+
 class JobDataset(Shown):
     """The data that a job is about."""
 
     digest: Annotated[str | None, Field(description="SHA-256; null until they are on a worker's disk.")]
     version: Annotated[int | None, Field(description="Of the dataset; null for the project as it was.")]
+
+
+class ExperimentNamed(Shown):
+    """The document that a job was started with."""
+
+    name: str
+    sha256: Annotated[str, Field(description="Of the document as it was sent.")]
+    source: Annotated[str, Field(description="What the sender knew the data by; empty when it said nothing.")]
+    url: Annotated[str, Field(description="Where the document is.")]
 
 
 class JobInList(Shown):
@@ -55,9 +74,12 @@ class JobInList(Shown):
     model_url: str | None
     repeats: str | None
     quantizes: str | None
+    loads: Annotated[str | None, Field(description="The model of MLflow that it makes a version of.")]
+    tracking: Annotated[Tracking | None, Field(description="Null as long as no MLflow has been told.")]
     record_url: str
     started_by: Annotated[str | None, Field(description="Name of the user; null of older jobs.")]
     dataset: JobDataset | None
+    experiment: ExperimentNamed | None
 
 
 class AttemptShown(Shown):

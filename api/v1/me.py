@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.account_deletion import delete_account
 from api.operation import operation
 from api.resource import PlatformResource
 from api.v1.account_answers import MeShown
@@ -56,9 +57,8 @@ class Me(Account):
     @operation(takes=AccountDeletion, status=204, errors=(401, 429))
     def delete(self, given: AccountDeletion) -> None:
         """Delete the account with all it owns, its projects and their models; asks for the password as well."""
-        store = self.services.store
-        store.accounts.check(self.user.username, given.password, self.client_address())
-        store.delete_user(self.user.id)
+        self.services.store.accounts.check(self.user.username, given.password, self.client_address())
+        delete_account(self.services, self.user)
 
     def _ask(self, address: str) -> None:
         store = self.services.store

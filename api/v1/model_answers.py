@@ -25,6 +25,13 @@ class Quantization(Shown):
     model_config = ConfigDict(extra="allow")
 
 
+class Registered(Shown):
+    """What a model version is in MLflow's registry."""
+
+    name: str
+    version: str
+
+
 class ModelShown(Shown):
     """A model version with its card and files."""
 
@@ -34,6 +41,7 @@ class ModelShown(Shown):
     precision: str
     quantization: Quantization | None
     card: dict[str, Any]
+    registered: Annotated[Registered | None, Field(description="In MLflow; null where it is not there.")]
     files: list[FileShown]
     card_url: str
 
@@ -60,6 +68,7 @@ class ModelInList(Shown):
     serving: Annotated[bool, Field(description="It answers for the project.")]
     published: Annotated[bool, Field(description="It answers for everybody.")]
     pinned: Annotated[bool, Field(description="It answers whatever is trained later.")]
+    registered: Annotated[Registered | None, Field(description="In MLflow; null where it is not there.")]
     files: list[FileShown]
     url: str
     card_url: str

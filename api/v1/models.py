@@ -14,9 +14,10 @@ from api.v1.job_answers import WholeJob
 from api.v1.located import ModelResource, ProjectResource
 from api.v1.model_answers import ModelInList, ModelShown
 from api.v1.representation import card_url, job_url, model_files, model_in_list, precision_of, whole_job
-from api.v1.schemas import NewQuantization, PageQuery
+from api.v1.schemas import ModelToLoad, NewQuantization, PageQuery
 from storage.models import Model
 from storage.order import Place
+from training.loading.submission import load
 from training.promotion import promote
 from training.quantization.submission import quantize
 from utils import NotFound
@@ -33,6 +34,7 @@ class ShowsModel(ModelResource):
             "created_at": model.created_at.isoformat(),
             **precision_of(model),
             "card": model.card,
+            "registered": model.registered,
             "files": model_files(model),
             "card_url": card_url(model),
         }
@@ -51,6 +53,21 @@ class ProjectModels(ProjectResource):
             show=lambda model: model_in_list(model, self.project),
             place=lambda model: Place(model.created_at, model.id),
         )
+
+
+class ModelLoad(ProjectResource):
+    """Models that lie in MLflow."""
+
+    @operation(
+        takes=ModelToLoad, gives=WholeJob, status=202, errors=(404, 409, 429, 503), headers={"Location": "the job"}
+    )
+    def post(self, wish: ModelToLoad) -> tuple[dict[str, Any], dict[str, str]]:
+        """Queue a job that makes a version of one: no training, but it is checked, and scored on the project's data."""
+        services, store = self.services, self.services.store
+        wanted = (self.project, self.user, wish.model, self.request_key)
+        job = load(store, services.queue, services.settings, *wanted)
+        shown = whole_job(job, self.project.name, store.job_queue.place_of(job.id))
+        return {**shown, "difference": None}, {"Location": job_url(job)}
 
 
 class ModelItem(ShowsModel):

@@ -43,6 +43,7 @@ class DeliveryShown(Shown):
     id: str
     message_id: str
     job_id: str | None
+    incident_id: str | None
     type: str
     state: DeliveryState
     tries: int

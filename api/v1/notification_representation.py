@@ -34,6 +34,7 @@ def delivery_shown(delivery: Delivery) -> dict[str, Any]:
         "id": str(delivery.id),
         "message_id": delivery.message_id,
         "job_id": str(delivery.job_id) if delivery.job_id else None,
+        "incident_id": str(delivery.incident_id) if delivery.incident_id else None,
         "type": delivery.type,
         "state": delivery.state.value,
         "tries": delivery.tries,

@@ -17,7 +17,7 @@ from api.v1 import tus
 from api.v1.prediction_job_schemas import NewPredictionJob, PredictionJobShown, ResultQuery
 from api.v1.receiving import ReceivesFiles, UploadData
 from api.v1.schemas import PageQuery
-from datasets.registry import TABLE
+from datasets.registry import SERIES, TABLE
 from storage.database import object_id
 from storage.import_record import Import
 from storage.order import Place
@@ -92,7 +92,7 @@ class PublishedPredictionJobs(AboutPredictionJobs):
         """Begin an upload, by tus or by JSON; or send a whole CSV file at once, which may be packed with gzip."""
         if tus.is_spoken():
             tus.speak()
-        record = self._create(new, self.of_kind(self.services.store.projects.published(project), TABLE))
+        record = self._create(new, self.of_kind(self.services.store.projects.published(project), (TABLE, SERIES)))
         if tus.is_spoken():
             headers = {"Location": f"{_url(record)}/data", **tus.expiry(record.expires_at)}
             return Response(status=201, headers=headers)

@@ -19,7 +19,7 @@ from api.v1.rate_limits import LIMIT, POLICY, rate_headers
 from api.v1.representation import answer_of
 from api.v1.schemas import Prediction
 from datasets.kinds import DataKind
-from datasets.registry import IMAGES, TABLE
+from datasets.registry import IMAGES, SERIES, TABLE
 from inference.answers import Answer
 from inference.protocol import MOST_ROWS, Options
 from storage.projects import Project
@@ -82,7 +82,7 @@ class _Sent:
         places: as how many images it counts.
     """
 
-    kind: DataKind
+    kind: DataKind | tuple[DataKind, ...]
     contents: list[bytes]
     places: int
 
@@ -117,13 +117,23 @@ def _rows(wish: Prediction) -> _Sent:
         TooLarge: there are too many.
     """
     rows = wish.rows or []
-    if not rows:
-        raise InvalidInput("rows: there is none: send objects with a value a column, by its name")
     if wish.image or wish.images or request.files or wish.annotated:
         raise InvalidInput("rows: they come alone, without images: ask twice")
+    return _Sent((TABLE, SERIES), *rows_content(rows))
+
+
+def rows_content(rows: list[dict[str, Any]]) -> tuple[list[bytes], int]:
+    """Rows as one content, and as how many images it counts.
+
+    Raises:
+        InvalidInput: there is none.
+        TooLarge: there are too many.
+    """
+    if not rows:
+        raise InvalidInput("rows: there is none: send objects with a value a column, by its name")
     if len(rows) > MOST_ROWS:
         raise TooLarge(f"{len(rows):,} rows, at most {MOST_ROWS:,} in one request: send them in several")
-    return _Sent(TABLE, [json.dumps(rows).encode()], math.ceil(len(rows) / ROWS_A_PLACE))
+    return [json.dumps(rows).encode()], math.ceil(len(rows) / ROWS_A_PLACE)
 
 
 def _response(project: Project, answer: Answer) -> Response:

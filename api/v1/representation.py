@@ -36,10 +36,19 @@ def job_in_list(job: Job, project_name: str | None) -> dict[str, Any]:
         "model_url": model_url(job),
         "repeats": str(job.repeats) if job.repeats else None,
         "quantizes": str(job.quantizes) if job.quantizes else None,
+        "loads": job.loads["reference"] if job.loads else None,
+        "tracking": tracking_of(job),
         "record_url": f"{job_url(job)}/record",
         "started_by": job.started_by,
         "dataset": dataset_of(job),
+        "experiment": _experiment(job),
     }
+
+
+def tracking_of(job: Job) -> dict[str, Any] | None:
+    """What MLflow has of a job; None as long as nobody has tried to tell it."""
+    tracking = job.tracking
+    return tracking and {name: tracking.get(name) for name in ("state", "run_id", "url", "error")}
 
 
 def dataset_of(job: Job) -> dict[str, Any] | None:
@@ -47,6 +56,13 @@ def dataset_of(job: Job) -> dict[str, Any] | None:
     if job.dataset is None and job.dataset_version is None:
         return None
     return {"digest": job.dataset.digest if job.dataset else None, "version": job.dataset_version}
+
+
+def _experiment(job: Job) -> dict[str, Any] | None:
+    sent = job.experiment
+    if sent is None:
+        return None
+    return {"name": sent.name, "sha256": sent.sha256, "source": sent.source, "url": f"{job_url(job)}/experiment"}
 
 
 def whole_job(job: Job, project_name: str | None, place: Place | None) -> dict[str, Any]:
@@ -118,6 +134,7 @@ def model_in_list(model: Model, project: Project) -> dict[str, Any]:
         "serving": serving,
         "published": serving and project.is_published,
         "pinned": model.version == project.publication.version,
+        "registered": model.registered,
         "files": model_files(model),
         "url": f"/api/v1/models/{model.id}",
         "card_url": card_url(model),

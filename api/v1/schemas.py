@@ -64,6 +64,14 @@ class NewQuantization(Request):
     force: bool = False
 
 
+class ModelToLoad(Request):
+    """A model that DIYML has logged to MLflow."""
+
+    model: Annotated[
+        str, Field(min_length=1, max_length=500, description="Id of its run, or `models:/<name>/<version>`.")
+    ]
+
+
 class LogQuery(Request):
     """How much of a log."""
 

@@ -16,7 +16,7 @@ from api.downloads import disposition
 from api.operation import Content, operation
 from api.predicting import PredictingResource
 from api.streams import ending
-from datasets.registry import TABLE
+from datasets.registry import SERIES, TABLE
 from inference.answers import Answer
 from inference.tabular.csv_rows import engine_predictions, with_predictions
 from utils import DomainError, TooLarge, TooManyRequests, Unavailable
@@ -42,7 +42,9 @@ class CsvPredictions(PredictingResource):
 
     @operation(gives=Content(CSV), errors=(404, 409, 413, 415, 429), body=(CSV,))
     def post(self, project: str) -> Response:
-        """Give the file back with what was predicted added to each row: `predicted`, and `confidence` of a class.
+        """Give the file back with what was predicted added to each row.
+
+        That is `predicted`, and `confidence` of a class; of time series `score`, `anomaly` and `change_point`.
 
         UTF-8, separated by commas, the names of the columns in the first line; a file of more than
         `DIYML_MAX_PREDICTED_BYTES` goes to a prediction job. The answer begins once the first
@@ -51,7 +53,7 @@ class CsvPredictions(PredictingResource):
         """
         if request.mimetype != CSV:
             raise UnsupportedMediaType(f"the body must be {CSV}, got '{request.mimetype or 'nothing'}'")
-        found = self.published(project, TABLE)
+        found = self.published(project, (TABLE, SERIES))
         most = self.services.settings.max_predicted_bytes
         request.max_content_length = most + 1
         if (request.content_length or 0) > most:

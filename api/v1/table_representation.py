@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import Any, Literal
+from typing import Any
 
 from api.v1.table_schemas import (
     BinShown,
     ColumnShown,
+    SeriesSettingsShown,
     TableSettingsShown,
     TableShown,
     TableWarning,
     TypeShown,
     ValueShown,
 )
+from datasets.series.settings import SeriesSettings
 from datasets.tables.profile import QUANTILES, SHOWN_VALUES, ColumnProfile, Summary, TableProfile
-from datasets.tables.schema import Column, ColumnType
-from datasets.tables.settings import TableSettings, task_of
-from datasets.tables.warnings import LEAKS_TARGET, column_warnings
+from datasets.tables.roles import RoleSettings
+from datasets.tables.schema import ColumnType
+from datasets.tables.settings import TableSettings
+from datasets.tables.warnings import column_warnings
 from storage.tables import Table
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def table_shown(table: Table, profile: TableProfile) -> TableShown:
-    """A table as members of its project see it."""
-    settings = TableSettings.of(table.settings)
-    leaks = {row["name"]: row["message"] for row in table.leaks}
+# How settings of each class are shown.
+_SHOWN: dict[type[Any], type[TableSettingsShown] | type[SeriesSettingsShown]] = {
+    TableSettings: TableSettingsShown,
+    SeriesSettings: SeriesSettingsShown,
+}
+
+
+def table_shown(table: Table, settings: RoleSettings, profile: TableProfile, waiting: int) -> TableShown:
+    """A table as members of its project see it.
+
+    Args:
+        waiting: rows that are not part of it yet.
+    """
+    found: dict[str | None, list[TableWarning]] = {}
+    for row in table.findings:
+        found.setdefault(row["name"], []).append(TableWarning(code=row["code"], message=row["message"]))
     return TableShown(
         filename=table.filename,
         format=table.format,
@@ -34,60 +49,42 @@ def table_shown(table: Table, profile: TableProfile) -> TableShown:
         sha256=table.file.sha256,
         digest=table.digest,
         rows=table.rows,
+        waiting_rows=waiting,
         import_id=str(table.import_id),
         settings=_settings(settings),
-        task=task_of(settings, profile.of(settings.target)) if settings.target is not None else None,
-        columns=[_column(column, profile.rows, settings, leaks) for column in profile.columns],
+        task=settings.task_now(profile),
+        columns=[_column(column, profile.rows, settings, found) for column in profile.columns],
+        warnings=found.get(None, []),
         created_at=table.created_at,
         updated_at=table.updated_at,
         revision=table.revision,
     )
 
 
-def _settings(settings: TableSettings) -> TableSettingsShown:
-    types = {
-        name: TypeShown(type=wish.type, date_format=wish.date_format) for name, wish in sorted(settings.types.items())
-    }
-    return TableSettingsShown(
-        target=settings.target,
-        ignored=list(settings.ignored),
-        types=types,
-        group=settings.group,
-        split=settings.split,
-        task=settings.task,
-    )
+def _settings(settings: RoleSettings) -> TableSettingsShown | SeriesSettingsShown:
+    row = settings.to_row()
+    types = {item["name"]: TypeShown(type=item["type"], date_format=item["date_format"]) for item in row["types"]}
+    return _SHOWN[type(settings)](**{**row, "types": types})
 
 
-def _column(profile: ColumnProfile, rows: int, settings: TableSettings, leaks: dict[str, str]) -> ColumnShown:
-    found, (read,) = profile.column, settings.columns([profile.column])
+def _column(
+    profile: ColumnProfile, rows: int, settings: RoleSettings, found: dict[str | None, list[TableWarning]]
+) -> ColumnShown:
+    column, (read,) = profile.column, settings.columns([profile.column])
     warnings = [TableWarning(code=item.code, message=item.message) for item in column_warnings(profile, rows)]
-    if found.name in leaks:
-        warnings.append(TableWarning(code=LEAKS_TARGET, message=leaks[found.name]))
     return ColumnShown(
-        name=found.name,
+        name=column.name,
         type=read.type,
         date_format=read.date_format,
-        found_type=found.type,
-        role=_role(read, settings),
+        found_type=column.type,
+        role=settings.role_of(read),
         missing=profile.missing,
         distinct=profile.distinct,
         distinct_is_exact=profile.distinct_is_exact,
         values=[ValueShown(value=value, count=count) for value, count in profile.values[:SHOWN_VALUES]],
-        warnings=warnings,
-        **_spread(profile.summary, found.type),
+        warnings=[*warnings, *found.get(column.name, [])],
+        **_spread(profile.summary, column.type),
     )
-
-
-def _role(column: Column, settings: TableSettings) -> Literal["target", "feature", "group", "split", "ignored", "text"]:
-    if column.name == settings.target:
-        return "target"
-    if column.name in settings.ignored:
-        return "ignored"
-    if column.name == settings.group:
-        return "group"
-    if column.name == settings.split:
-        return "split"
-    return "text" if column.type is ColumnType.TEXT else "feature"
 
 
 def _spread(summary: Summary | None, kind: ColumnType) -> dict[str, Any]:

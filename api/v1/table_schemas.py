@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -11,6 +11,7 @@ from api.names import Text
 from api.operation import Page, Request, Shown
 from api.v1.schemas import PageQuery
 from datasets.tables.names import MOST_NAME_CHARACTERS
+from datasets.tables.roles import ColumnRole
 from datasets.tables.schema import ColumnType, DateFormat, Task
 from datasets.tables.settings import TypeWish
 
@@ -46,6 +47,15 @@ class TableChange(Request):
         ColumnName | None, Field(description="Says train, val or test of each row; a row without is split by the seed.")
     ] = None
     task: Annotated[Task | None, Field(description="Null to decide by the target.")] = None
+    time: Annotated[
+        ColumnName | None, Field(description="Of time series: says when a row was read; null where rows are in order.")
+    ] = None
+    series: Annotated[
+        ColumnName | None, Field(description="Of time series: tells several apart, such as machines; null for one.")
+    ] = None
+    label: Annotated[
+        ColumnName | None, Field(description="Of time series: 0 or 1, normal or anomaly; null where nobody has said.")
+    ] = None
 
     def type_wishes(self) -> dict[str, TypeWish | None]:
         """The changes of types as settings keep them."""
@@ -80,6 +90,16 @@ class TableSettingsShown(Shown):
     task: Task | None
 
 
+class SeriesSettingsShown(Shown):
+    """What somebody has said of time series."""
+
+    time: str | None
+    series: str | None
+    label: str | None
+    ignored: list[str]
+    types: dict[str, TypeShown]
+
+
 class TableWarning(Shown):
     """What about a column a person had better look at; `code` is for programs."""
 
@@ -109,7 +129,7 @@ class ColumnShown(Shown):
     type: Annotated[ColumnType, Field(description="As it is read.")]
     date_format: DateFormat | None
     found_type: Annotated[ColumnType, Field(description="What all its cells are.")]
-    role: Literal["target", "feature", "group", "split", "ignored", "text"]
+    role: ColumnRole
     missing: Annotated[int, Field(ge=0, description="Rows without a value.")]
     distinct: Annotated[int, Field(ge=0, description="Different values, up to 10,000.")]
     distinct_is_exact: Annotated[bool, Field(description="False where there are more than that.")]
@@ -131,10 +151,16 @@ class TableShown(Shown):
     sha256: Annotated[str, Field(description="Of that file.")]
     digest: Annotated[str, Field(description="SHA-256 of names and cells, whatever the format of the file.")]
     rows: int
+    waiting_rows: Annotated[
+        int, Field(ge=0, description="Rows that came by themselves and become part of the table before a training.")
+    ]
     import_id: str
-    settings: TableSettingsShown
+    settings: Annotated[
+        TableSettingsShown | SeriesSettingsShown, Field(description="Of projects of type tabular, or anomaly.")
+    ]
     task: Annotated[Task | None, Field(description="What is learned; null as long as there is no target.")]
     columns: list[ColumnShown]
+    warnings: Annotated[list[TableWarning], Field(description="About all of it rather than one column.")]
     created_at: datetime | None
     updated_at: datetime | None
     revision: Annotated[int, Field(description="Of the settings; the ETag.")]
@@ -149,3 +175,22 @@ class RowShown(Shown):
 
 class RowsShown(Page[RowShown]):
     """A page of rows."""
+
+
+class NewRowsSent(Request):
+    """Rows to be added."""
+
+    LONG_TEXTS: ClassVar[bool] = True
+
+    rows: Annotated[
+        list[dict[str, Any]],
+        Field(description="Values by the name of their column; one that is absent or null is missing. At most 10,000."),
+    ]
+
+
+class RowsAdded(Shown):
+    """What came of it."""
+
+    rows: Annotated[int, Field(ge=0, description="How many were added.")]
+    waiting_rows: Annotated[int, Field(ge=0, description="How many are not part of the table yet.")]
+    table_rows: Annotated[int, Field(ge=0, description="How many are.")]

@@ -13,11 +13,13 @@ from api.operation import Content, operation
 from api.pagination import page, position
 from api.v1.located import ProjectResource
 from api.v1.table_representation import table_shown
-from api.v1.table_schemas import RowsQuery, RowsShown, TableChange, TableShown
-from datasets.registry import TABLE
-from datasets.tables.changing import change_settings, profile_of_table, reader_of, table_of
+from api.v1.table_schemas import NewRowsSent, RowsAdded, RowsQuery, RowsShown, TableChange, TableShown
+from datasets.registry import SERIES, TABLE
+from datasets.tables.appending import append_rows, waiting_rows
+from datasets.tables.changing import change_settings, profile_of_table, reader_of, settings_class, table_of
+from datasets.tables.roles import RoleSettings
 from datasets.tables.rows_file import RowIndex, first_rows
-from datasets.tables.settings import TableSettings
+from datasets.tables.settings import refuse
 from storage.order import Order, Place
 from storage.tables import Table
 from utils import InvalidInput
@@ -31,11 +33,14 @@ _MOST_PAGE_CHARACTERS = 4 * 1024 * 1024
 class TableResource(ProjectResource):
     """The base of what is about a project's table."""
 
-    KIND = TABLE
+    KIND = (TABLE, SERIES)
 
     def shown(self, table: Table) -> tuple[TableShown, dict[str, str]]:
         """A table with its tag."""
-        return table_shown(table, profile_of_table(self.services.store, table)), etag(table.revision)
+        store = self.services.store
+        settings = settings_class(self.project.type).of(table.settings)
+        waiting = waiting_rows(store, self.project, table)
+        return table_shown(table, settings, profile_of_table(store, table), waiting), etag(table.revision)
 
     @property
     def table(self) -> Table:
@@ -57,10 +62,15 @@ class TableItem(TableResource):
 
     @operation(takes=TableChange, gives=TableShown, errors=(409, 412), headers=REVISION)
     def patch(self, change: TableChange) -> tuple[TableShown, dict[str, str]]:
-        """Say which column is predicted, which are left out, and how columns are read."""
+        """Say what columns are for: which is predicted or holds the time, which are left out, how they are read."""
         named = change.model_fields_set - {"api_token"}
+        fields = settings_class(self.project.type).FIELDS
         if not named:
-            raise InvalidInput("nothing to change: send target, ignored, types, group, split or task")
+            raise InvalidInput(f"nothing to change: send {', '.join(fields[:-1])} or {fields[-1]}")
+        refuse(
+            (name, f"{name}: {self.project.type} projects know {', '.join(fields)}: leave it out")
+            for name in sorted(named - set(fields))
+        )
         store = self.services.store
         return self.shown(
             change_settings(store, self.project, lambda now: _changed(now, change, named), wanted_revision())
@@ -69,7 +79,10 @@ class TableItem(TableResource):
     @operation(status=204, errors=(409,))
     def delete(self) -> None:
         """Leave the project without a table; one that a job was trained on stays for its repetition."""
-        self.services.store.tables.withdraw(self.project.id)
+        store = self.services.store
+        # What waits goes first: it would come back as a table of its own.
+        store.appended.drop(self.project.id, store.appended.last(self.project.id))
+        store.tables.withdraw(self.project.id)
 
 
 class TableRows(TableResource):
@@ -116,12 +129,27 @@ class TableFile(TableResource):
         ).answer()
 
 
-def _changed(now: TableSettings, change: TableChange, named: set[str]) -> TableSettings:
+class NewRows(TableResource):
+    """Rows that are added without a file."""
+
+    @operation(takes=NewRowsSent, gives=RowsAdded, status=201, errors=(409, 413, 429))
+    def post(self, sent: NewRowsSent) -> RowsAdded:
+        """Add rows to the project's data; a training that starts from now on has them."""
+        store = self.services.store
+        added = append_rows(store, self.project, sent.rows, f"{self.user.username} over HTTP", self.request_key)
+        table = store.tables.current(self.project.id)
+        return RowsAdded(
+            rows=added, waiting_rows=waiting_rows(store, self.project, table), table_rows=table.rows if table else 0
+        )
+
+
+def _changed(now: Any, change: TableChange, named: set[str]) -> RoleSettings:
     """The settings with what a call names."""
-    fields: dict[str, Any] = {name: getattr(change, name) for name in named & {"target", "group", "split", "task"}}
+    fields: dict[str, Any] = {name: getattr(change, name) for name in named - {"ignored", "types"}}
     if "ignored" in named:
         fields["ignored"] = tuple(dict.fromkeys(change.ignored or ()))
     if "types" in named:
         types = {**now.types, **change.type_wishes()} if change.types is not None else {}
         fields["types"] = {name: wish for name, wish in types.items() if wish}
-    return replace(now, **fields)
+    changed: RoleSettings = replace(now, **fields)
+    return changed

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from datasets.tables.columns import bare, categories, values
 from datasets.tables.profiling import Parts as FrameParts
-from datasets.tables.record import RecordedTable
+from datasets.tables.record import RecordedRows, RecordedTable, Stored
 from datasets.tables.rows_file import read_frames
 from datasets.tables.schema import TEST_PART, TRAIN_PART, VAL_PART, TableDataset, Task
 from datasets.tables.snapshot import LEAST_ROWS, TableSnapshot
@@ -34,7 +35,7 @@ class TableCache:
         self._cache = FileCache(root, max_bytes)
         self._in_use: dict[int, set[Path]] = {}
 
-    def fetch(self, snapshot: TableSnapshot, files: Files) -> Path:
+    def fetch(self, snapshot: Stored, files: Files) -> Path:
         """Bring the rows to disk; gives a Parquet file with every column as text.
 
         Raises:
@@ -55,6 +56,16 @@ class TableCache:
             packed.unlink(missing_ok=True)
         self._cache.evict(keep=set().union(*list(self._in_use.values())))
         return path
+
+    def bring(self, data: RecordedRows[Any], files: Files, folder: Path) -> tuple[Path, Path]:
+        """The rows on disk, and a file of the part of each; as `fetch`.
+
+        Args:
+            folder: where the file of the parts goes.
+        """
+        path, parts = self.fetch(data.snapshot, files).absolute(), folder.absolute() / "parts.parquet"
+        pl.DataFrame({"part": pl.Series(data.parts, dtype=pl.UInt8)}).write_parquet(parts)
+        return path, parts
 
     def split(self, snapshot: TableSnapshot, files: Files, train_fraction: float, seed: int) -> RecordedTable:
         """Split the rows; as `fetch`.
@@ -91,8 +102,7 @@ class TableCache:
         snapshot, counts = data.snapshot, data.counts
         if snapshot.schema is None or snapshot.task is None:
             raise ValueError("there is no target in this snapshot")
-        path, parts = self.fetch(snapshot, files).absolute(), folder.absolute() / "parts.parquet"
-        pl.DataFrame({"part": pl.Series(data.parts, dtype=pl.UInt8)}).write_parquet(parts)
+        path, parts = self.bring(data, files, folder)
         return TableDataset(
             project_type=snapshot.project_type,
             schema=snapshot.schema,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from datasets.registry import KINDS
+from datasets.tables.kind import TableKind
 from datasets.tables.profile import TableProfile
+from datasets.tables.roles import RoleSettings
 from datasets.tables.rows_file import ReadRange, RowIndex
-from datasets.tables.schema import ColumnType
-from datasets.tables.settings import TableSettings, check_settings, task_of
 from storage.project import Project
 from storage.store import Store
 from storage.tables import Table
@@ -41,8 +42,20 @@ def profile_of_table(store: Store, table: Table) -> TableProfile:
         raise Conflict(f"the profile of the table cannot be read ({error}): import the table again") from None
 
 
+def settings_class(project_type: str) -> type[RoleSettings]:
+    """What settings of a table are in projects of a type.
+
+    Raises:
+        TypeError: such projects hold no table.
+    """
+    kind = KINDS[project_type]
+    if not isinstance(kind, TableKind):
+        raise TypeError(f"{project_type} projects hold no table")
+    return kind.settings
+
+
 def change_settings(
-    store: Store, project: Project, decide: Callable[[TableSettings], TableSettings], revision: int | None = None
+    store: Store, project: Project, decide: Callable[[Any], RoleSettings], revision: int | None = None
 ) -> Table:
     """Change the settings of a project's table.
 
@@ -55,14 +68,15 @@ def change_settings(
         InvalidInput: the settings do not fit to the table.
         ChangedMeanwhile: it is of another revision; nothing is changed.
     """
+    of = settings_class(project.type).of
     for last in (*[False] * (_TRIES - 1), True):
         table = table_of(store, project)
         if revision not in (None, table.revision):
             break
-        settings = decide(TableSettings.of(table.settings))
+        settings = decide(of(table.settings))
         profile = profile_of_table(store, table)
-        check_settings(settings, profile)
-        found = leak_rows(settings, profile, RowIndex.from_bytes(table.blocks), reader_of(store, table))
+        settings.check(profile)
+        found = settings.findings(profile, RowIndex.from_bytes(table.blocks), reader_of(store, table))
         try:
             return store.tables.change(table, settings.to_row(), found)
         except ChangedMeanwhile:
@@ -74,15 +88,3 @@ def change_settings(
 def reader_of(store: Store, table: Table) -> ReadRange:
     """Reads a part of the rows file of a table."""
     return lambda start, stop: store.artifacts.stream_range(table.rows_file.id, start, stop)
-
-
-def leak_rows(settings: TableSettings, profile: TableProfile, index: RowIndex, read: ReadRange) -> list[dict[str, Any]]:
-    """Which columns give the target away, as a table keeps it; none as long as there is no target."""
-    schema = settings.schema(column.column for column in profile.columns)
-    if schema is None or schema.target_column.type is ColumnType.TEXT:
-        return []
-    # It brings an engine that no other call of a web process needs.
-    from datasets.tables.leaks import leaks
-
-    found = leaks(schema, task_of(settings, profile.of(schema.target)), index, read)
-    return [{"name": name, "message": finding.message} for name, finding in found.items()]

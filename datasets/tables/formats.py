@@ -1,3 +1,5 @@
 """In which formats a table comes."""
 
 FORMATS = ("csv", "tsv", "parquet")
+# Of an import that takes in rows that came by themselves; nobody else asks for it.
+ROWS = "rows"

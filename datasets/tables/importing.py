@@ -13,14 +13,14 @@ import polars as pl
 from bson import ObjectId
 
 from datasets.formats.protocol import Finding
-from datasets.imports.interrupts import Interrupts
+from datasets.imports.interrupts import Cancelled, Interrupts
 from datasets.imports.options import AUTO, ImportOptions
-from datasets.tables.changing import leak_rows
+from datasets.tables.changing import settings_class
 from datasets.tables.profile import TableProfile
 from datasets.tables.profiling import Parts, profile_of
 from datasets.tables.reading import ReadTable, check_format, open_table
-from datasets.tables.rows_file import WrittenRows, write_rows
-from datasets.tables.settings import TableSettings, check_settings
+from datasets.tables.roles import RoleSettings
+from datasets.tables.rows_file import ReadRange, WrittenRows, write_rows
 from datasets.tables.warnings import column_warnings
 from datasets.tables.working import working_folder
 from storage.files import StoredFile
@@ -108,20 +108,25 @@ class TableImport:
             self._noted_at = time.monotonic()
             self._note(progress=round(share, 4))
 
-    def _settings(self, profile: TableProfile) -> TableSettings:
+    def _settings(self, profile: TableProfile) -> RoleSettings:
         """Those of the table before, as far as they fit."""
-        before = self._interrupts.persist(lambda: self._store.tables.current(self._record.project_id))
+        persist, project_id = self._interrupts.persist, self._record.project_id
+        project = persist(lambda: self._store.projects.get(project_id))
+        if project is None:
+            raise Cancelled
+        kind = settings_class(project.type)
+        before = persist(lambda: self._store.tables.current(project_id))
         if before is None:
-            return TableSettings()
-        old = TableSettings.of(before.settings)
-        kept = old.kept(column.column.name for column in profile.columns)
+            return kind.begin(profile)
+        old = kind.of(before.settings)
+        kept: RoleSettings = old.kept(column.column.name for column in profile.columns)
         if kept != old:
             self._tell("columns that the settings name are not in this file: what was said of them is dropped")
         try:
-            check_settings(kept, profile)
+            kept.check(profile)
         except InvalidInput as error:
             self._tell(f"the settings of the table before do not fit to this one and are dropped: {error.detail}")
-            return TableSettings()
+            return kind.begin(profile)
         return kept
 
     def _warn(self, profile: TableProfile) -> None:
@@ -138,11 +143,13 @@ class TableImport:
         rows: Path,
         written: WrittenRows,
         profile: TableProfile,
-        settings: TableSettings,
+        settings: RoleSettings,
         format: str,
     ) -> None:
         name = self._record.filename or f"table.{format}"
         persist, artifacts = self._interrupts.persist, self._store.artifacts
+        # Rows that came by themselves until now are replaced as well; those that come from here on follow this table.
+        folded = persist(lambda: self._store.appended.last(self._record.project_id))
         with rows.open("rb") as packed:
             rows_file = self._stored(packed, "rows.csv.gz")
         table = Table(
@@ -160,10 +167,12 @@ class TableImport:
             rows_file=rows_file,
             profile=persist(lambda: artifacts.put(io.BytesIO(profile.to_bytes()), "table-profile.json.gz")),
             blocks=written.index.to_bytes(),
-            leaks=tuple(leak_rows(settings, profile, written.index, lambda start, stop: [_part(rows, start, stop)])),
+            findings=tuple(settings.findings(profile, written.index, reader_of_file(rows))),
+            folded=folded,
         )
         self._interrupts.look()
         persist(lambda: self._store.tables.place(table))
+        persist(lambda: self._store.appended.drop(self._record.project_id, folded))
 
     def _stored(self, file: BinaryIO, name: str) -> StoredFile:
         """Store a file; the look before each of its pieces lets a long one be interrupted."""
@@ -187,7 +196,12 @@ class _Watched:
         return self._file.read(size)
 
 
-def _part(path: Path, start: int, stop: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(start)
-        return file.read(stop - start)
+def reader_of_file(path: Path) -> ReadRange:
+    """Reads a part of a rows file on disk."""
+
+    def read(start: int, stop: int) -> list[bytes]:
+        with path.open("rb") as file:
+            file.seek(start)
+            return [file.read(stop - start)]
+
+    return read

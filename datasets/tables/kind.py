@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from bson import ObjectId
 
 from datasets.findings import Finding
-from datasets.tables.formats import FORMATS
+from datasets.tables.formats import FORMATS, ROWS
+from datasets.tables.roles import RoleSettings
 from datasets.tables.schema import TableDataset
+from datasets.tables.settings import TableSettings
 from storage.import_record import Import
 from storage.projects import Project
 from storage.store import Store
@@ -20,16 +22,22 @@ if TYPE_CHECKING:  # a web process does without what computes on tables until so
     from datasets.formats.protocol import Finding as Found
     from datasets.imports.interrupts import Interrupts
     from datasets.tables.cache import TableCache
+    from datasets.tables.folding import RowsImport
     from datasets.tables.importing import TableImport
     from datasets.tables.record import RecordedTable
     from datasets.tables.snapshot import TableSnapshot
 
 
 class TableKind:
-    """See `datasets.kinds.DataKind`."""
+    """See `datasets.kinds.DataKind`; another kind of data that lies in tables is a subclass.
+
+    Attributes:
+        settings: what is said of such a table.
+    """
 
     name, noun = "table", "a table"
     unit = "row"
+    settings: type[RoleSettings] = TableSettings
     import_formats: tuple[str, ...] = FORMATS
     import_options: frozenset[str] | None = frozenset({"format", "dry_run"})
 
@@ -41,11 +49,21 @@ class TableKind:
         interrupts: Interrupts,
         note: Callable[..., None],
         report: Callable[[Found], None],
-    ) -> TableImport:
-        """A table comes as one file."""
+    ) -> TableImport | RowsImport:
+        """A table comes as one file, or it is made of rows that came by themselves."""
         from datasets.tables.importing import TableImport
 
+        if record.options["format"] == ROWS:
+            from datasets.tables.folding import RowsImport
+
+            return RowsImport(store, record, folder, interrupts)
         return TableImport(store, record, folder, interrupts, note, report)
+
+    def gather(self, store: Store, project: Project, folder: Path) -> None:
+        """Rows that came by themselves become part of the table."""
+        from datasets.tables.folding import fold
+
+        fold(store, project, folder)
 
     def capture(self, store: Store, project: Project) -> TableSnapshot:
         """The table and its settings."""

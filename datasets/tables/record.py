@@ -6,7 +6,7 @@ import base64
 import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from bson import ObjectId
@@ -20,18 +20,38 @@ from storage.files import StoredFile
 _FORMAT = "table 1"
 
 
+class Stored(Protocol):
+    """A snapshot of rows that lie in a file."""
+
+    @property
+    def content(self) -> str:
+        """SHA-256 of names and cells."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+        ...
+
+    @property
+    def file(self) -> StoredFile | None:
+        """The rows; None when there is no table."""
+        ...
+
+
+S = TypeVar("S", bound=Stored)
+
+
 @dataclass(frozen=True)
-class RecordedTable:
-    """A snapshot with a target, and its split; whoever trains on the same gets the same rows in the same order.
+class RecordedRows(Generic[S]):
+    """A snapshot of rows, and the part of each.
 
     Attributes:
         parts: of each row, see `datasets.tables.schema`.
-        classes: sorted; none for regression.
     """
 
-    snapshot: TableSnapshot
+    snapshot: S
     parts: Parts
-    classes: tuple[str, ...]
 
     @property
     def counts(self) -> dict[int, int]:
@@ -58,6 +78,44 @@ class RecordedTable:
         """Its rows, all of one hash: what tables have in common is all or nothing."""
         return Counter({self.snapshot.content: self.snapshot.rows})
 
+    @property
+    def file_row(self) -> dict[str, Any]:
+        """The file of the rows, as a record keeps it.
+
+        Raises:
+            ValueError: there is none.
+        """
+        file = self.snapshot.file
+        if file is None:
+            raise ValueError("only a table is recorded")
+        return {"id": str(file.id), "sha256": file.sha256, "size": file.size}
+
+    @property
+    def parts_text(self) -> str:
+        """The parts, as a record keeps them."""
+        return base64.b64encode(zlib.compress(self.parts.tobytes())).decode()
+
+
+def file_of(row: dict[str, Any]) -> StoredFile:
+    """What `RecordedRows.file_row` gave."""
+    return StoredFile(ObjectId(row["id"]), row["sha256"], row["size"])
+
+
+def parts_of(text: str) -> Parts:
+    """What `RecordedRows.parts_text` gave."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
+
+
+@dataclass(frozen=True)
+class RecordedTable(RecordedRows[TableSnapshot]):
+    """A snapshot with a target, and its split; whoever trains on the same gets the same rows in the same order.
+
+    Attributes:
+        classes: sorted; none for regression.
+    """
+
+    classes: tuple[str, ...]
+
     def notes(self) -> list[str]:
         """What a person should know about the split, one sentence each."""
         left_out = self.counts[LEFT_OUT_PART]
@@ -69,9 +127,8 @@ class RecordedTable:
     def to_bytes(self) -> bytes:
         """Compressed JSON; equal data give equal bytes."""
         snapshot = self.snapshot
-        if snapshot.schema is None or snapshot.task is None or snapshot.file is None:
+        if snapshot.schema is None or snapshot.task is None:
             raise ValueError("only a table with a target is recorded")
-        file = snapshot.file
         return packed(
             {
                 "format": _FORMAT,
@@ -80,11 +137,11 @@ class RecordedTable:
                 "table_id": snapshot.table_id,
                 "content": snapshot.content,
                 "rows": snapshot.rows,
-                "file": {"id": str(file.id), "sha256": file.sha256, "size": file.size},
+                "file": self.file_row,
                 "schema": snapshot.schema.as_fields(),
                 "task": snapshot.task.value,
                 "classes": list(self.classes),
-                "parts": base64.b64encode(zlib.compress(self.parts.tobytes())).decode(),
+                "parts": self.parts_text,
             }
         )
 
@@ -109,7 +166,6 @@ class RecordedTable:
 
 
 def _recorded(document: dict[str, Any]) -> RecordedTable:
-    file = document["file"]
     snapshot = TableSnapshot(
         project_type=document["project_type"],
         table_id=document["table_id"],
@@ -117,7 +173,6 @@ def _recorded(document: dict[str, Any]) -> RecordedTable:
         rows=document["rows"],
         schema=TableSchema.of(document["schema"]),
         task=Task(document["task"]),
-        file=StoredFile(ObjectId(file["id"]), file["sha256"], file["size"]),
+        file=file_of(document["file"]),
     )
-    parts = np.frombuffer(zlib.decompress(base64.b64decode(document["parts"])), np.uint8)
-    return RecordedTable(snapshot, parts, tuple(document["classes"]))
+    return RecordedTable(snapshot, parts_of(document["parts"]), tuple(document["classes"]))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from datasets.tables.cells import shown
 from datasets.tables.parts import part_of
 from datasets.tables.profile import ColumnProfile, TableProfile
+from datasets.tables.rows_file import ReadRange, RowIndex
 from datasets.tables.schema import TRAIN_PART, Column, ColumnType, DateFormat, TableSchema, Task
 from utils import InvalidInput, some_of
 
@@ -35,6 +36,8 @@ class TableSettings:
         task: None to decide by the target.
     """
 
+    FIELDS: ClassVar[tuple[str, ...]] = ("target", "ignored", "types", "group", "split", "task")
+
     target: str | None = None
     ignored: tuple[str, ...] = ()
     types: Mapping[str, TypeWish] = field(default_factory=dict)
@@ -42,32 +45,27 @@ class TableSettings:
     task: Task | None = None
     split: str | None = None
 
+    @classmethod
+    def begin(cls, profile: TableProfile) -> TableSettings:
+        """Those of a new table: what is to be predicted, nobody can guess."""
+        return cls()
+
     def to_row(self) -> dict[str, Any]:
-        """As the database keeps them; names of columns are values there, since they may hold any character."""
-        types = [
-            {"name": name, "type": wish.type.value, "date_format": wish.date_format and wish.date_format.value}
-            for name, wish in sorted(self.types.items())
-        ]
+        """As the database keeps them."""
         task = self.task and self.task.value
+        types = type_rows(self.types)
         fields = {"target": self.target, "ignored": list(self.ignored), "types": types, "group": self.group}
         return {**fields, "task": task, "split": self.split}
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> TableSettings:
         """What `to_row` gave."""
-        types = {
-            item["name"]: TypeWish(ColumnType(item["type"]), item["date_format"] and DateFormat(item["date_format"]))
-            for item in row["types"]
-        }
         task = row["task"] and Task(row["task"])
-        return cls(row["target"], tuple(row["ignored"]), types, row["group"], task, row.get("split"))
+        return cls(row["target"], tuple(row["ignored"]), types_of(row["types"]), row["group"], task, row.get("split"))
 
     def columns(self, found: Iterable[Column]) -> tuple[Column, ...]:
         """The columns as they are to be read."""
-        return tuple(
-            Column(column.name, wish.type, wish.date_format) if (wish := self.types.get(column.name)) else column
-            for column in found
-        )
+        return read_as(self.types, found)
 
     def schema(self, found: Iterable[Column]) -> TableSchema | None:
         """Columns and what they are for; None as long as there is no target."""
@@ -88,49 +86,106 @@ class TableSettings:
             split=self.split if self.split in there else None,
         )
 
+    def check(self, profile: TableProfile) -> None:
+        """See that settings are about columns that there are, and fit to what these hold.
 
-def check_settings(settings: TableSettings, profile: TableProfile) -> None:
-    """See that settings are about columns that there are, and fit to what these hold.
+        Raises:
+            InvalidInput: with one entry in `errors` for each bad field.
+        """
+        said: dict[str, Iterable[str | None]] = {"target": [self.target], "ignored": self.ignored, "types": self.types}
+        said |= {"group": [self.group], "split": [self.split]}
+        errors = [*unknown(said, profile)]
+        refuse(
+            errors or [*unfit_types(self.types, profile), *_roles(self), *_split(self, profile), *_task(self, profile)]
+        )
+
+    def findings(self, profile: TableProfile, index: RowIndex, read: ReadRange) -> list[dict[str, Any]]:
+        """What they make of the rows, as a table keeps it: which columns give the target away."""
+        schema = self.schema(column.column for column in profile.columns)
+        if schema is None or schema.target_column.type is ColumnType.TEXT:
+            return []
+        # It brings an engine that no other call of a web process needs.
+        from datasets.tables.leaks import leaks
+
+        found = leaks(schema, task_of(self, profile.of(schema.target)), index, read)
+        return [{"name": name, "code": item.code, "message": item.message} for name, item in found.items()]
+
+    def role_of(self, column: Column) -> Literal["target", "feature", "group", "split", "ignored", "text"]:
+        """What a column is used for."""
+        if column.name == self.target:
+            return "target"
+        if column.name in self.ignored:
+            return "ignored"
+        if column.name == self.group:
+            return "group"
+        if column.name == self.split:
+            return "split"
+        return "text" if column.type is ColumnType.TEXT else "feature"
+
+    def task_now(self, profile: TableProfile) -> Task | None:
+        """What is learned; None as long as there is no target."""
+        return None if self.target is None else task_of(self, profile.of(self.target))
+
+
+def type_rows(types: Mapping[str, TypeWish]) -> list[dict[str, Any]]:
+    """As the database keeps them; names of columns are values there, since they may hold any character."""
+    return [
+        {"name": name, "type": wish.type.value, "date_format": wish.date_format and wish.date_format.value}
+        for name, wish in sorted(types.items())
+    ]
+
+
+def types_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, TypeWish]:
+    """What `type_rows` gave."""
+    return {
+        row["name"]: TypeWish(ColumnType(row["type"]), row["date_format"] and DateFormat(row["date_format"]))
+        for row in rows
+    }
+
+
+def read_as(types: Mapping[str, TypeWish], found: Iterable[Column]) -> tuple[Column, ...]:
+    """The columns as they are to be read."""
+    return tuple(
+        Column(column.name, wish.type, wish.date_format) if (wish := types.get(column.name)) else column
+        for column in found
+    )
+
+
+def refuse(errors: Iterable[tuple[str, str]]) -> None:
+    """See that nothing is wrong.
+
+    Args:
+        errors: fields, each with what is wrong with it.
 
     Raises:
-        InvalidInput: with one entry in `errors` for each bad field.
+        InvalidInput: with one entry in `errors` for each.
     """
-    errors = [*_unknown(settings, profile)]
-    if not errors:
-        errors = [*_types(settings, profile), *_roles(settings), *_split(settings, profile), *_task(settings, profile)]
-    if errors:
-        raise InvalidInput("; ".join(message for _, message in errors), [_entry(*error) for error in errors])
+    found = [{"field": name, "message": message} for name, message in errors]
+    if found:
+        raise InvalidInput("; ".join(entry["message"] for entry in found), found)
 
 
-def _entry(name: str, message: str) -> dict[str, str]:
-    return {"field": name, "message": message}
-
-
-def _unknown(settings: TableSettings, profile: TableProfile) -> Iterable[tuple[str, str]]:
+def unknown(said: Mapping[str, Iterable[str | None]], profile: TableProfile) -> Iterable[tuple[str, str]]:
+    """What is wrong with names of columns, by the field that they stand in: the table has not each of them."""
     names = [column.column.name for column in profile.columns]
     known = set(names)
-    said = {
-        "target": [settings.target],
-        "ignored": settings.ignored,
-        "types": settings.types,
-        "group": [settings.group],
-        "split": [settings.split],
-    }
     for where, given in said.items():
         for name in given:
             if name is not None and name not in known:
-                yield where, f"{where}: the table has no column {shown(name)}: {_nearest(name, names)}"
+                yield where, f"{where}: the table has no column {shown(name)}: {nearest(name, names)}"
 
 
-def _nearest(name: str, names: list[str]) -> str:
+def nearest(name: str, names: list[str]) -> str:
+    """Which of the names is meant by one that is none of them, in words."""
     lower = {known.lower(): known for known in names}
     near = [lower[found] for found in difflib.get_close_matches(name.lower(), lower, _NEAR, 0.5)]
     return f"do you mean {' or '.join(map(shown, near))}?" if near else f"it has {some_of(names)}"
 
 
-def _types(settings: TableSettings, profile: TableProfile) -> Iterable[tuple[str, str]]:
+def unfit_types(types: Mapping[str, TypeWish], profile: TableProfile) -> Iterable[tuple[str, str]]:
+    """What is wrong with wishes for types, which are all about columns that there are."""
     columns = {column.column.name: column for column in profile.columns}
-    for name, wish in settings.types.items():
+    for name, wish in types.items():
         if problem := _problem(wish, columns[name]):
             yield "types", f"types: the column {shown(name)} cannot be {wish.type.value}: {problem}"
 
@@ -139,16 +194,17 @@ def _problem(wish: TypeWish, column: ColumnProfile) -> str | None:
     if wish.type is not ColumnType.DATE:
         if wish.date_format:
             return "a date_format goes with the type date only"
-        return _first_unreadable(column, ColumnType.NUMBER) if wish.type is ColumnType.NUMBER else None
+        return first_unreadable(column, ColumnType.NUMBER) if wish.type is ColumnType.NUMBER else None
     if wish.date_format in column.dates or None in column.dates:
         return None
     if column.dates:
         formats = " or ".join(date_format.value for date_format in column.dates if date_format)
         return f"say which date_format it has: {formats}"
-    return _first_unreadable(column, ColumnType.DATE) or "it has no value"
+    return first_unreadable(column, ColumnType.DATE) or "it has no value"
 
 
-def _first_unreadable(column: ColumnProfile, kind: ColumnType) -> str | None:
+def first_unreadable(column: ColumnProfile, kind: ColumnType) -> str | None:
+    """The first cell that keeps a column from being of a type, in words; None when there is none."""
     bad = column.unreadable.get(kind)
     return f"row {bad.row:,} holds {shown(bad.text)}" if bad else None
 
@@ -174,10 +230,8 @@ def _split(settings: TableSettings, profile: TableProfile) -> Iterable[tuple[str
         return
     column = profile.of(name)
     if strange := [value for value, _ in column.values if part_of(value) is None]:
-        yield (
-            "split",
-            f"split: {shown(name)} must hold train, val or test in each row, or nothing, got {some_of(strange)}",
-        )
+        wanted = "must hold train, val or test in each row, or nothing"
+        yield "split", f"split: {shown(name)} {wanted}, got {some_of(strange)}"
     elif not any(part_of(value) == TRAIN_PART for value, _ in column.values) and not column.missing:
         yield "split", f"split: {shown(name)} says of no row that it is to be trained on"
 
@@ -190,7 +244,7 @@ def _task(settings: TableSettings, profile: TableProfile) -> Iterable[tuple[str,
     if kind is ColumnType.DATE:
         yield "target", f"target: {shown(settings.target)} is a column of dates: wanted numbers or categories"
     if settings.task is Task.REGRESSION and kind is not ColumnType.NUMBER:
-        why = _first_unreadable(column, ColumnType.NUMBER) or f"it is read as {kind.value}"
+        why = first_unreadable(column, ColumnType.NUMBER) or f"it is read as {kind.value}"
         yield "task", f"task: regression needs a target of numbers, and {shown(settings.target)} is none: {why}"
 
 

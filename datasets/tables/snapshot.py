@@ -17,6 +17,7 @@ from datasets.tables.warnings import column_warnings
 from storage.files import StoredFile
 from storage.project import Project
 from storage.store import Store
+from storage.tables import Table
 from utils import plural, some_of
 
 LEAST_ROWS = 10
@@ -68,7 +69,7 @@ def capture_table(store: Store, project: Project) -> TableSnapshot:
     settings, profile = TableSettings.of(table.settings), profile_of_table(store, table)
     schema = settings.schema(Column.of(column) for column in table.columns)
     target = profile.of(schema.target) if schema else None
-    leaks = {row["name"]: Finding("leaks_target", row["message"]) for row in table.leaks}
+    found = findings_by_column(table)
     return TableSnapshot(
         project_type=project.type,
         table_id=str(table.id),
@@ -82,14 +83,18 @@ def capture_table(store: Store, project: Project) -> TableSnapshot:
             warning
             for column in profile.columns
             if column.column.name not in settings.ignored
-            for warning in (*column_warnings(column, table.rows), *_known(leaks, column))
+            for warning in (*column_warnings(column, table.rows), *found.get(column.column.name, ()))
         ),
         file=table.rows_file,
     )
 
 
-def _known(leaks: dict[str, Finding], column: ColumnProfile) -> list[Finding]:
-    return [leaks[column.column.name]] if column.column.name in leaks else []
+def findings_by_column(table: Table) -> dict[str | None, list[Finding]]:
+    """What a table's settings make of its rows, by the name of the column that it is about; None for all of it."""
+    found: dict[str | None, list[Finding]] = {}
+    for row in table.findings:
+        found.setdefault(row["name"], []).append(Finding(row["code"], row["message"]))
+    return found
 
 
 def missing(snapshot: TableSnapshot) -> list[Finding]:

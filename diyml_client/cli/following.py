@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from diyml_client.cli.console import cell
-from diyml_client.cli.context import App
+from diyml_client.cli.context import REFUSED, App
 from diyml_client.jobs import Job, JobEvent
 
 _ROWS = 15
@@ -28,6 +28,26 @@ def follow(app: App, job: Job) -> None:
         _watch(app, job)
     else:
         _tell(app, job)
+
+
+def started(app: App, job: Job, follows: bool) -> None:
+    """Tell of a job that waits now; with `follows` until it has ended, and the exit code says how."""
+    if follows:
+        app.out.say(f"Job {job.id}; Ctrl-C leaves it running.")
+        follow_to_success(app, job)
+    elif app.out.as_json:
+        app.out.data(job)
+    else:
+        app.out.say(f"It is {job.state}. To see how it goes: diyml job {job.id} --follow")
+        app.out.text(job.id)
+
+
+def follow_to_success(app: App, job: Job) -> None:
+    """As `follow`; the program ends here when the job does not succeed."""
+    follow(app, job)
+    if job.state != "succeeded":
+        app.out.say(f"The job was {job.state}." if job.state == "cancelled" else f"The job failed: {job.error}")
+        raise SystemExit(REFUSED)
 
 
 def _tell(app: App, job: Job) -> None:

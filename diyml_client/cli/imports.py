@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +10,10 @@ from rich.progress import Progress
 
 from diyml_client.cli.context import App, command, in_project
 from diyml_client.imports import Import
+from diyml_client.packing import packed
 
 SPLITS = ("as given", "ignore", "train", "val", "test")
 FORMATS = ("yolo", "coco", "voc", "folders", "csv")
-# The same folder makes the same file, byte for byte, so that an upload that was broken off can go on.
-_SAME_MOMENT = (1980, 1, 1, 0, 0, 0)
 _REPORTED = 20
 
 
@@ -69,7 +64,7 @@ def import_(
         wish["class_map"] = {theirs: ours or None for theirs, _, ours in (pair.partition("=") for pair in pairs)}
     if no_new_classes:
         wish["create_classes"] = False
-    with _archive(source) as archive, app.out.bar("bytes") as bar:
+    with packed(source) as archive, app.out.bar("bytes") as bar:
         record = found.imports.create(
             archive, follow=not no_follow, progress=_uploaded(bar), told=_told(app, bar), **wish
         )
@@ -96,29 +91,6 @@ def _shown(app: App, record: Import) -> None:
             place = ":".join(str(part) for part in (line.get("file"), line.get("line")) if part)
             app.out.say(f"{place}: {line.get('reason')}")
     app.out.one(record, [("import", record.id), ("state", record.state), *record.counts.items()])
-
-
-@contextlib.contextmanager
-def _archive(source: Path) -> Iterator[Path]:
-    """The file to send: itself, or a folder packed into a temporary one."""
-    if source.is_file():
-        yield source
-        return
-    with tempfile.TemporaryDirectory(prefix="diyml-") as place:
-        packed = Path(place) / f"{source.resolve().name}.zip"
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:  # images are compressed already
-            for path in sorted(source.rglob("*")):
-                inside = path.relative_to(source)
-                if path.is_file() and not any(part.startswith(".") for part in inside.parts):
-                    _add(archive, path, inside)
-        yield packed
-
-
-def _add(archive: zipfile.ZipFile, path: Path, inside: Path) -> None:
-    info = zipfile.ZipInfo(inside.as_posix(), _SAME_MOMENT)
-    with path.open("rb") as file, archive.open(info, "w", force_zip64=path.stat().st_size > 2**31) as place:
-        while piece := file.read(1024 * 1024):
-            place.write(piece)
 
 
 def export(app: App, project: str, format: str, version: int | None, output: Path | None) -> None:

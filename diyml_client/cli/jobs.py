@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from diyml_client.cli.context import REFUSED, App, Failed, command, in_project
-from diyml_client.cli.following import follow
+from diyml_client.cli.context import App, Failed, command, in_project
+from diyml_client.cli.following import follow_to_success, started
 from diyml_client.jobs import Job, Jobs
 
 
@@ -68,14 +68,7 @@ def train(
     if parameters:
         params["parameters"] = dict(_param(pair) for pair in parameters)
     job = app.project(project).train(device=device, dataset_version=dataset_version, **params)
-    if follows:
-        app.out.say(f"Job {job.id}; Ctrl-C leaves it running.")
-        _followed(app, job)
-    elif app.out.as_json:
-        app.out.data(job)
-    else:
-        app.out.say(f"It is {job.state}. To see how it goes: diyml job {job.id} --follow")
-        app.out.text(job.id)
+    started(app, job, follows)
 
 
 def _param(pair: str) -> tuple[str, Any]:
@@ -99,7 +92,7 @@ def show(app: App, job_id: str, follows: bool) -> None:
     """Show a training: its state, how far it is, and what it measured."""
     job = app.client.jobs.get(job_id)
     if follows:
-        _followed(app, job)
+        follow_to_success(app, job)
         return
     shown = [
         ("job", job.id),
@@ -111,13 +104,6 @@ def show(app: App, job_id: str, follows: bool) -> None:
         ("error", job.error),
     ]
     app.out.one(job, [(name, value) for name, value in shown if value is not None])
-
-
-def _followed(app: App, job: Job) -> None:
-    follow(app, job)
-    if job.state != "succeeded":
-        app.out.say(f"The job was {job.state}." if job.state == "cancelled" else f"The job failed: {job.error}")
-        raise SystemExit(REFUSED)
 
 
 def logs(app: App, job_id: str, follows: bool, tail: int | None) -> None:

@@ -11,9 +11,12 @@ import click
 from diyml_client import config
 from diyml_client.cli import (
     account,
+    alerts,
     classes,
     completion,
+    deploy,
     doctor,
+    experiments,
     images,
     imports,
     jobs,
@@ -30,20 +33,9 @@ from diyml_client.errors import DiymlError
 from diyml_client.version import VERSION
 
 NOUNS = (
-    account,
-    projects,
-    classes,
-    members,
-    images,
-    imports,
-    tables,
-    versions,
-    jobs,
-    models,
-    publication,
-    doctor,
-    completion,
-)
+    account, projects, classes, members, images, imports, tables, versions, jobs, experiments, deploy, models,
+    publication, alerts, doctor, completion,
+)  # fmt: skip
 _COMPLETE = "_DIYML_COMPLETE"  # the shell asks what could stand next, without any argument
 EPILOG = """Exit codes: 0 done, 1 refused or failed, 2 asked wrongly, 3 the server cannot be reached, 130 interrupted.
 Results are on stdout, messages on stderr."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from diyml_client.cli.context import App, command, in_project
+from diyml_client.cli.following import started
 from diyml_client.models import ONNX
 
 
@@ -26,6 +27,14 @@ def add_to(root: click.Group) -> None:
         name="download",
         short_help="Download one of its files.",
     )(download)
+    command(
+        group,
+        click.argument("reference", metavar="MODEL"),
+        in_project(),
+        click.option("--follow", "-f", "follows", is_flag=True, help="Show how it goes until it has ended."),
+        name="load",
+        short_help="Make a version of a model in MLflow.",
+    )(load)
     command(group, number, in_project(), name="delete", short_help="Delete one that does not answer.")(delete)
     command(root, number, in_project(), name="promote", short_help="Let a model version answer from now on.")(promote)
     command(root, in_project(), name="rollback", short_help="Let the version answer that did before.")(rollback)
@@ -50,6 +59,11 @@ def download(app: App, project: str, version: int, name: str, output: Path) -> N
         task = bar.add_task("Downloading", total=None)
         path = model.download(output, name, lambda here, whole: bar.update(task, completed=here, total=whole))
     app.out.one({"path": str(path), "size": path.stat().st_size}, [("file", path)])
+
+
+def load(app: App, project: str, reference: str, follows: bool) -> None:
+    """Make a version of a model in MLflow: the id of its run, or models:/NAME/VERSION. It is scored, not trained."""
+    started(app, app.project(project).models.load(reference), follows)
 
 
 def delete(app: App, project: str, version: int) -> None:

@@ -5,6 +5,7 @@ Both ends are this project's own and of one version; the socket lies in a folder
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -72,7 +73,7 @@ def pack_answer(answer: Answer) -> tuple[dict[str, Any], list[bytes]]:
         for image in answer.images
     ]
     files = [image.picture for image in answer.images if image.picture is not None]
-    files += [json.dumps([rows.predictions, rows.warnings]).encode() for rows in answer.rows]
+    files += map(_pack_rows, answer.rows)
     left = answer.left and (answer.left.at_once, answer.left.a_minute, answer.left.seconds)
     return {"images": images, "rows": len(answer.rows), "seconds": answer.seconds, "left": left}, files
 
@@ -81,12 +82,22 @@ def unpack_answer(header: dict[str, Any], files: list[bytes]) -> Answer:
     """The answer that was packed."""
     left = header["left"] and Left(*header["left"])
     if header["rows"]:
-        return Answer([], header["seconds"], left, [RowPredictions(*json.loads(file)) for file in files])
+        return Answer([], header["seconds"], left, [_unpack_rows(file) for file in files])
     images = []
     for number, (width, height, found) in enumerate(header["images"]):
         predictions = [Prediction(tuple(box), name, confidence) for box, name, confidence in found]
         images.append(ImagePredictions(width, height, predictions, files[number] if files else None))
     return Answer(images, header["seconds"], left)
+
+
+def _pack_rows(rows: RowPredictions) -> bytes:
+    picture = rows.picture and base64.b64encode(rows.picture).decode()
+    return json.dumps([rows.predictions, rows.warnings, rows.state, rows.figure, picture]).encode()
+
+
+def _unpack_rows(file: bytes) -> RowPredictions:
+    predictions, warnings, state, figure, picture = json.loads(file)
+    return RowPredictions(predictions, warnings, state, figure, picture and base64.b64decode(picture))
 
 
 def pack_error(error: DomainError) -> dict[str, Any]:

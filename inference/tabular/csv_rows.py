@@ -18,7 +18,14 @@ Predict = Callable[[list[dict[str, str]], int], list[dict[str, Any]]]
 
 _MOST_CELL_CHARACTERS = 65_536
 # What of an answer goes into a column, and the column's name.
-_ADDED = (("class", "predicted"), ("value", "predicted"), ("confidence", "confidence"))
+_ADDED = (
+    ("class", "predicted"),
+    ("value", "predicted"),
+    ("confidence", "confidence"),
+    ("score", "score"),
+    ("anomaly", "anomaly"),
+    ("change_point", "change_point"),
+)
 
 
 def csv_rows(stream: BinaryIO, at_once: int) -> tuple[list[str], Iterator[list[list[str]]]]:
@@ -38,12 +45,14 @@ def csv_rows(stream: BinaryIO, at_once: int) -> tuple[list[str], Iterator[list[l
 
 
 def with_predictions(stream: BinaryIO, at_once: int, predict: Predict) -> Iterator[bytes]:
-    """The rows of a CSV file with `predicted`, and the `confidence` of a class, added to each; a batch at a time.
+    """The rows of a CSV file with what was predicted added to each, a batch at a time.
+
+    That is `predicted`, and the `confidence` of a class; of time series `score`, `anomaly` and `change_point`.
 
     Args:
         stream: UTF-8, separated by commas, names in the first line.
-        predict: gives one answer (see `TabularPredictor.post_process`) for each of some rows, which come by name, with
-            the number of the first of them.
+        predict: gives one answer (see the predictors) for each of some rows, which come by name, with the number of the
+            first of them.
 
     Raises:
         InvalidInput: as `csv_rows`, or there is no row; while iterating.
@@ -56,7 +65,7 @@ def with_predictions(stream: BinaryIO, at_once: int, predict: Predict) -> Iterat
         if first == 1:
             yield csv_bytes([[*header, *(_free(name, header) for _, name in kinds)]])
         lines = zip(batch, answers, strict=True)
-        yield csv_bytes([*cells, *(answer[key] for key, _ in kinds)] for cells, answer in lines)
+        yield csv_bytes([*cells, *(_cell(answer[key]) for key, _ in kinds)] for cells, answer in lines)
         first += len(batch)
     if first == 1:
         raise InvalidInput("the file has a line of column names and no row: send at least one")
@@ -65,15 +74,17 @@ def with_predictions(stream: BinaryIO, at_once: int, predict: Predict) -> Iterat
 def engine_predictions(
     engine: Engine, model_id: ObjectId, caller: str, again: Callable[[Callable[[], Answer]], Answer]
 ) -> Predict:
-    """What predicts rows for `with_predictions`.
+    """What predicts rows for `with_predictions`; what a model remembers of some rows goes with the next.
 
     Args:
         caller: who is charged.
         again: makes the calls behind the first, which may have to wait for their turn.
     """
+    state: str | None = None
 
     def predict(rows: list[dict[str, str]], first: int) -> list[dict[str, Any]]:
-        content = json.dumps(rows).encode()
+        nonlocal state
+        content = json.dumps(rows if state is None else {"rows": rows, "state": state}).encode()
 
         def ask() -> Answer:
             return engine.predict_batch(model_id, [content], caller=caller)
@@ -84,9 +95,15 @@ def engine_predictions(
             if first == 1:
                 raise
             raise InvalidInput(f"in the {len(rows):,} rows from row {first:,} on: {error.detail}") from None
+        state = answer.rows[0].state
         return answer.rows[0].predictions
 
     return predict
+
+
+def _cell(value: Any) -> Any:
+    """As tables say it."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _free(name: str, header: list[str]) -> str:

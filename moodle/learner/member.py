@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 Features = NDArray[np.float32]
 Probabilities = NDArray[np.float64]
-OPSET, ML_OPSET, IR = 17, 3, 8
 INPUT, OUTPUT = "features", "probabilities"
 
 

@@ -13,7 +13,7 @@ from moodle.learner.member import Features, Probabilities, as_two
 Doubles = NDArray[np.float64]
 # A value further from the mean than this says no more than "far out"; so 1e30 moves nothing else.
 FAR = 5.0
-_PENALTY, _MOST_STEPS = 0.3, 200
+_PENALTY, _PENALTY_A_COLUMN, _FREE_COLUMNS, _MOST_PENALTY = 0.3, 0.5, 4, 100.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Network:
 
     def onnx(self) -> bytes:
         """See `Member.onnx`."""
-        from moodle.learner.network_file import network_file
+        from moodle.learner.file import network_file
 
         return network_file(self)
 
@@ -103,16 +103,20 @@ def fit_linear(features: Features, target: NDArray[np.int64], weights: Doubles, 
     return Network("linear", scaling, (Layer(model.coef_.T.astype(np.float64), model.intercept_.astype(np.float64)),))
 
 
-def fit_perceptron(features: Features, target: NDArray[np.int64], weights: Doubles, seed: int) -> Network:
-    """A multilayer perceptron of one hidden layer, by L-BFGS."""
+def fit_perceptron(
+    features: Features, target: NDArray[np.int64], weights: Doubles, seed: int, steps: int = 200
+) -> Network:
+    """A multilayer perceptron of one hidden layer, by L-BFGS.
+
+    The more columns there are, the less each may weigh: without that, a hundred indicators are learned by heart.
+    """
     from sklearn.neural_network import MLPClassifier
 
     scaling = Scaling.of(features, weights)
     if not len(scaling.columns):
         return constant(np.bincount(target, weights) / weights.sum())
-    model = MLPClassifier(
-        (16,), activation="tanh", solver="lbfgs", alpha=_PENALTY, max_iter=_MOST_STEPS, random_state=seed
-    )
+    penalty = min(_MOST_PENALTY, max(_PENALTY, _PENALTY_A_COLUMN * (len(scaling.columns) - _FREE_COLUMNS)))
+    model = MLPClassifier((16,), activation="tanh", solver="lbfgs", alpha=penalty, max_iter=steps, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(scaling.apply(features), target, sample_weight=weights)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 from moodle.ids import Key, ModelIds
-from moodle.shelves.protocol import Stored
+from moodle.shelves.protocol import Held, Stored
 from storage.moodle_objects import MoodleObjects, ObjectName
 
 
@@ -39,6 +42,21 @@ class DatabaseShelf:
     def delete_all(self, ids: ModelIds) -> None:
         """See `Shelf.delete_all`."""
         self._objects.delete_all(ids.owner, ids.uniqueid)
+
+    def owners(self) -> list[str]:
+        """See `Shelf.owners`."""
+        return [str(user_id) for user_id in self._objects.user_ids()]
+
+    def held(self, owner: str) -> Iterator[Held]:
+        """See `Shelf.held`."""
+        for name in self._objects.of_owner(owner):
+            key = Key(ModelIds(owner, name.uniqueid, name.dirhash), name.name)
+            group = key.group.rpartition("/")[2]
+            yield Held(group, key.folder, key.name, key.ids, partial(self.read, key))
+
+    def delete_owner(self, owner: str) -> None:
+        """See `Shelf.delete_owner`."""
+        self._objects.delete_owner(owner)
 
 
 def _name(key: Key) -> ObjectName:

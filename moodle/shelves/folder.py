@@ -9,10 +9,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
-from moodle.ids import Key, ModelIds
-from moodle.shelves.protocol import Stored
+from moodle.ids import ACCOUNTS, Key, ModelIds, place_of
+from moodle.shelves.protocol import Held, Stored
 from utils import Unavailable
 
 _LOG = re.compile(r"log-(\d+)")
@@ -35,12 +36,7 @@ class FolderShelf:
 
     def read(self, key: Key) -> Stored | None:
         """See `Shelf.read`."""
-        with _told():
-            try:
-                with self._path(key).open("rb") as file:
-                    return Stored(file.read(), _version(os.fstat(file.fileno())))
-            except FileNotFoundError:
-                return None
+        return _read(self._path(key))
 
     def write(self, key: Key, content: bytes, expected: str | None) -> bool:
         """See `Shelf.write`."""
@@ -78,12 +74,31 @@ class FolderShelf:
 
     def delete_all(self, ids: ModelIds) -> None:
         """See `Shelf.delete_all`."""
-        group = self._folder / ids.model.group
+        self._remove(self._folder / ids.model.group)
+
+    def owners(self) -> list[str]:
+        """See `Shelf.owners`."""
+        with _told():
+            folder = self._folder / ACCOUNTS
+            return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+    def held(self, owner: str) -> Iterator[Held]:
+        """See `Shelf.held`."""
+        with _told():
+            paths = sorted((self._folder / place_of(owner)).glob("*/*/[!.]*"))
+        for path in paths:
+            yield Held(path.parts[-3], path.parts[-2], path.name, None, partial(_read, path))
+
+    def delete_owner(self, owner: str) -> None:
+        """See `Shelf.delete_owner`."""
+        self._remove(self._folder / ACCOUNTS / Path(place_of(owner)).name)
+
+    def _remove(self, folder: Path) -> None:
         with _told(), self._locked():
-            if group.exists():
+            if folder.exists():
                 # Away in one step, so that nobody meets a part of it.
                 gone = Path(tempfile.mkdtemp(dir=self._folder, prefix=".gone-"))
-                os.replace(group, gone / "it")
+                os.replace(folder, gone / "it")
                 shutil.rmtree(gone)
 
     def _path(self, key: Key) -> Path:
@@ -96,6 +111,15 @@ class FolderShelf:
         with (self._folder / _LOCK).open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _read(path: Path) -> Stored | None:
+    with _told():
+        try:
+            with path.open("rb") as file:
+                return Stored(file.read(), _version(os.fstat(file.fileno())))
+        except FileNotFoundError:
+            return None
 
 
 def _version(status: os.stat_result) -> str:

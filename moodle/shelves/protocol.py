@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +15,23 @@ class Stored:
 
     content: bytes
     version: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """An object that is an account's.
+
+    Attributes:
+        group, folder, name: as its key has them.
+        ids: what names it; None where only hashes of that are kept.
+        read: gives it; None when it is gone.
+    """
+
+    group: str
+    folder: str
+    name: str
+    ids: ModelIds | None
+    read: Callable[[], Stored | None]
 
 
 class Shelf(Protocol):
@@ -45,4 +63,16 @@ class Shelf(Protocol):
 
     def delete_all(self, ids: ModelIds) -> None:
         """Delete everything under the owner's uniqueid, whatever the dirhash."""
+        ...
+
+    def owners(self) -> list[str]:
+        """The accounts that have objects; those whom the operator names are none."""
+        ...
+
+    def held(self, owner: str) -> Iterator[Held]:
+        """Everything of an account."""
+        ...
+
+    def delete_owner(self, owner: str) -> None:
+        """Delete everything of an account."""
         ...

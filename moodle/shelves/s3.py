@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-from moodle.ids import Key, ModelIds
-from moodle.shelves.protocol import Stored
+from moodle.ids import ACCOUNTS, Key, ModelIds, place_of
+from moodle.shelves.protocol import Held, Stored
 from utils import Unavailable
 
 _LOG = re.compile(r"log-(\d+)")
@@ -38,9 +39,7 @@ class S3Shelf:
 
     def read(self, key: Key) -> Stored | None:
         """See `Shelf.read`."""
-        with _told():
-            found = self._unless(_ABSENT, "get_object", Key=_name(key))
-            return found and Stored(found["Body"].read(), str(found["ETag"]))
+        return self._read(_name(key))
 
     def write(self, key: Key, content: bytes, expected: str | None) -> bool:
         """See `Shelf.write`."""
@@ -62,7 +61,34 @@ class S3Shelf:
 
     def delete_all(self, ids: ModelIds) -> None:
         """See `Shelf.delete_all`; models go before logs."""
-        names = self._names(f"{_PREFIX}/{ids.model.group}/")
+        self._remove(f"{_PREFIX}/{ids.model.group}/")
+
+    def owners(self) -> list[str]:
+        """See `Shelf.owners`."""
+        start = f"{_PREFIX}/{ACCOUNTS}/"
+        with _told():
+            asked = self._client.get_paginator("list_objects_v2")
+            pages = asked.paginate(Bucket=self._bucket, Prefix=start, Delimiter="/")
+            found = [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", [])]
+        return [name.removeprefix(start).rstrip("/") for name in found]
+
+    def held(self, owner: str) -> Iterator[Held]:
+        """See `Shelf.held`."""
+        for name in self._names(f"{_PREFIX}/{place_of(owner)}"):
+            group, folder, last = name.split("/")[-3:]
+            yield Held(group, folder, last, None, partial(self._read, name))
+
+    def delete_owner(self, owner: str) -> None:
+        """See `Shelf.delete_owner`."""
+        self._remove(f"{_PREFIX}/{ACCOUNTS}/{place_of(owner).rstrip('/').rpartition('/')[2]}/")
+
+    def _read(self, name: str) -> Stored | None:
+        with _told():
+            found = self._unless(_ABSENT, "get_object", Key=name)
+            return found and Stored(found["Body"].read(), str(found["ETag"]))
+
+    def _remove(self, start: str) -> None:
+        names = self._names(start)
         with _told():
             for name in sorted(names, key=lambda name: not name.endswith("/model")):
                 self._client.delete_object(Bucket=self._bucket, Key=name)

@@ -9,20 +9,23 @@ from bson import ObjectId
 from datasets.imports.options import ImportOptions
 from datasets.versions import freeze
 from notifications.signatures import new_secret
+from storage.alert_rules import AlertRule
 from storage.import_record import Import
 from storage.job import Job
 from storage.models import Model
 from storage.projects import Project
 from storage.store import Store
 from storage.webhooks import Webhook
+from tests.alerts.conftest import a_rule
 from tests.conftest import Caller, picture
+from utils import utc_now
 
 CARD = {"project_type": "classification", "classes": ["cat", "dog"]}
 
 
 @dataclass(frozen=True)
 class Pets:
-    """A project with two classes, an image of each, a version, a queued job, a served model, a webhook, an upload."""
+    """A project with two classes, an image of each, a version, a queued job, a served model, and of much else one."""
 
     project: Project
     job: Job
@@ -30,11 +33,14 @@ class Pets:
     webhook: Webhook
     delivery_id: ObjectId
     upload: Import
+    rule: AlertRule
+    incident_id: ObjectId
 
     @property
     def ids(self) -> dict[str, object]:
         """What a path may name."""
         own = {"project_id": self.project.id, "webhook_id": self.webhook.id, "delivery_id": self.delivery_id}
+        own |= {"rule_id": self.rule.id, "incident_id": self.incident_id}
         return {"job_id": self.job.id, "model_id": self.model.id, "import_id": self.upload.id, **own}
 
 
@@ -52,7 +58,12 @@ def pets(caller: Caller, store: Store) -> Pets:
     webhook = store.webhooks.create(project, "https://93.184.215.14/", ("job.failed",), new_secret())
     delivery_id = store.deliveries.add(webhook.id, user.id, "job.failed", "{}", project.id, job.id, 1)
     upload = store.imports.create(project.id, user.id, 1000, "pets.zip", ImportOptions().to_row())
-    return Pets(project, job, trained(store, project, job), webhook, delivery_id, upload)
+    rule = a_rule(store, project)
+    now = utc_now()
+    store.alert_incidents.open(rule, incident_id := ObjectId(), "pump", {"began_at": now, "opened_at": now}, None)
+    store.alert_incidents.keep_picture(incident_id, b"a picture")
+    model = trained(store, project, job)
+    return Pets(project, job, model, webhook, delivery_id, upload, rule, incident_id)
 
 
 def trained(store: Store, project: Project, job: Job) -> Model:

@@ -21,6 +21,8 @@ PREDICTING, PREDICTION_JOB = (
     "/api/v1/published/<project>/prediction-jobs",
     "/api/v1/prediction-jobs/<prediction_job_id>",
 )
+ALERTS, INCIDENTS = f"{PROJECT}/alerts", f"{PROJECT}/incidents"
+STREAM = "/api/v1/projects/<project>/stream"
 IMPORTS, IMPORT = "/api/v1/projects/<project>/imports", "/api/v1/imports/<import_id>"
 
 # One valid request of the owner for each method of each route; `{name}` in a path is filled in by the test.
@@ -60,11 +62,22 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("DELETE", f"{PREDICTION_JOB}/data"): {},
     ("POST", f"{PREDICTION_JOB}/cancel"): {},
     ("GET", f"{PREDICTION_JOB}/result"): {"format": "csv"},
+    ("POST", "/api/v1/published/<project>/figures"): {"rows": [{"flow": 3}], "names": ["score"]},
     ("GET", TABLE): {},
     ("PATCH", TABLE): {"target": "kind", "ignored": ["id"]},
     ("DELETE", TABLE): {},
     ("GET", f"{TABLE}/rows"): {"limit": 5},
     ("GET", f"{TABLE}/file"): {},
+    ("POST", "/api/v1/projects/<project>/rows"): {"rows": [{"kind": "a", "id": 3}]},
+    ("GET", STREAM): {},
+    ("PUT", STREAM): {"enabled": True, "collect": 10},
+    ("DELETE", STREAM): {},
+    ("POST", f"{STREAM}/rows"): {"rows": [{"heat": 1.5}]},
+    ("GET", f"{STREAM}/results"): {"limit": 5, "after": 0},
+    ("GET", f"{STREAM}/dead-letters"): {"limit": 5},
+    ("GET", f"{STREAM}/dead-letters/<letter_id>"): {},
+    ("DELETE", f"{STREAM}/dead-letters/<letter_id>"): {},
+    ("POST", f"{STREAM}/dead-letters/<letter_id>/resend"): {},
     ("GET", IMAGES): {"limit": 5, "class": "cat", "sort": "-created_at"},
     ("POST", IMAGES): {"split": "train", "annotations": '{"new.png": "dog"}'},
     ("POST", f"{IMAGES}/bulk"): {"select": {"filter": {"class": "cat"}}, "action": "tag", "value": "good"},
@@ -92,6 +105,8 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/devices"): {},
     ("POST", "/api/v1/jobs/<job_id>/stop"): {},
     ("GET", "/api/v1/models/<model_id>"): {},
+    ("GET", "/api/v1/models/<model_id>/figures"): {},
+    ("GET", "/api/v1/models/<model_id>/figures/<name>"): {"format": "png"},
     ("GET", "/api/v1/models/<model_id>/files/<name>"): {},
     ("GET", "/api/v1/models/<model_id>/usage"): {"days": 7},
     ("POST", "/api/v1/models/<model_id>/quantize"): {"force": True},
@@ -106,6 +121,10 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("GET", "/api/v1/catalogue/<project>/example"): {},
     ("GET", f"{PROJECT}/capsule"): {},
     ("POST", "/api/v1/capsules"): {},
+    ("GET", "/api/v1/jobs/<job_id>/experiment"): {},
+    ("GET", "/api/v1/experiments/schema"): {},
+    ("POST", "/api/v1/experiments/validate"): {},
+    ("POST", f"{PROJECT}/experiments"): {},
     ("GET", f"{PROJECT}/jobs"): {"limit": 5, "state": "queued"},
     ("POST", f"{PROJECT}/jobs"): {"params": {"epochs": 2}},
     ("GET", f"{PROJECT}/versions"): {"limit": 5},
@@ -115,6 +134,7 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("DELETE", f"{PROJECT}/versions/<number>"): {},
     ("GET", f"{PROJECT}/versions/<number>/compare/<other>"): {},
     ("GET", f"{PROJECT}/models"): {"limit": 5},
+    ("POST", f"{PROJECT}/models/load"): {"model": "models:/ada.pets/1"},
     ("GET", f"{PROJECT}/models/compare"): {"a": 1, "b": 1},
     ("POST", f"{PROJECT}/promote"): {"version": 1},
     ("POST", f"{PROJECT}/rollback"): {},
@@ -131,6 +151,16 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", f"{WEBHOOKS}/<webhook_id>/rotate-secret"): {},
     ("GET", f"{WEBHOOKS}/<webhook_id>/deliveries"): {"limit": 5, "state": "waiting"},
     ("POST", f"{WEBHOOKS}/<webhook_id>/deliveries/<delivery_id>/retry"): {},
+    ("GET", ALERTS): {},
+    ("POST", ALERTS): {"name": "bearings", "kind": "score", "parameters": {"level": 2, "rows": 2, "of": 3}},
+    ("GET", f"{ALERTS}/<rule_id>"): {},
+    ("PATCH", f"{ALERTS}/<rule_id>"): {"name": "oil", "active": False},
+    ("DELETE", f"{ALERTS}/<rule_id>"): {},
+    ("POST", f"{ALERTS}/<rule_id>/test"): {},
+    ("GET", INCIDENTS): {"limit": 5, "state": "open"},
+    ("GET", f"{INCIDENTS}/<incident_id>"): {},
+    ("GET", f"{INCIDENTS}/<incident_id>/picture"): {},
+    ("POST", f"{INCIDENTS}/<incident_id>/acknowledge"): {},
     ("GET", IMPORTS): {"limit": 5},
     ("POST", IMPORTS): {"size": 1000, "filename": "pets.zip"},
     ("OPTIONS", IMPORTS): {},
@@ -181,7 +211,10 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
 FILES = {("POST", IMAGES): ("images", "new.png", picture(seed=3))}
 
 
+EXPERIMENT = b"name: first\ntype: classification\ndata: {project: pets}\nparameters: {epochs: 1}\n"
 BODIES = {
+    ("POST", "/api/v1/experiments/validate"): (EXPERIMENT, "application/yaml"),
+    ("POST", f"{PROJECT}/experiments"): (EXPERIMENT, "application/yaml"),
     ("PUT", f"{IMAGES}/<image>/file"): (picture(seed=4), "image/png"),
     ("POST", "/api/v1/published/<project>/predict-csv"): (b"a\n1\n", "text/csv"),
 }
@@ -209,6 +242,7 @@ def fill(
         "job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "number": 1, "other": "current",
         "image": "one.png", "export_format": "csv", "username": "grace", "class_id": 0, "token_id": SOME_ID,
         "prediction_job_id": SOME_ID, **more,
+        "letter_id": SOME_ID, **more,
     }  # fmt: skip
     for parameter, value in parts.items():
         path = path.replace(f"<{parameter}>", str(value))

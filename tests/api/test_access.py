@@ -19,7 +19,18 @@ from storage.roles import Role
 from storage.store import Store
 from storage.tokens import ALL_SCOPES, Scope
 from tests.api.conftest import Pets
-from tests.api.problems import IMPORT, PREDICTING, PREDICTION_JOB, PROJECT, REQUESTS, TABLE, assert_problem, fill, sent
+from tests.api.problems import (
+    IMPORT,
+    PREDICTING,
+    PREDICTION_JOB,
+    PROJECT,
+    REQUESTS,
+    STREAM,
+    TABLE,
+    assert_problem,
+    fill,
+    sent,
+)
 from tests.conftest import Caller
 from utils import utc_now
 
@@ -43,6 +54,9 @@ ALLOWED = {
     ("POST", PREDICTING): 404,
     # There is none of the caller's.
     **{(method, path): 404 for method, path, _ in METHODS if path.startswith(PREDICTION_JOB)},
+    ("POST", f"{V1}/published/<project>/figures"): 404,
+    ("GET", f"{V1}/models/<model_id>/figures"): 409,
+    ("GET", f"{V1}/models/<model_id>/figures/<name>"): 409,
     ("POST", f"{V1}/me/email/confirm"): 400,
     ("PATCH", f"{IMPORT}/data"): 415,
     ("GET", f"{IMPORT}/report"): 409,
@@ -55,12 +69,19 @@ ALLOWED = {
     ("GET", f"{V1}/catalogue/<project>/example"): 404,
     ("POST", f"{V1}/capsules"): 415,
     ("POST", f"{PROJECT}/jobs"): 409,
+    ("POST", f"{PROJECT}/models/load"): 409,
+    ("POST", f"{PROJECT}/experiments"): 409,
+    ("GET", f"{V1}/jobs/<job_id>/experiment"): 404,
     ("POST", f"{PROJECT}/promote"): 409,
     ("POST", f"{PROJECT}/rollback"): 409,
     # The project holds images.
     **{(method, TABLE): 409 for method in ("GET", "PATCH", "DELETE")},
+    # None of its webhooks wants alerts.
+    ("POST", f"{PROJECT}/alerts/<rule_id>/test"): 409,
     ("GET", f"{TABLE}/rows"): 409,
     ("GET", f"{TABLE}/file"): 409,
+    **{(method, path): 409 for method, path in REQUESTS if path.startswith(STREAM)},
+    ("POST", f"{PROJECT}/rows"): 409,
 }
 # Whoever is a member may leave; who is none cannot be taken out.
 LEAVING = ("DELETE", f"{PROJECT}/members/<username>")

@@ -39,6 +39,8 @@ WRITES = [
 OF_AN_ENDED_TRAINING = {
     ("POST", "/api/v1/jobs/<job_id>/repeat"), ("POST", "/api/v1/models/<model_id>/quantize"),
     ("POST", "/api/v1/models/<model_id>/serve"),
+    # And this for an MLflow: tests/tracking.
+    ("POST", "/api/v1/projects/<project>/models/load"),
 }  # fmt: skip
 # These verbs change nothing with the parameters that tests/api/problems.py has for them.
 READS = {

@@ -7,9 +7,11 @@ import http.client
 import json
 import logging
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from email.message import Message
 
 import psutil
 import pytest
@@ -136,3 +138,81 @@ def test_who_sends_a_large_image_to_a_full_engine_can_read_the_answer_and_go_on(
         status, body = post(bytes(LARGE))
         assert (status, "too many inferences are waiting" in body) == (503, True)
     assert server.connection.sock is connected
+
+
+class Wire:
+    """A kept connection on which a test says byte by byte what is sent."""
+
+    def __init__(self, server: WebServer, token: str):
+        self._socket = socket.create_connection(("127.0.0.1", server.connection.port), timeout=60)
+        self._answers = self._socket.makefile("rb")
+        self._token = token
+
+    def send(self, *parts: bytes) -> None:
+        """Send them as separate packets."""
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for part in parts:
+            self._socket.sendall(part)
+
+    def head(self, length: int, *headers: str) -> bytes:
+        """Of a prediction with a body of so many bytes."""
+        lines = [f"POST {PREDICT}?confidence=0.5 HTTP/1.1", "Host: here", f"Authorization: Bearer {self._token}"]
+        lines += ["Content-Type: image/png", f"Content-Length: {length}", "X-Request-ID: of-the-test", *headers]
+        return "\r\n".join([*lines, "", ""]).encode()
+
+    def answer(self) -> tuple[int, Message, bytes]:
+        """Status, headers and body of the next one."""
+        status = int(self._answers.readline().split()[1])
+        headers = http.client.parse_headers(self._answers)
+        return status, headers, self._answers.read(int(headers["Content-Length"]))
+
+    def close(self) -> None:
+        self._answers.close()
+        self._socket.close()
+
+
+@pytest.fixture
+def wire(server: WebServer, published: Caller) -> Iterator[Wire]:
+    """One that has had an answer before the engine was full."""
+    wire = Wire(server, published.token)
+    image = picture()
+    wire.send(wire.head(len(image)), image)
+    assert wire.answer()[0] == 200
+    server.fill()
+    yield wire
+    wire.close()
+
+
+def test_at_the_door_a_refused_request_may_come_in_any_pieces_and_is_answered_in_the_same_words(wire: Wire) -> None:
+    body = bytes(300_000)
+    for parts in ([wire.head(300_000) + body], [wire.head(300_000), body], [wire.head(300_000), body[:7], body[7:]]):
+        wire.send(*parts)
+        status, headers, content = wire.answer()
+        assert (status, headers["Retry-After"], headers["X-Request-ID"]) == (503, "1", "of-the-test")
+        assert headers["Server"] is None  # Gunicorn puts its name on what it answers itself.
+        assert "too many inferences are waiting" in json.loads(content)["detail"]
+    # Two at a time are two answers.
+    wire.send(wire.head(10) + bytes(10) + wire.head(20) + bytes(20))
+    assert [wire.answer()[0], wire.answer()[0]] == [503, 503]
+
+
+def test_what_is_not_plain_is_left_to_the_parser(wire: Wire) -> None:
+    wire.send(wire.head(5, "Expect: 100-continue"))
+    assert wire._answers.readline().split()[1] == b"100"
+    assert wire._answers.readline() == b"\r\n"
+    wire.send(b"12345")
+    status, headers, _ = wire.answer()
+    assert (status, headers["Server"]) == (503, "gunicorn")
+    wire.send(b"GET /health HTTP/1.1\r\nHost: here\r\n\r\n")
+    assert wire.answer()[0] == 200
+    # Two lengths are somebody's try to have two servers disagree.
+    wire.send(wire.head(5, "Content-Length: 0") + b"12345")
+    assert wire.answer()[0] == 400
+
+
+def test_who_goes_away_in_the_middle_of_a_refused_request_takes_nothing_with_him(wire: Wire, server: WebServer) -> None:
+    wire.send(wire.head(1000), bytes(10))
+    wire.close()
+    server.connection.request("GET", "/health")
+    with server.connection.getresponse() as response:
+        assert response.status == 200

@@ -68,6 +68,7 @@ class RabbitMQ:
         """Start it and wait until it answers."""
         self._mapper.start()
         self._node.start()
+        self._control("await_startup")  # it listens before its users are there
         self._control("set_permissions", USER, *RIGHTS)
 
     def stop(self) -> None:

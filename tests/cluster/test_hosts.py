@@ -77,6 +77,7 @@ def session_settings(network: Network, tmp_path_factory: pytest.TempPathFactory)
             heartbeat_seconds=0.2,
             lease_seconds=LEASE_SECONDS,
             checkpoint_seconds=0,
+            training_niceness=0,
         )
     finally:
         broker.stop()

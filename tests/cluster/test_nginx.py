@@ -75,6 +75,7 @@ def site(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         bcrypt_rounds=4,
         heartbeat_seconds=0.2,
         trusted_proxies=1,
+        training_niceness=0,
     )
     webs = [web_server(dataclasses.replace(settings, port=each, data_dir=folder / str(each))) for each in web_ports]
     worker = worker_member(settings, folder / "worker" / "worker.log")

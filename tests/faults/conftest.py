@@ -249,6 +249,7 @@ def site(mongo_uri: str, broker_url: str, tmp_path_factory: pytest.TempPathFacto
             data_dir=tmp_path_factory.mktemp("site"),
             bcrypt_rounds=4,
             checkpoint_seconds=1,
+            training_niceness=0,
         )
     )
     yield site

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 
 from moodle import datafile
-from moodle.cells import read_careful, read_fast
 from moodle.datafile import read_labelled, read_samples
-from moodle.header import split_header
-from tests.moodle.data import columns, header, labelled, samples
+from tests.moodle.data import columns, header
 from utils import InvalidInput
 
 HEAD = header(["a", "b", "target"], [0, 1])
@@ -64,19 +62,29 @@ def test_a_target_that_the_header_does_not_name_is_told():
     assert read_labelled((HEAD + "1,2,7\n").encode()).unknown == ("7",)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_the_fast_way_reads_the_same_as_the_careful_one(seed: int, monkeypatch: pytest.MonkeyPatch):
-    for content in (labelled(50, seed=seed), labelled(50, seed=seed).replace(b"0.5", b"").replace(b"\n", b"\r\n")):
-        found, rows = split_header(content)
-        fast = read_fast(found, rows, len(found.columns) - 1)
-        assert fast is not None
-        slow = read_careful(found, rows, len(found.columns) - 1)
-        assert np.array_equal(fast[0], slow[0])
-        assert fast[1] == slow[1]
-    monkeypatch.setattr(datafile, "_SMALL_BYTES", 0)
-    assert len(read_samples(samples(20)[0]).samples) == 20
-    with pytest.raises(InvalidInput, match="line 5, column 'b': wanted is a number, got 'x'"):
-        read_labelled((HEAD + "1,2,0\n1,x,1\n").encode())
+def test_every_number_is_read_as_python_reads_it_with_quotes_and_without():
+    cells = ["1", "-0.33", "1e30", "1e-38", "1e-50", "", " 2 ", "+3", ".5", "1732000000", "-1E3", "0.1000000000000001"]
+    rows = [[*np.random.default_rng(seed).permutation(cells)] for seed in range(40)] * 2
+    names = [*columns(len(cells)), "target"]
+    text = header(names, [0, 1]) + "\n".join(",".join([*row, str(n % 2)]) for n, row in enumerate(rows))
+    wanted = np.array([[float(cell or 0) for cell in row] for row in rows]).astype(np.float32)
+    for content in (text, text.replace("\n", "\r\n"), text.replace("1732000000", '"1732000000"')):
+        data = read_labelled(content.encode())
+        assert np.array_equal(data.features, wanted)
+        assert data.target.tolist() == [0, 1] * 40
+
+
+def test_a_row_is_as_wide_as_the_header_and_what_is_no_number_is_told_with_its_place():
+    two = header(["a", "target"], [0, 1])
+    for content, told in {
+        two + "0\n": "line 4 has 1 cells, line 3 names 2 columns",
+        HEAD + "1,2,0\n1,x,1\n": "line 5, column 'b': wanted is a number, got 'x'",
+        HEAD + '1,2,0\n"1","x",1\n': "line 5, column 'b': wanted is a number, got 'x'",
+        HEAD + "1,2,0\n\n1,2,\n": "line 6 has nothing in column 'target'",
+        HEAD + "1,2,3,0\n": "line 4 has 4 cells, line 3 names 3 columns",
+    }.items():
+        with pytest.raises(InvalidInput, match=told):
+            read_labelled(content.encode())
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 
 from moodle import teaching
 from moodle.datafile import read_labelled, read_samples
+from moodle.evaluation import Wish, evaluate
 from moodle.learner.boosting import fit_boosting
-from moodle.learner.boosting_file import not_above
 from moodle.learner.fitting import fit
 from moodle.learner.member import INPUT, OUTPUT
 from moodle.learner.network import fit_linear, fit_perceptron
@@ -47,13 +47,6 @@ def test_the_file_says_the_same_as_what_was_fitted(classes: int, kind: str):
     assert said.dtype == np.float32
     assert np.abs(said - member.predict(others)).max() < 1e-5
     assert np.array_equal(said.argmax(axis=1), member.predict(others).argmax(axis=1))
-
-
-def test_a_threshold_in_the_file_lets_the_same_float32_pass():
-    thresholds = np.array([0.1, -0.1, 1 / 3, 1e-40, 0.0, 1e300, -1e300])
-    rounded = not_above(thresholds)
-    assert (rounded.astype(np.float64) <= thresholds).all() or rounded[-1] == np.finfo(np.float32).min
-    assert (np.nextafter(rounded[:5], np.float32(np.inf)).astype(np.float64) > thresholds[:5]).all()
 
 
 def test_rows_in_which_nothing_varies_give_the_shares_of_the_classes():
@@ -96,6 +89,22 @@ def test_a_further_file_is_learned_from_together_with_those_before():
     at_once = teach(None, read_labelled(labelled(60, seed=1) + labelled(60, seed=2).split(b"\n", 3)[3]))
     rows = read_samples(samples(30)[0])
     assert predictions(Runner(second), rows) == predictions(Runner(at_once), rows)
+
+
+def test_classes_in_another_order_are_the_same_classes():
+    first, again = labelled(60, classes=("no", "yes")), labelled(60, classes=("no", "yes"), seed=2)
+    turned = again.replace(b'[""no"",""yes""]', b'[""yes"",""no""]')
+    assert turned != again
+    model = teach(None, read_labelled(first))
+    known, other = (teach(model, read_labelled(content)) for content in (again, turned))
+    assert other.card.classes == ("no", "yes")
+    rows = read_samples(samples(30, classes=("no", "yes"))[0])
+    assert predictions(Runner(other), rows) == predictions(Runner(known), rows)
+    wish = Wish(0.5, 0.5, 2, 1)
+    scored = [evaluate(read_labelled(content), wish, model).answer for content in (again, turned)]
+    assert scored[0]["accuracy"] > 0.8
+    assert scored[0]["auc"] > 0.8
+    assert scored[1]["auc"] > 0.8
 
 
 def test_past_their_bound_rows_are_not_kept_and_what_they_taught_stays():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from moodle.account import account_files, delete_those_gone
 from moodle.ids import MOST_ID_CHARACTERS, ModelIds
 from moodle.shelves.folder import FolderShelf
 from moodle.shelves.protocol import Shelf
@@ -89,6 +90,22 @@ def test_owners_do_not_see_each_other(shelf: Shelf):
     shelf.delete_all(ours)
     assert shelf.read(ours.model) is None
     assert shelf.read(theirs.model).content == b"theirs"
+
+
+def test_what_an_account_has_can_be_taken_away_and_deleted_as_a_whole(shelf: Shelf):
+    ours, theirs = ModelIds("", "m", "d"), [ModelIds("6" * 24, "m", "d"), ModelIds("7" * 24, "m", "d")]
+    assert shelf.write(ours.model, b"ours", None)
+    for ids in theirs:
+        assert shelf.write(ids.model, b"model", None)
+        assert shelf.write(ids.log(7), b"log", None)
+    assert sorted(shelf.owners()) == ["6" * 24, "7" * 24]
+    files = dict(account_files(shelf, "6" * 24))
+    assert {b"log", b"model"} <= set(files.values())
+    assert {name.split("/")[0] for name in files} == {"moodle"}
+    delete_those_gone(shelf, lambda owners: {owner for owner in owners if owner[0] == "6"})
+    assert shelf.owners() == ["7" * 24]
+    assert list(shelf.held("6" * 24)) == []
+    assert {shelf.read(key).content for key in (ours.model, theirs[1].model)} == {b"ours", b"model"}
 
 
 def test_logs_are_listed_in_their_order_and_go_with_the_model(shelf: Shelf):

@@ -232,7 +232,7 @@ def lose_account(world: World) -> tuple[str, str]:
 
 def lose_project(world: World) -> tuple[str, str]:
     world.store.projects.delete(world.project.id)
-    left = "images, tables, imports, jobs, models, webhooks or results"
+    left = "images, tables, imports, jobs, models, webhooks, alerts or results"
     where = f"project {world.project.id}: it is deleted, and {left} of it are left"
     return where, "removed"
 

@@ -61,8 +61,8 @@ def test_of_many_that_come_at_once_one_is_left(store: Store, project: Project):
 
 def test_settings_are_changed_by_who_has_read_them(store: Store, project: Project):
     table = store.tables.place(made(store, project))
-    changed = store.tables.change(table, {"target": "a.$b"}, [{"name": "a.$b", "message": "…"}])
-    assert (changed.revision, changed.settings, changed.leaks[0]["name"]) == (2, {"target": "a.$b"}, "a.$b")
+    changed = store.tables.change(table, {"target": "a.$b"}, [{"name": "a.$b", "code": "odd", "message": "…"}])
+    assert (changed.revision, changed.settings, changed.findings[0]["name"]) == (2, {"target": "a.$b"}, "a.$b")
     with pytest.raises(ChangedMeanwhile):
         store.tables.change(table, {"target": None}, [])
     store.tables.place(made(store, project))

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import types
-from typing import Any, get_args, get_origin
+from typing import Any
 
-from pydantic.fields import FieldInfo
-
+from training.parameters import described
 from training.tabular.algorithms.registry import ALGORITHMS, AUTO
-
-_BOUNDS = {"ge": "minimum", "le": "maximum"}
-_WORDS: dict[Any, str] = {int: "integer", float: "number", bool: "boolean", str: "string"}
 
 
 def describe() -> list[dict[str, Any]]:
@@ -32,29 +27,5 @@ def _algorithm(name: str) -> dict[str, Any]:
         "title": algorithm.TITLE,
         "description": algorithm.DESCRIPTION,
         "most_rows": algorithm.MOST_ROWS,
-        "parameters": [_parameter(*item) for item in algorithm.Params.model_fields.items()],
+        "parameters": described(algorithm.Params),
     }
-
-
-def _parameter(name: str, info: FieldInfo) -> dict[str, Any]:
-    bounds: dict[str, Any] = {"minimum": None, "maximum": None}
-    for constraint in info.metadata:
-        bounds.update({word: getattr(constraint, key) for key, word in _BOUNDS.items() if hasattr(constraint, key)})
-    kinds, choices = _kinds(info.annotation)
-    return {
-        "name": name,
-        "type": kinds,
-        "default": info.default,
-        **bounds,
-        "choices": choices,
-        "description": info.description or "",
-    }
-
-
-def _kinds(annotation: Any) -> tuple[str, list[str] | None]:
-    """The type in a word, and what may be chosen when that is a few words."""
-    if isinstance(annotation, types.UnionType):
-        annotation = next(part for part in get_args(annotation) if part is not types.NoneType)
-    if get_origin(annotation) is not None:
-        return "string", list(get_args(annotation))
-    return _WORDS[annotation], None

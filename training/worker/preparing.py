@@ -15,7 +15,7 @@ from storage.store import Store
 from training.readiness import missing
 from training.recording import keep_record, recorded_data
 from training.worker.progress import Progress
-from utils import Conflict, InvalidInput, NotFound, plural, without_folders
+from utils import ChangedMeanwhile, Conflict, InvalidInput, NotFound, plural, without_folders
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,9 @@ class Preparation:
                 continue
             for note in record.notes():
                 self._progress.log(note)
-            if job.quantizes is None:
+            if job.loads:
+                self._progress.log(f"{plural(record.held_back, kind.unit)} held back to check the model on")
+            elif job.quantizes is None:
                 held_back = f"{record.held_back:,} held back"
                 self._progress.log(f"{plural(record.trained_on, kind.unit)} to train on, {held_back}")
             return dataset
@@ -110,13 +112,14 @@ class Preparation:
             fraction, seed = job.params["train_split"], job.params["seed"]
             record = self._persist(lambda: self._kind.split(self._store, snapshot, fraction, seed, self._cache))
             return record
-        except (Conflict, InvalidInput) as refused:
+        except (Conflict, InvalidInput, ChangedMeanwhile) as refused:
             raise CannotPrepare(refused.detail) from refused
 
     def _snapshot(self, project: Project) -> Snapshot:
         number, kind = self._job.dataset_version, self._kind
         snapshot: Snapshot
         if number is None:
+            self._persist(lambda: kind.gather(self._store, project, self._folder))
             snapshot = self._persist(lambda: kind.capture(self._store, project))
             return snapshot
         try:

@@ -23,9 +23,10 @@ from storage.database import object_id
 from storage.job import Job
 from storage.models import Model
 from storage.store import Store
+from training.loading.fetching import CannotFetch, fetch
 from training.process_tree import kill_all
 from training.promotion import hand_over
-from training.run import DATASET, EXIT_FAILED, QUANTIZE, RESULT, SPEC, TRAIN
+from training.run import DATASET, EXIT_FAILED, LOAD, QUANTIZE, RESULT, SPEC, TRAIN
 from training.worker.devices import LocalDevice
 from training.worker.heart import Heart
 from training.worker.keeper import Keeper
@@ -138,6 +139,11 @@ class Supervisor:
 
     def _fetch_source(self, job: Job, path: Path) -> dict[str, Any] | None:
         """The model that the job makes another of: its file on disk, and its card; None when it trains one."""
+        if job.loads:
+            try:
+                return fetch(self._settings, job.loads, path)
+            except CannotFetch as reason:
+                raise self._failed(job, str(reason)) from reason
         model_id = job.quantizes
         if model_id is None:
             return None
@@ -161,7 +167,7 @@ class Supervisor:
             "checkpoint_seconds": self._settings.checkpoint_seconds,
             "stop_seconds": self._settings.stop_seconds,
             "niceness": self._settings.training_niceness,
-            "task": QUANTIZE if job.quantizes else TRAIN,
+            "task": QUANTIZE if job.quantizes else LOAD if job.loads else TRAIN,
             "project_type": job.project_type,
             "device": self._device.kind.value,
             "params": job.params,

@@ -47,7 +47,13 @@ def test_an_account_uses_its_token_or_its_password_and_sees_its_own_models(
     assert "model.json" in zipfile.ZipFile(io.BytesIO(exported.data)).namelist()
     assert _post(client, "grace", other.token, "/import", exported.data).text == "Ok"
     assert _post(client, "grace", other.token, "/prediction", rows).json["status"] == 0
-    store.delete_user(store.users.find("ada").id)
+    everything = client.get("/api/v1/me/export", headers={"Authorization": f"Bearer {caller.token}"}).data
+    with zipfile.ZipFile(io.BytesIO(everything)) as archive:
+        models = {name: archive.read(name) for name in archive.namelist() if name.startswith("moodle/")}
+    assert exported.data in models.values()
+    assert b'"uniqueid": "m"' in b"".join(models.values())
+    gone = client.delete("/api/v1/me", json={"password": PASSWORD}, headers={"Authorization": f"Bearer {caller.token}"})
+    assert gone.status_code == 204
     assert len(list(store.moodle_objects.held())) == 1
 
 
@@ -68,7 +74,7 @@ def test_wrong_passwords_are_throttled(client: FlaskClient, caller: Caller, sett
 
 
 def test_a_backend_without_users_says_so(tmp_path):
-    settings = Settings(moodle_dir=str(tmp_path))
+    settings = Settings(moodle_dir=str(tmp_path), moodle_idle_seconds=0)
     client = build_moodle_app(lambda: settings, lambda given: given).test_client()
     assert client.get("/version").text == "3.0.5"
     answer = _post(client, "ada", "x", "/deletemodel")
@@ -85,7 +91,7 @@ def test_a_backend_without_users_says_so(tmp_path):
     ],
 )
 def test_what_takes_too_much_is_ended_and_told(tmp_path, limits, status: int, told: str):
-    settings = Settings(moodle_dir=str(tmp_path), moodle_users="moodle:secret", **limits)
+    settings = Settings(moodle_dir=str(tmp_path), moodle_users="moodle:secret", moodle_idle_seconds=0, **limits)
     client = build_moodle_app(lambda: settings, lambda given: given).test_client()
     wish = {"minscore": "0", "maxdeviation": "1", "niterations": "1000"}
     answer = _post(client, "moodle", "secret", "/evaluation", labelled(400), **wish)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from tests.api.problems import assert_problem
 from tests.api.v1.test_jobs import get
 from tests.conftest import Caller
-from training.tabular.trainer import TabularParams
+from training.anomaly.detectors.registry import DETECTORS
+from training.registry import TRAINERS
+
+# By project type, the parameter that names one.
+CHOICE = {"tabular": "algorithm", "anomaly": "detector"}
 
 
 def test_algorithms_are_told_with_the_range_default_and_meaning_of_each_parameter(caller: Caller):
     found = get(caller, "/api/v1/algorithms").json["items"]
     names = [item["name"] for item in found if item["project_type"] == "tabular"]
     assert names == ["auto", "linear", "forest", "boosting", "neighbours", "svm", "perceptron"]
+    assert [item["name"] for item in found if item["project_type"] == "anomaly"] == ["auto", *DETECTORS]
     for item in found:
         assert item["title"]
         assert item["description"]
@@ -25,4 +30,6 @@ def test_algorithms_are_told_with_the_range_default_and_meaning_of_each_paramete
 def test_every_default_that_is_told_is_taken(caller: Caller):
     for item in get(caller, "/api/v1/algorithms").json["items"]:
         given = {parameter["name"]: parameter["default"] for parameter in item["parameters"]}
-        assert TabularParams(algorithm=item["name"], parameters=given).algorithm == item["name"]
+        choice = {CHOICE[item["project_type"]]: item["name"], "parameters": given}
+        params = TRAINERS[item["project_type"]].Params(**choice)
+        assert params.model_dump(mode="json")["parameters"] == given

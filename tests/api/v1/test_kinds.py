@@ -70,11 +70,15 @@ def test_calls_about_a_table_refuse_a_project_that_holds_images(caller: Caller):
     for what in ("", "/rows", "/file"):
         response = called(caller, "GET", f"/api/v1/projects/pet%20shop/table{what}", {})
         assert_problem(response, 409, "holds images", "about a table", "/api/v1/projects/pet%20shop/images")
+    added = caller.call("POST", "/api/v1/projects/pet%20shop/rows", rows=[{"flow": 1}])
+    assert_problem(added, 409, "holds images", "about a table")
 
 
 def test_rows_are_refused_by_a_project_that_holds_images(caller: Caller, light: Model):
     rows = [{"rooms": 3}]
     assert_problem(caller.call("POST", PREDICT.format("light"), rows=rows), 409, "about a table", "take images")
+    figures = caller.call("POST", "/api/v1/published/light/figures", rows=rows)
+    assert_problem(figures, 409, "about time series", "take images")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ NOTHING = {
     "username": "ada",
     "email": None,
     "email_pending": None,
-    "email_events": ["job.succeeded", "job.failed"],
+    "email_events": ["job.succeeded", "job.failed", "alert.opened", "alert.closed"],
 }
 
 

@@ -42,7 +42,8 @@ def test_the_secret_is_shown_once(caller: Caller, pets: Pets, path: str):
     assert response.status_code == 201
     made = response.json
     assert made["secret"].startswith("whsec_")
-    assert made["events"] == ["job.queued", "job.running", "job.succeeded", "job.failed", "job.cancelled"]
+    jobs = ["job.queued", "job.running", "job.succeeded", "job.failed", "job.cancelled"]
+    assert made["events"] == [*jobs, "alert.opened", "alert.closed"]
     assert (made["url"], made["active"], made["switched_off"]) == (URL, True, None)
     shown = get(caller, response.headers["Location"])
     assert shown.json == {name: value for name, value in made.items() if name != "secret"}

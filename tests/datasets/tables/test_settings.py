@@ -4,7 +4,7 @@ import pytest
 
 from datasets.tables.profile import TableProfile
 from datasets.tables.schema import Column, ColumnType, DateFormat, Task
-from datasets.tables.settings import TableSettings, TypeWish, check_settings, task_of
+from datasets.tables.settings import TableSettings, TypeWish, task_of
 from tests.datasets.tables.made import profiled
 from utils import InvalidInput
 
@@ -52,7 +52,7 @@ _WRONG = [
 @pytest.mark.parametrize(("fields", "where", "why"), _WRONG)
 def test_settings_that_do_not_fit_to_the_table_are_refused(fields, where: str, why: str, profile: TableProfile):
     with pytest.raises(InvalidInput) as raised:
-        check_settings(TableSettings(**fields), profile)
+        TableSettings(**fields).check(profile)
     (error,) = raised.value.errors
     assert error["field"] == where
     assert why in error["message"]
@@ -61,7 +61,7 @@ def test_settings_that_do_not_fit_to_the_table_are_refused(fields, where: str, w
 def test_settings_that_fit_make_a_schema_and_come_back_from_the_database(profile: TableProfile):
     until = TypeWish(ColumnType.DATE, DateFormat.MONTH_SLASHES)
     settings = TableSettings("Town", ("Note",), {"Until": until, "Rooms": TypeWish(ColumnType.CATEGORY)}, "Age")
-    check_settings(settings, profile)
+    settings.check(profile)
     assert TableSettings.of(settings.to_row()) == settings
     schema = settings.schema(column.column for column in profile.columns)
     assert [column.name for column in schema.features] == ["Price", "Rooms", "Mixed", "Since", "Until"]

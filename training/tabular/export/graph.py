@@ -76,7 +76,6 @@ class Graph:
 
         width = max(1, len(shape.classes))
         output_type = FLOAT if shape.classes else DOUBLE
-        self._nodes.append(helper.make_node("Cast", [result], [shape.output], to=output_type))
         inputs = [
             helper.make_tensor_value_info(
                 name, STRING if kind is ColumnType.CATEGORY else DOUBLE, ["rows", len(members)]
@@ -85,11 +84,21 @@ class Graph:
             if (members := shape.of_type(kind))
         ]
         output = helper.make_tensor_value_info(shape.output, output_type, ["rows", width])
-        graph = helper.make_graph(self._nodes, "table", inputs, [output], self._constants)
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, ML_OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="DIYML")
+        model = self.finished("table", inputs, result, output)
         helper.set_model_props(model, {METADATA: shape.as_json(known)})
         return model
+
+    def finished(
+        self, name: str, inputs: Sequence[onnx.ValueInfoProto], result: str, output: onnx.ValueInfoProto
+    ) -> onnx.ModelProto:
+        """The finished model of any inputs; the result becomes its only output, in that one's type."""
+        from onnx import helper
+
+        to = output.type.tensor_type.elem_type
+        self._nodes.append(helper.make_node("Cast", [result], [output.name], to=to))
+        graph = helper.make_graph(self._nodes, name, inputs, [output], self._constants)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, ML_OPSET)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="DIYML")
 
     def _constant(self, array: np.ndarray) -> str:
         from onnx import numpy_helper

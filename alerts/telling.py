@@ -1,0 +1,116 @@
+"""From incidents with something to tell to deliveries, with a picture drawn before."""
+
+from __future__ import annotations
+
+import logging
+
+from bson import ObjectId
+
+from alerts.pictures import draw
+from notifications.events import MAIL_EVENTS, alert_message
+from settings import Settings
+from storage.alert_incidents import OPENED, TRIAL, Incident
+from storage.alert_rules import AlertRule
+from storage.database import Document
+from storage.mailboxes import Mailbox
+from storage.projects import Project
+from storage.store import Store
+from storage.webhooks import Webhook
+from utils import Unavailable
+
+logger = logging.getLogger(__name__)
+
+# Longer than drawing takes; after that an incident is taken from a teller that is gone.
+LEASE_SECONDS = 60.0
+
+
+class AlertTeller:
+    """Makes deliveries. Any number of workers may do it at once: a change has one delivery a receiver."""
+
+    def __init__(self, store: Store, settings: Settings, lease_seconds: float = LEASE_SECONDS):
+        self._store = store
+        self._settings = settings
+        self._public_url = settings.public_url.rstrip("/")
+        self._lease_seconds = lease_seconds
+
+    def tell_all(self) -> None:
+        """Tell what is untold."""
+        while incident := self._store.alert_incidents.claim_untold(self._lease_seconds):
+            try:
+                self.tell(incident)
+            except Unavailable:
+                raise
+            # One odd record must not keep all others from being told; it is tried again when its lease is over.
+            except Exception:
+                logger.exception("incident %s: could not be told, trying again", incident.id)
+
+    def tell(self, incident: Incident) -> None:
+        """Make the deliveries of one incident, in the order of its changes, then note that."""
+        project = self._store.projects.get(incident.project_id)
+        told = incident.told or ()
+        if project:
+            is_drawn = draw(self._store, incident, project)
+            for change in incident.changes:
+                if change["seq"] > incident.told_up_to:
+                    told = self._tell(incident, project, change, told, is_drawn)
+        self._store.alert_incidents.note_told(incident, told)
+
+    def _tell(
+        self, incident: Incident, project: Project, change: Document, told: tuple[ObjectId, ...], is_drawn: bool
+    ) -> tuple[ObjectId, ...]:
+        """Tell one change; gives the lanes that know of the incident then. Of an end only those hear that knew."""
+        rule = self._store.alert_rules.current([incident.rule_id]).get(incident.rule_id)
+        type, body = change["type"], alert_message(incident, project, change, self._public_url)
+        if type in (OPENED, TRIAL):
+            lanes = receivers(self._store, self._settings, rule, project, type) if rule else ()
+            told = lanes
+        else:
+            lanes = tuple(lane for lane in told if self._wants(lane, project, type))
+        is_shown = is_drawn and type in (OPENED, TRIAL)
+        for lane_id in lanes:
+            is_mail = lane_id == project.owner_id
+            with_picture = is_shown and (is_mail or bool(rule and rule.webhook_picture))
+            self._store.deliveries.add(
+                lane_id, project.owner_id, type, body, project.id,
+                seq=change["seq"], incident_id=incident.id, with_picture=with_picture,
+            )  # fmt: skip
+            (self._store.mail_lanes if is_mail else self._store.webhook_lanes).wake(lane_id)
+        return told
+
+    def _wants(self, lane_id: ObjectId, project: Project, type: str) -> bool:
+        if lane_id == project.owner_id:
+            return self._settings.sends_mail and wants_mail(self._store.mailboxes.get(lane_id), type)
+        webhook = self._store.webhooks.find(lane_id)
+        return bool(webhook and webhook.active and type in webhook.events)
+
+
+def receivers(
+    store: Store, settings: Settings, rule: AlertRule, project: Project, type: str = OPENED
+) -> tuple[ObjectId, ...]:
+    """Ids of the webhooks that a rule tells, and of the project's owner where that is by mail.
+
+    Args:
+        type: of the event; a trial goes to those that an incident would.
+    """
+    wanted = OPENED if type == TRIAL else type
+    lanes = [webhook.id for webhook in store.webhooks.list_of(project.id) if _is_told(webhook, rule, wanted)]
+    if rule.mail and settings.sends_mail and wants_mail(store.mailboxes.get(project.owner_id), wanted):
+        lanes.append(project.owner_id)
+    return tuple(lanes)
+
+
+def wants_mail(mailbox: Mailbox, type: str) -> bool:
+    """Whether a user has an address, and wants mail about events of a type."""
+    return mailbox.email is not None and type in (MAIL_EVENTS if mailbox.events is None else mailbox.events)
+
+
+def _is_told(webhook: Webhook, rule: AlertRule, type: str) -> bool:
+    is_named = rule.webhooks is None or webhook.id in rule.webhooks
+    return webhook.active and type in webhook.events and is_named
+
+
+def try_out(store: Store, rule: AlertRule) -> None:
+    """Have a trial told to the receivers of a rule, with the rows of the project's last incident as its picture."""
+    last = store.alert_incidents.list_of(rule.project_id, 1)
+    rows = store.alert_incidents.packed_rows(last[0].id) if last else None
+    store.alert_incidents.try_out(rule, rows)

@@ -1,0 +1,1 @@
+"""Anomalies in time series: judging rows as they come, predictions, figures."""

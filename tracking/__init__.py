@@ -1,0 +1,1 @@
+"""Jobs and models in MLflow: what ended is logged there, and a model that lies there is read."""

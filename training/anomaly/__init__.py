@@ -1,0 +1,1 @@
+"""Anomalies in time series: detectors that learn normal operation, thresholds, and what they are worth."""

@@ -1,0 +1,59 @@
+"""How raw scores are read, found from scores of normal rows that the model was not fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from inference.anomaly.following import Memory, Rules, follow
+from training.anomaly.thresholds import ThresholdMethod, threshold
+
+# Changes are told from deviations that normal rows hardly have, summed up beyond what they ever summed up to.
+_LEAST_SLACK, _LEAST_LIMIT, _LIMIT_MARGIN = 0.15, 3.0, 1.5
+_NO_LIMIT = 1e12
+
+
+def smoothed(raw: np.ndarray, smoothing: float) -> np.ndarray:
+    """Exponentially weighted mean, beginning at the median of the rows; without a ceiling."""
+    if not len(raw):
+        return raw
+    start = float(np.median(raw))
+    rules = Rules(threshold=1.0, smoothing=smoothing, ceiling=np.inf, limit=np.inf)
+    return follow(raw, Memory(start, False, start), rules)[0].scores
+
+
+def calibrate(
+    raw: Sequence[np.ndarray],
+    rate: float,
+    method: ThresholdMethod,
+    smoothing: float,
+    release: float,
+    ceiling: float,
+    robust: bool = False,
+) -> Rules:
+    """Threshold and limits from stretches of raw scores of normal rows.
+
+    Args:
+        rate: part of normal rows that may be told to be anomalies.
+        robust: some of the rows may be anomalies.
+    """
+    stretches = [smoothed(one, smoothing) for one in raw if len(one)]
+    together = np.concatenate(stretches)
+    limit = max(threshold(together, rate, method, robust), 1e-9)
+    shares = np.minimum(together / limit, ceiling)
+    reference = float(np.median(shares))
+    slack = max(_LEAST_SLACK, 2 * 1.4826 * float(np.median(np.abs(shares - reference))))
+    rules = Rules(limit, smoothing, ceiling, release, reference, slack, _NO_LIMIT)
+    most = max(_largest_sum(np.minimum(one / limit, ceiling), reference, slack) for one in stretches)
+    change = max(_LEAST_LIMIT, _LIMIT_MARGIN * (0.0 if robust else most))
+    return Rules(rules.threshold, smoothing, ceiling, release, reference, slack, change)
+
+
+def _largest_sum(shares: np.ndarray, reference: float, slack: float) -> float:
+    """What the cumulative sums, up or down, come to at most."""
+    largest = 0.0
+    for steps in (shares - reference - slack, reference - shares - slack):
+        sums = np.cumsum(steps)
+        largest = max(largest, float((sums - np.minimum.accumulate(np.minimum(sums, 0.0))).max()))
+    return largest

@@ -1,0 +1,113 @@
+"""Trains detectors of anomalies; scikit-learn and torch are imported only while a training runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from datasets.findings import Finding
+from inference.protocol import ModelCard
+from training.anomaly.detectors.registry import AUTO, DETECTORS
+from training.anomaly.thresholds import ThresholdMethod
+from training.parameters import parse
+from training.protocol import Report, Scorer, TrainedModel, TrainerParams, TrainingFailed, Workspace
+from utils import InvalidInput
+
+
+class TrainOn(str, Enum):
+    """Which training rows are learned from."""
+
+    NORMAL = "normal"
+    MIXED = "mixed"
+
+
+class AnomalyParams(TrainerParams):
+    """Hyper-parameters of a detector of anomalies."""
+
+    train_split: float = Field(default=0.8, ge=0.3, le=0.95, description="Fraction of each series to train on.")
+    detector: str = Field(
+        default=AUTO, description="`auto` tries several and averages the best; else the name of one detector."
+    )
+    parameters: dict[str, Any] = Field(
+        default={}, description="Of the detector, by name; those that are left out have their defaults."
+    )
+    window: int = Field(default=16, ge=1, le=512, description="Rows that are looked at together, the newest last.")
+    smoothing: float = Field(
+        default=0.15, gt=0.0, le=1.0, description="Weight of the newest row in the score's moving mean; 1 is none."
+    )
+    false_alarm_rate: float = Field(
+        default=0.01, ge=1e-6, le=0.2, description="Part of normal rows that may be called anomalies."
+    )
+    threshold: ThresholdMethod = Field(
+        default=ThresholdMethod.QUANTILE,
+        description="`quantile` of held-back scores, or their `extreme_value` distribution for rare alarms.",
+    )
+    release: float = Field(
+        default=0.7, ge=0.1, le=1.0, description="An alarm lasts until the score is below this part of the threshold."
+    )
+    ceiling: float = Field(
+        default=10.0, ge=1.0, le=1_000.0, description="A row's score counts for at most so many thresholds."
+    )
+    train_on: TrainOn = Field(
+        default=TrainOn.NORMAL,
+        description="`normal`: rows labelled anomalous are left out; `mixed`: some are in the data, without labels.",
+    )
+    epochs: int = Field(default=30, ge=1, le=1_000, description="Passes of the autoencoder over its windows.")
+    time_budget_seconds: int = Field(
+        default=60, ge=5, le=86_400, description="After so long `auto` begins no further detector."
+    )
+
+    def passes(self) -> int:
+        """Epochs where the detector learns in epochs."""
+        return self.epochs if self.detector in DETECTORS and DETECTORS[self.detector].IN_EPOCHS else 1
+
+    @model_validator(mode="after")
+    def _known(self) -> AnomalyParams:
+        if self.detector == AUTO:
+            if self.parameters:
+                raise ValueError("parameters: `auto` chooses them by itself: leave them out, or name a detector")
+            return self
+        if self.detector not in DETECTORS:
+            names = ", ".join([AUTO, *DETECTORS])
+            raise ValueError(f"detector must be one of {names}, got '{self.detector[:50]}'")
+        least = DETECTORS[self.detector].SMALLEST_WINDOW
+        if self.window < least:
+            raise ValueError(f"window: {self.detector} needs at least {least} rows, got {self.window}")
+        try:
+            parse(DETECTORS[self.detector].Params, self.parameters)
+        except InvalidInput as error:
+            known = ", ".join(DETECTORS[self.detector].Params.model_fields)
+            raise ValueError(f"parameters: {error.detail} ({self.detector} knows {known})") from None
+        return self
+
+
+class AnomalyTrainer:
+    """Fits a model that says of each row of a series how odd it is."""
+
+    Params: type[TrainerParams] = AnomalyParams
+    METRIC = "score"
+    # The file is the smallest form already: there is nothing to make an int8 version of.
+    scorer: Callable[[Any, ModelCard, Workspace], Scorer] | None = None
+
+    def check(self, snapshot: Any) -> list[Finding]:
+        """Nothing more than any training on series needs, which their kind of data looks after."""
+        return []
+
+    def fit(self, dataset: Any, params: Any, workspace: Workspace, report: Report) -> TrainedModel:
+        """Learn normal operation, export, and judge the validation rows with the export.
+
+        Args:
+            dataset: a `datasets.series.schema.SeriesDataset`.
+
+        Raises:
+            TrainingFailed: nothing can be learned, out of memory, or an export that does not agree.
+        """
+        from training.anomaly.run import AnomalyRun
+
+        try:
+            return AnomalyRun(dataset, params, workspace, report).fit()
+        except MemoryError as error:
+            raise TrainingFailed("out of memory: try a smaller `window`, fewer sensors, or fewer rows") from error

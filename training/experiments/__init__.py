@@ -1,0 +1,1 @@
+"""Experiments: a training as a document of text, from its first letter to the queued job."""
