@@ -92,6 +92,26 @@ class Settings:
     importers: int = _setting(
         "DIYML_IMPORTERS", 2, "Imports that one machine works on at a time.", "imports", least=1, most=16
     )
+    max_predicted_bytes: int = _setting(
+        "DIYML_MAX_PREDICTED_BYTES",
+        64 * MEBIBYTE,
+        "Largest CSV file that is predicted in the answer; larger ones go to a prediction job.",
+        "bytes",
+        least=1,
+    )
+    max_prediction_job_bytes: int = _setting(
+        "DIYML_MAX_PREDICTION_JOB_BYTES",
+        2 * 1024 * MEBIBYTE,
+        "Largest CSV file of a prediction job, as it is sent and unpacked.",
+        "bytes",
+        least=1,
+    )
+    prediction_hours: float = _setting(
+        "DIYML_PREDICTION_HOURS", 24.0, "How long a prediction job is kept once it has ended.", "h", least=0.01
+    )
+    predictors: int = _setting(
+        "DIYML_PREDICTORS", 1, "Prediction jobs that one machine works on at a time.", "jobs", least=0, most=16
+    )
     max_image_pixels: int = _setting("DIYML_MAX_IMAGE_PIXELS", 50_000_000, "Largest image.", "pixels", least=1)
     inference_minutes: int = _setting(
         "DIYML_INFERENCE_MINUTES", 60, "How long an inference result is kept.", "min", least=10

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -10,6 +11,8 @@ from flask import Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 NEVER_SHARED = "private, no-cache"
+_GZIP = zlib.MAX_WBITS | 16
+_PIECE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,19 @@ def disposition(kind: str, name: str) -> str:
     """
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
+    """The content of a gzip file, in pieces of a bounded size however well it is packed."""
+    source = zlib.decompressobj(_GZIP)
+    for chunk in packed:
+        rest = chunk
+        while rest:
+            if piece := source.decompress(rest, _PIECE_BYTES):
+                yield piece
+            rest = source.unconsumed_tail
+    if piece := source.flush():
+        yield piece
 
 
 def begun(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -67,6 +67,14 @@ from api.v1.me import EmailConfirmation, Me, Password
 from api.v1.members import MemberItem, MemberList
 from api.v1.model_usage import ModelUsage
 from api.v1.models import ModelCard, ModelFile, ModelItem, ModelLoad, ModelQuantize, ModelServe, ProjectModels
+from api.v1.prediction_jobs import (
+    PredictionJobCancel,
+    PredictionJobData,
+    PredictionJobItem,
+    PredictionJobList,
+    PredictionJobResult,
+    PublishedPredictionJobs,
+)
 from api.v1.predictions import Predictions
 from api.v1.projects import ProjectItem, ProjectList, ProjectTransfer
 from api.v1.publications import ProjectPublication
@@ -91,6 +99,7 @@ WEBHOOKS = f"{PROJECT}/webhooks"
 IMPORT = "/api/v1/imports/<import_id>"
 IMAGES = f"{PROJECT}/images"
 TABLE = f"{PROJECT}/table"
+PREDICTION_JOB = "/api/v1/prediction-jobs/<prediction_job_id>"
 STREAM = f"{PROJECT}/stream"
 ALERTS = f"{PROJECT}/alerts"
 INCIDENTS = f"{PROJECT}/incidents"
@@ -169,6 +178,16 @@ ROUTES = (
     Route("/api/v1/models/<model_id>/serve", ModelServe, {"POST": EDITOR_WRITES}),
     Route("/api/v1/published/<project>/predict", Predictions, {"POST": INFER}),
     Route("/api/v1/published/<project>/predict-csv", CsvPredictions, {"POST": INFER}),
+    Route(
+        "/api/v1/published/<project>/prediction-jobs",
+        PublishedPredictionJobs,
+        {"POST": INFER, "OPTIONS": PUBLIC},
+    ),
+    Route("/api/v1/prediction-jobs", PredictionJobList, {"GET": INFER}),
+    Route(PREDICTION_JOB, PredictionJobItem, {"GET": INFER, "DELETE": INFER}),
+    Route(f"{PREDICTION_JOB}/data", PredictionJobData, {"HEAD": INFER, "PATCH": INFER, "DELETE": INFER}),
+    Route(f"{PREDICTION_JOB}/cancel", PredictionJobCancel, {"POST": INFER}),
+    Route(f"{PREDICTION_JOB}/result", PredictionJobResult, {"GET": INFER}),
     Route("/api/v1/published/<project>/figures", PublishedFigures, {"POST": INFER}),
     Route("/api/v1/models/<model_id>/figures", ModelFigures, {"GET": GUEST_READS}),
     Route("/api/v1/models/<model_id>/figures/<name>", ModelFigure, {"GET": GUEST_READS}),

@@ -28,9 +28,11 @@ from diyml_client.imports import Import
 from diyml_client.jobs import Job, JobEvent
 from diyml_client.members import Member
 from diyml_client.models import Model, ModelFile
+from diyml_client.prediction_jobs import PredictionJob
 from diyml_client.predictions import Box, ImagePredictions, Prediction
 from diyml_client.projects import Project, Publication, Readiness
 from diyml_client.retries import Patience
+from diyml_client.tables import Table
 from diyml_client.uploads import UploadResult, UploadState
 from diyml_client.version import VERSION as __version__
 from diyml_client.versions import Comparison, Version
@@ -64,11 +66,13 @@ __all__ = [
     "NotFound",
     "Patience",
     "Prediction",
+    "PredictionJob",
     "Project",
     "ProjectClass",
     "Publication",
     "Readiness",
     "ServerFailed",
+    "Table",
     "Token",
     "TooManyRequests",
     "Unauthenticated",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, overload
@@ -10,9 +10,11 @@ from typing import Any, Literal, overload
 from diyml_client import config
 from diyml_client.account import Account, Tokens
 from diyml_client.catalogue import Catalogue
+from diyml_client.downloads import Progress
 from diyml_client.errors import InvalidRequest
 from diyml_client.experiments import Experiments
 from diyml_client.jobs import Jobs
+from diyml_client.prediction_jobs import PredictionJob, PredictionJobs, predict_csv
 from diyml_client.predictions import ImageLike, ImagePredictions, draw, predict
 from diyml_client.projects import Project, Projects
 from diyml_client.transport import Transport, path_of
@@ -22,7 +24,7 @@ class Client:
     """One user of one DIYML server; may be used by several threads at once.
 
     Attributes:
-        projects, jobs, catalogue, experiments, tokens, me: what there is to work with.
+        projects, jobs, prediction_jobs, catalogue, experiments, tokens, me: what there is to work with.
     """
 
     def __init__(self, url: str, token: str | None = None, **options: Any):
@@ -35,6 +37,7 @@ class Client:
         self.transport = Transport(url, token, **options)
         self.projects = Projects(self.transport)
         self.jobs = Jobs(self.transport)
+        self.prediction_jobs = PredictionJobs(self.transport)
         self.catalogue = Catalogue(self.transport)
         self.experiments = Experiments(self.transport)
         self.tokens = Tokens(self.transport)
@@ -133,6 +136,32 @@ class Client:
             return draw(self.transport, name, images[0], options)
         found = predict(self.transport, name, images, options)
         return found[0] if alone else found
+
+    def predict_csv(
+        self,
+        project: Project | str,
+        source: Path | str,
+        target: Path | str,
+        *,
+        progress: Progress | None = None,
+        told: Callable[[PredictionJob], None] | None = None,
+    ) -> Path:
+        """Predict the rows of a CSV file with a published project of tables, however many they are.
+
+        A file that is too large for one answer goes to a prediction job, which is followed and then deleted.
+
+        Args:
+            source: UTF-8, commas, names of the columns in the first line; may be packed with gzip.
+            target: gets the rows with `predicted`, and `confidence` of a class; packed where its name ends with `.gz`.
+            progress: of the upload to a job: bytes that have arrived, and all of them.
+            told: gets the job each time that it has changed.
+
+        Raises:
+            InvalidRequest: the file is no CSV, or a cell cannot be read.
+            JobFailed: likewise, of a file that is predicted by a job.
+        """
+        name = project.name if isinstance(project, Project) else project
+        return predict_csv(self.transport, name, Path(source), Path(target), progress, told)
 
     def __enter__(self) -> Client:
         """Use it in a `with`, which closes its connections."""

@@ -59,7 +59,7 @@ class Import(Bound):
         Raises:
             DiymlError: it cannot go on; a further call does, from where this one came to.
         """
-        _Sending(self._transport, self._path("data"), Path(path), progress).run()
+        send_file(self._transport, self._path("data"), Path(path), progress)
         return self.refresh()
 
     def follow(self) -> Iterator[Import]:
@@ -172,6 +172,11 @@ class Imports(Collection):
         except NotFound:
             return None
         return record if record.state == "uploading" else None
+
+
+def send_file(transport: Transport, path: str, file: Path, progress: Progress | None = None) -> None:
+    """Send all of a file that the server lacks, by tus, to where it takes it."""
+    _Sending(transport, path, file, progress).run()
 
 
 class _Sending:

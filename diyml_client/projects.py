@@ -22,6 +22,7 @@ from diyml_client.members import Members
 from diyml_client.models import Models
 from diyml_client.multipart import FileBody
 from diyml_client.records import Record, read
+from diyml_client.tables import Tables
 from diyml_client.transport import Transport, path_of
 from diyml_client.versions import Versions
 
@@ -100,6 +101,11 @@ class Project(Bound):
     def imports(self) -> Imports:
         """Archives that were, or are to be, imported."""
         return Imports(self._transport, self.id)
+
+    @property
+    def table(self) -> Tables:
+        """Its table, where it is of type `tabular`."""
+        return Tables(self._transport, self.id)
 
     @property
     def exports(self) -> Exports:
@@ -237,7 +243,7 @@ class Projects(Collection):
             raise
 
     def create(self, name: str, type: str, description: str = "", classes: Sequence[str] = ()) -> Project:
-        """Make one of type `classification` or `detection`."""
+        """Make one of type `classification`, `detection` or `tabular`."""
         body: dict[str, Any] = {"name": name, "type": type}
         if description:
             body["description"] = description

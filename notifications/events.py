@@ -9,6 +9,7 @@ from typing import Any
 
 from storage.alert_incidents import CLOSED, OPENED, TRIAL, Incident
 from storage.database import Document
+from storage.import_record import Import
 from storage.job import Job, JobState
 from storage.projects import Project
 from storage.webhooks import Webhook
@@ -63,6 +64,30 @@ def job_message(job: Job, project: Project, change: Document, public_url: str) -
         **links,
     }
     return _message(event_type(change), change["at"].isoformat(), data)
+
+
+def prediction_type(record: Import) -> str:
+    """The type of the message about the end of a prediction job."""
+    return f"prediction.{record.state.value}"
+
+
+def prediction_message(record: Import, public_url: str) -> str:
+    """The message about the end of a prediction job, as JSON.
+
+    Args:
+        public_url: what links begin with.
+    """
+    url = f"{public_url}/api/v1/prediction-jobs/{record.id}"
+    data = {
+        "prediction_job_id": str(record.id),
+        "project_name": record.options.get("project"),
+        "state": record.state.value,
+        "reason": record.error,
+        "rows": record.counts.get("rows", 0),
+        "job_url": url,
+        "result_url": f"{url}/result" if record.report else None,
+    }
+    return _message(prediction_type(record), (record.finished_at or utc_now()).isoformat(), data)
 
 
 def alert_message(incident: Incident, project: Project, change: Document, public_url: str) -> str:

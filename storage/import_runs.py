@@ -14,7 +14,7 @@ from pymongo import ReturnDocument
 from storage.database import Database, Document, shielded
 from storage.files import Files, StoredFile
 from storage.import_record import WITHOUT_LISTS, Import, ImportState, ended, held, import_of
-from storage.imports import KEEP_HOURS
+from storage.imports import Imports
 from utils import plural
 
 MOST_FOUND = 5000
@@ -22,10 +22,22 @@ MOST_FOUND = 5000
 
 @shielded
 class ImportRuns:
-    """Leases of running imports, how far they are, and their ends. All times are the database server's."""
+    """Leases of running imports, how far they are, and their ends. All times are the database server's.
 
-    def __init__(self, database: Database[Document], artifacts: Files, lease_seconds: int, max_attempts: int):
-        self._imports = database["imports"]
+    Args:
+        kind: of what is run.
+    """
+
+    def __init__(
+        self,
+        database: Database[Document],
+        artifacts: Files,
+        lease_seconds: int,
+        max_attempts: int,
+        kind: type[Imports] = Imports,
+    ):
+        self._imports = database[kind.COLLECTION]
+        self._keep_hours = kind.KEEP_HOURS
         self._artifacts = artifacts
         self._lease_ms = lease_seconds * 1000
         self._max_attempts = max_attempts
@@ -121,7 +133,7 @@ class ImportRuns:
         """
         is_done = state is ImportState.SUCCEEDED and not record.options.get("dry_run")
         change: Document = {
-            **ended(state, error, 0 if is_done else KEEP_HOURS),
+            **ended(state, error, 0 if is_done else self._keep_hours),
             **{name: {"$literal": value} for name, value in fields.items()},
             "found": [],
         }
@@ -144,7 +156,7 @@ class ImportRuns:
         if counts:
             spent = {**query, "losses": {"$gte": self._max_attempts - 1}}
             error = f"{reason} (tried {plural(record.attempt, 'time')})"
-            change = [{"$set": ended(ImportState.FAILED, error, KEEP_HOURS)}]
+            change = [{"$set": ended(ImportState.FAILED, error, self._keep_hours)}]
             if self._imports.update_one(spent, change).modified_count:
                 return True
         change_back: Document = {
@@ -157,7 +169,7 @@ class ImportRuns:
         }
         if self._imports.update_one(query, [{"$set": change_back}]).modified_count:
             return True
-        cancelled = [{"$set": ended(ImportState.CANCELLED, "cancelled", KEEP_HOURS)}]
+        cancelled = [{"$set": ended(ImportState.CANCELLED, "cancelled", self._keep_hours)}]
         return bool(self._imports.update_one(held(record), cancelled).modified_count)
 
     def expired(self) -> Iterator[Import]:

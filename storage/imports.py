@@ -36,10 +36,19 @@ _ENDED = [state.value for state in ImportState if state.ended]
 
 @shielded
 class Imports:
-    """Imports, and the bytes that came for them."""
+    """Imports, and the bytes that came for them.
+
+    Attributes:
+        COLLECTION: that holds them; `NOUN` is what one is called, and `REPORT` the file that comes of it.
+        MOST_OPEN: of one user that have not ended.
+        KEEP_HOURS: how long the bytes of one that has ended are kept for another try.
+    """
+
+    COLLECTION, NOUN, REPORT = "imports", "import", "report"
+    MOST_OPEN, KEEP_HOURS = MOST_OPEN, KEEP_HOURS
 
     def __init__(self, database: Database[Document], uploads: Files, artifacts: Files, upload_hours: float):
-        self._imports = database["imports"]
+        self._imports = database[self.COLLECTION]
         self._uploads = uploads
         self._artifacts = artifacts
         self._upload_time = timedelta(hours=upload_hours)
@@ -106,10 +115,10 @@ class Imports:
 
     def _free_slot(self, owner_id: ObjectId) -> int:
         taken = set(self._imports.distinct("slot", {"owner_id": owner_id, "active": True}))
-        free = next((slot for slot in range(MOST_OPEN) if slot not in taken), None)
+        free = next((slot for slot in range(self.MOST_OPEN) if slot not in taken), None)
         if free is None:
             raise TooManyRequests(
-                f"you have {plural(MOST_OPEN, 'import')} that have not ended, which is the most allowed: "
+                f"you have {plural(self.MOST_OPEN, self.NOUN)} that have not ended, which is the most allowed: "
                 "wait until one has, or cancel one",
                 retry_after_seconds=_FULL_RETRY_SECONDS,
             )
@@ -154,7 +163,7 @@ class Imports:
     def misplaced(self, record: Import, offset: int) -> Conflict:
         """Why bytes at an offset are not taken."""
         if record.state is not ImportState.UPLOADING:
-            return Conflict(f"the import takes no bytes any more: it is {record.state.value}")
+            return Conflict(f"the {self.NOUN} takes no bytes any more: it is {record.state.value}")
         if record.offset != offset:
             return Conflict(
                 f"the bytes begin at {offset:,}, and {record.offset:,} are stored: "
@@ -170,7 +179,7 @@ class Imports:
         """
         row = self._imports.find_one({"_id": import_id}, WITHOUT_LISTS)
         if row is None:
-            raise NotFound(f"there is no import '{import_id}'")
+            raise NotFound(f"there is no {self.NOUN} '{import_id}'")
         return import_of(row)
 
     def pieces(self, import_id: ObjectId) -> list[Piece]:
@@ -190,7 +199,7 @@ class Imports:
     def cancel(self, import_id: ObjectId) -> None:
         """End an import that does not run, and ask its process to end one that does; an ended one stays as it is."""
         query = {"_id": import_id, "state": {"$in": [ImportState.UPLOADING.value, ImportState.QUEUED.value]}}
-        change = [{"$set": ended(ImportState.CANCELLED, "cancelled", KEEP_HOURS)}]
+        change = [{"$set": ended(ImportState.CANCELLED, "cancelled", self.KEEP_HOURS)}]
         if not self._imports.update_one(query, change).modified_count:
             running = {"_id": import_id, "state": ImportState.RUNNING.value}
             self._imports.update_one(running, {"$set": {"cancel_requested": True}})
@@ -258,6 +267,11 @@ class Imports:
             dropped += 1
         return dropped
 
+    def tidy(self) -> None:
+        """Give up and delete what is due; to be called now and then."""
+        self.give_up()
+        self.drop_pieces()
+
     def project_ids(self) -> list[ObjectId]:
         """Ids of all projects that have imports, whether or not they still exist."""
         return self._imports.distinct("project_id")
@@ -277,13 +291,13 @@ class Imports:
         for row in every(self._imports, {"pieces.0": {"$exists": True}}, {"project_id": 1, "pieces": 1}):
             for piece in row["pieces"]:
                 file = StoredFile(piece["file_id"], piece["sha256"], piece["size"])
-                yield HeldFile(file, row["project_id"], row["_id"], f"the upload of import {row['_id']}")
+                yield HeldFile(file, row["project_id"], row["_id"], f"the upload of {self.NOUN} {row['_id']}")
 
     def held_reports(self) -> Iterator[HeldFile]:
         """The report of every import."""
         for row in every(self._imports, {"report": {"$exists": True}}, {"project_id": 1, "report": 1}):
             file = StoredFile(row["report"]["file_id"], row["report"]["sha256"], row["report"]["size"])
-            yield HeldFile(file, row["project_id"], row["_id"], f"the report of import {row['_id']}")
+            yield HeldFile(file, row["project_id"], row["_id"], f"the {self.REPORT} of {self.NOUN} {row['_id']}")
 
     def forget_report(self, import_id: ObjectId, file_id: ObjectId) -> None:
         """Do without a report whose file is lost."""

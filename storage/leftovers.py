@@ -59,14 +59,15 @@ def _owners(store: Store, _: datetime) -> Ids:
     holders = (
         store.tokens, store.inferences, store.mailboxes, store.idempotency, store.members, store.moodle_objects,
     )  # fmt: skip
-    return {*store.projects.owner_ids(), *(user_id for holder in holders for user_id in holder.user_ids())}
+    callers = store.prediction_jobs.owner_ids()
+    return {*store.projects.owner_ids(), *callers, *(user_id for holder in holders for user_id in holder.user_ids())}
 
 
 def _projects_with_contents(store: Store, _: datetime) -> Ids:
     holders = (
         store.images, store.jobs, store.models, store.inferences, store.usage, store.webhooks, store.deliveries,
-        store.imports, store.versions, store.kept_files, store.tables, store.appended, store.streams,
-        store.stream_batches, store.stream_states, store.stream_letters,
+        store.imports, store.versions, store.kept_files, store.tables, store.prediction_jobs, store.appended,
+        store.streams, store.stream_batches, store.stream_states, store.stream_letters,
         store.alert_rules, store.alert_states, store.alert_incidents,
     )  # fmt: skip
     return {project_id for holder in holders for project_id in holder.project_ids()}

@@ -80,6 +80,16 @@ def _forget_upload(store: Store, held: HeldFile) -> str:
     return "given up: the archive must be uploaded again"
 
 
+def _forget_predictions(store: Store, held: HeldFile) -> str:
+    store.prediction_jobs.forget_report(held.owner_id, held.file.id)
+    return "forgotten: this prediction job has no result any more"
+
+
+def _forget_rows(store: Store, held: HeldFile) -> str:
+    store.prediction_jobs.forget_pieces(held.owner_id)
+    return "given up: the file must be sent again"
+
+
 def _kept_by_versions_alone(store: Store) -> Iterator[HeldFile]:
     held = store.kept_files.held()
     while batch := list(itertools.islice(held, _BATCH)):
@@ -146,6 +156,20 @@ REFERENCES: tuple[Reference, ...] = (
         lambda store: store.imports.held_pieces(),
         "upload the archive again",
         _forget_upload,
+    ),
+    Reference(
+        artifacts,
+        lambda store, ids: store.prediction_jobs.reports_referenced(ids),
+        lambda store: store.prediction_jobs.held_reports(),
+        "send the file to a new prediction job, or restore a backup",
+        _forget_predictions,
+    ),
+    Reference(
+        uploads,
+        lambda store, ids: store.prediction_jobs.pieces_referenced(ids),
+        lambda store: store.prediction_jobs.held_pieces(),
+        "send the file to a new prediction job",
+        _forget_rows,
     ),
     Reference(
         moodle_files,

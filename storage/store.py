@@ -44,6 +44,7 @@ from storage.models import Models
 from storage.moodle_objects import MoodleObjects
 from storage.outbox import Outbox
 from storage.passwords import Passwords
+from storage.prediction_jobs import PredictionJobs
 from storage.projects import Projects
 from storage.restoring import Restoring
 from storage.serving import Serving
@@ -92,8 +93,7 @@ class Store:
         self.image_queries = ImageQueries(self.database)
         self.image_changes = ImageChanges(self.database)
         self.image_batches = ImageBatches(self.database, self.image_files, self.images)
-        self.imports = Imports(self.database, self.uploads, self.artifacts, settings.import_upload_hours)
-        self.import_runs = ImportRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
+        self._make_uploads(settings)
         self.jobs = Jobs(self.database, self.artifacts, settings.queued_jobs_per_user)
         self.job_runs = JobRuns(self.database, self.artifacts, settings.lease_seconds, settings.max_attempts)
         self.job_records = JobRecords(self.database, self.artifacts)
@@ -111,10 +111,10 @@ class Store:
         self.restoring = Restoring(self.database)
         self.serving = Serving(self.database, self.projects, self.jobs, self.models, self.usage)
         self.changes = Changes(settings.data_dir.absolute() / "run" / "changes")
-        self._open_telling()
-        self._open_streams()
+        self._make_receivers()
+        self._make_streams()
 
-    def _open_telling(self) -> None:
+    def _make_receivers(self) -> None:
         """What is told to somebody outside, and who that is."""
         self.outbox = Outbox(self.database)
         self.webhooks = Webhooks(self.database)
@@ -126,12 +126,21 @@ class Store:
         self.alert_states = AlertStates(self.database)
         self.alert_incidents = AlertIncidents(self.database)
 
-    def _open_streams(self) -> None:
+    def _make_streams(self) -> None:
         """Rows that come as messages."""
         self.streams = Streams(self.database)
         self.stream_batches = StreamBatches(self.database)
         self.stream_states = StreamStates(self.database)
         self.stream_letters = StreamLetters(self.database)
+
+    def _make_uploads(self, settings: Settings) -> None:
+        """What comes as a large file: those who send it, and those who work on it."""
+        leases = settings.lease_seconds, settings.max_attempts
+        buckets, hours = (self.database, self.uploads, self.artifacts), settings.import_upload_hours
+        self.imports = Imports(*buckets, hours)
+        self.import_runs = ImportRuns(self.database, self.artifacts, *leases)
+        self.prediction_jobs = PredictionJobs(*buckets, hours, settings.prediction_hours)
+        self.prediction_runs = ImportRuns(self.database, self.artifacts, *leases, PredictionJobs)
 
     def prepare(self) -> None:
         """Make the indexes that are missing; the rules of uniqueness hang on them."""
@@ -173,6 +182,7 @@ class Store:
         """Delete what belonged to a project that is gone; jobs still ending in a worker stay for the sweeper."""
         self.jobs.cancel_all(project_id)
         self.imports.delete_project(project_id)
+        self.prediction_jobs.delete_project(project_id)
         self.versions.delete_project(project_id)
         self.tables.delete_project(project_id)
         self.appended.delete_project(project_id)
@@ -216,6 +226,7 @@ class Store:
             self.delete_project(project_id)
         self.members.remove_everywhere(user_id)
         self.inferences.delete_user(user_id)
+        self.prediction_jobs.delete_owner(user_id)
         self.idempotency.delete_user(user_id)
         self.moodle_objects.delete_user(user_id)
         self.mailboxes.delete([user_id])

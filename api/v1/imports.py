@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import Any
 
 from flask import Response, request
-from werkzeug.exceptions import UnsupportedMediaType
 
 from api.operation import Page, operation
 from api.pagination import page, position
@@ -19,12 +18,13 @@ from api.v1.import_schemas import (
     ReportQuery,
     ReportShown,
 )
-from api.v1.import_upload import receive
 from api.v1.located import ProjectResource, permitted
+from api.v1.receiving import ReceivesFiles, UploadData
 from api.v1.schemas import PageQuery
 from datasets.imports.options import ImportOptions, check_options
 from storage.database import object_id
 from storage.import_record import Import
+from storage.imports import Imports
 from storage.order import Place
 from training.queue import wake
 from utils import Conflict, InvalidInput, TooLarge
@@ -35,31 +35,15 @@ ARCHIVES = (
 )  # fmt: skip
 
 
-class ReceivesArchive(ProjectResource):
+class ReceivesArchive(ReceivesFiles, ProjectResource):
     """The base of what archives are sent to."""
 
-    @cached_property
-    def given(self) -> dict[str, Any]:
-        """Of a call that brings an archive, its size and the query: its body is read as it comes."""
-        if not self.brings_bytes():
-            return super().given
-        size = {"size": request.content_length} if request.method == "POST" and request.content_length else {}
-        return {**request.args.to_dict(), **size}
+    BODIES = ARCHIVES
 
-    def brings_bytes(self) -> bool:
-        """Whether the body is no JSON and no form."""
-        return request.mimetype in (*ARCHIVES, tus.BODY, "application/octet-stream")
-
-    def receive(self, record: Import, offset: int) -> Import:
-        """Take in the body; the import is queued with its last byte."""
-        release = self.services.uploads.admit(self.user.id)
-        try:
-            record = receive(self.services.store.imports, record, offset, tus.Checksum())
-        finally:
-            release()
-        if record.offset == record.size:
-            wake(self.services.queue)
-        return record
+    @property
+    def uploads(self) -> Imports:
+        """Imports."""
+        return self.services.store.imports
 
 
 class ProjectImports(ReceivesArchive):
@@ -149,42 +133,8 @@ class ImportItem(ImportResource):
         self.services.store.imports.delete(self.record.id)
 
 
-class ImportData(ImportResource):
+class ImportData(UploadData, ImportResource):
     """The bytes of an import, by tus."""
-
-    def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
-        """All answers here are those of tus, refusals too."""
-        tus.speak()
-        return super().dispatch_request(*args, **kwargs)
-
-    def brings_bytes(self) -> bool:
-        """Whatever is sent here is one."""
-        return request.method == "PATCH"
-
-    def reads(self) -> bool:
-        """The offset says whether bytes that come again are known already, so no other key is needed for that."""
-        return request.method != "DELETE"
-
-    @operation(headers={tus.OFFSET: "bytes that are stored", tus.LENGTH: "bytes of the whole archive"})
-    def head(self) -> Response:
-        """How far the upload is."""
-        return Response(status=200, headers=tus.state(self.record))
-
-    @operation(status=204, errors=(409, 413, 415), body=(tus.BODY,), headers={tus.OFFSET: "bytes stored now"})
-    def patch(self) -> Response:
-        """Append bytes at the offset; with the last one the import is queued."""
-        if request.mimetype != tus.BODY:
-            raise UnsupportedMediaType(f"the body must be {tus.BODY}, got '{request.mimetype or 'no content type'}'")
-        try:
-            record = self.receive(self.record, tus.number(tus.OFFSET))
-        except tus.ChecksumMismatch:
-            return tus.checksum_mismatch()
-        return Response(status=204, headers={tus.OFFSET: str(record.offset), **tus.expiry(record.expires_at)})
-
-    @operation(status=204)
-    def delete(self) -> None:
-        """Give the upload up, and forget the import."""
-        self.services.store.imports.delete(self.record.id)
 
 
 class ImportReport(ImportResource):

@@ -149,8 +149,11 @@ class RecordedDataset(Shown):
     """The data of a training."""
 
     digest: Annotated[str, Field(description="SHA-256 over classes, images and labels.")]
-    train_images: int
-    val_images: int
+    unit: Annotated[str, Field(description="What data of this kind are counted by: `image`, `row`.")]
+    trained_on: Annotated[int, Field(ge=0, description="Of that unit.")]
+    held_back: Annotated[int, Field(ge=0, description="Validated on, and not trained on.")]
+    train_images: Annotated[int, Field(description="As `trained_on`, by its older name.")]
+    val_images: Annotated[int, Field(description="As `held_back`, by its older name.")]
     url: str
 
 

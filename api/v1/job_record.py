@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import Response
 
+from api.downloads import unpacked
 from api.operation import Content, operation
 from api.v1.job_answers import JobRecordShown, WholeJob
 from api.v1.jobs import ShowsJob
 from api.v1.located import JobResource
 from api.v1.representation import job_url, precision_of
+from datasets.registry import KINDS
 from storage.job import Job
 from storage.models import Model
 from training.difference import difference_of, model_of
 from training.repetition import repeat
 from utils import NotFound
 
-_GZIP = zlib.MAX_WBITS | 16
 _CARD = (
     "architecture", "params", "pretrained", "pretrained_sha256", "determinism", "metrics", "metrics_on"
 )  # fmt: skip
@@ -57,7 +56,7 @@ class JobRecordDataset(JobResource):
         if job.dataset is None:
             raise NotFound(f"the data of the job '{job.id}' are not recorded: it has not got so far")
         content = self.services.store.artifacts.stream(job.dataset.file_id)
-        return Response(_plain(content), mimetype="application/json", headers={"ETag": f'"{job.dataset.sha256}"'})
+        return Response(unpacked(content), mimetype="application/json", headers={"ETag": f'"{job.dataset.sha256}"'})
 
 
 class JobRepeat(ShowsJob):
@@ -76,18 +75,11 @@ def _dataset(job: Job) -> dict[str, Any] | None:
     if record is None:
         return None
     fields = ("digest", "train_images", "val_images")
-    return {**{name: getattr(record, name) for name in fields}, "url": f"{job_url(job)}/record/dataset"}
+    counted = {"unit": KINDS[job.project_type].unit, "trained_on": record.train_images, "held_back": record.val_images}
+    return {**{name: getattr(record, name) for name in fields}, **counted, "url": f"{job_url(job)}/record/dataset"}
 
 
 def _model(model: Model) -> dict[str, Any]:
     files = {file.name: file.sha256 for file in model.files.values()}
     of_card = {name: model.card.get(name) for name in _CARD}
     return {"version": model.version, **of_card, **precision_of(model), "files": files}
-
-
-def _plain(compressed: Iterable[bytes]) -> Iterator[bytes]:
-    """A gzip file, uncompressed piece by piece."""
-    source = zlib.decompressobj(_GZIP)
-    for chunk in compressed:
-        yield source.decompress(chunk)
-    yield source.flush()

@@ -19,7 +19,7 @@ from api.streams import ending
 from datasets.registry import SERIES, TABLE
 from inference.answers import Answer
 from inference.tabular.csv_rows import engine_predictions, with_predictions
-from utils import DomainError, TooManyRequests, Unavailable
+from utils import DomainError, TooLarge, TooManyRequests, Unavailable
 
 CSV = "text/csv"
 ROWS_AT_ONCE = 1_000
@@ -46,14 +46,18 @@ class CsvPredictions(PredictingResource):
 
         That is `predicted`, and `confidence` of a class; of time series `score`, `anomaly` and `change_point`.
 
-        UTF-8, separated by commas, the names of the columns in the first line. The answer begins once the first
+        UTF-8, separated by commas, the names of the columns in the first line; a file of more than
+        `DIYML_MAX_PREDICTED_BYTES` goes to a prediction job. The answer begins once the first
         thousand rows are predicted, so what is wrong with these is refused; a mistake further on ends the answer
         early, without its last chunk.
         """
         if request.mimetype != CSV:
             raise UnsupportedMediaType(f"the body must be {CSV}, got '{request.mimetype or 'nothing'}'")
         found = self.published(project, (TABLE, SERIES))
-        request.max_content_length = self.services.settings.max_import_bytes
+        most = self.services.settings.max_predicted_bytes
+        request.max_content_length = most + 1
+        if (request.content_length or 0) > most:
+            raise _too_large(most)
         release = self.services.streams.admit(self.user.id)
         file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the answer
 
@@ -65,6 +69,8 @@ class CsvPredictions(PredictingResource):
             # All of it first: who sends a file and reads the answer later would wait for us, and we for them.
             while chunk := request.stream.read(_CHUNK_BYTES):
                 file.write(chunk)
+                if file.tell() > most:
+                    raise _too_large(most)
             file.seek(0)
             predict = engine_predictions(
                 self.services.engine, found.served_model_id, str(self.user.id), again=patiently
@@ -78,6 +84,13 @@ class CsvPredictions(PredictingResource):
         response = Response(ending(close, itertools.chain(begun, pieces)), mimetype=CSV, headers=headers)
         response.call_on_close(close)  # an answer that nobody began to read does not end
         return response
+
+
+def _too_large(most: int) -> TooLarge:
+    return TooLarge(
+        f"the file has more than {most:,} bytes, which is the most that is predicted in the answer: send it to "
+        "POST /api/v1/published/<project>/prediction-jobs, which gives the predictions as a file when they are made"
+    )
 
 
 def patiently(call: Callable[[], Answer]) -> Answer:

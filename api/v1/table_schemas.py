@@ -43,6 +43,9 @@ class TableChange(Request):
     group: Annotated[
         ColumnName | None, Field(description="Rows with the same value in it stay on one side of the split.")
     ] = None
+    split: Annotated[
+        ColumnName | None, Field(description="Says train, val or test of each row; a row without is split by the seed.")
+    ] = None
     task: Annotated[Task | None, Field(description="Null to decide by the target.")] = None
     time: Annotated[
         ColumnName | None, Field(description="Of time series: says when a row was read; null where rows are in order.")
@@ -83,6 +86,7 @@ class TableSettingsShown(Shown):
     ignored: list[str]
     types: dict[str, TypeShown]
     group: str | None
+    split: str | None
     task: Task | None
 
 

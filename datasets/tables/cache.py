@@ -9,13 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from datasets.tables.columns import categories, values
+from datasets.tables.columns import bare, categories, values
 from datasets.tables.profiling import Parts as FrameParts
 from datasets.tables.record import RecordedRows, RecordedTable, Stored
 from datasets.tables.rows_file import read_frames
 from datasets.tables.schema import TEST_PART, TRAIN_PART, VAL_PART, TableDataset, Task
 from datasets.tables.snapshot import LEAST_ROWS, TableSnapshot
-from datasets.tables.split import split_rows
+from datasets.tables.split import split_as_given, split_rows
 from datasets.tables.working import working_folder
 from storage.file_cache import FileCache
 from storage.files import Files
@@ -81,10 +81,16 @@ class TableCache:
         wanted = [read.alias("target")]
         if schema.group is not None:
             wanted.append(categories(pl.col(schema.group)).alias("group"))
+        if schema.split is not None:
+            wanted.append(bare(pl.col(schema.split)).alias("split"))
         frame = pl.scan_parquet(self.fetch(snapshot, files)).select(wanted).collect()
         classes = _classes(frame["target"]) if is_class else ()
         groups = frame["group"] if schema.group is not None else None
-        parts = split_rows(frame["target"], groups, train_fraction, seed, stratify=is_class)
+        rows = frame["target"], groups, train_fraction, seed
+        if schema.split is None:
+            parts = split_rows(*rows, stratify=is_class)
+        else:
+            parts = split_as_given(frame["split"], *rows, stratify=is_class)
         return RecordedTable(snapshot, parts, classes)
 
     def materialise(self, data: RecordedTable, files: Files, folder: Path) -> TableDataset:

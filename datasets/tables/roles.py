@@ -10,7 +10,7 @@ from datasets.tables.rows_file import ReadRange, RowIndex
 from datasets.tables.schema import Column
 
 # What a column may be used for, whatever kind of data it is of.
-ColumnRole = Literal["target", "feature", "group", "ignored", "text", "time", "series", "label", "sensor"]
+ColumnRole = Literal["target", "feature", "group", "split", "ignored", "text", "time", "series", "label", "sensor"]
 
 
 class RoleSettings(Protocol):

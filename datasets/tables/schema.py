@@ -67,20 +67,23 @@ class TableSchema:
         target: the name of the column that is predicted.
         ignored: names of columns that are not learned from.
         group: the name of the column whose equal cells must stay on one side of the split; no feature.
+        split: the name of the column that says in which part a row is; no feature.
     """
 
     columns: tuple[Column, ...]
     target: str
     ignored: frozenset[str] = frozenset()
     group: str | None = None
+    split: str | None = None
 
     @property
     def features(self) -> tuple[Column, ...]:
-        """What is learned from: all but the target, what is ignored, the group, and text."""
+        """What is learned from: all but the target, what is ignored, group and split, and text."""
         return tuple(
             column
             for column in self.columns
-            if column.name not in {self.target, self.group, *self.ignored} and column.type is not ColumnType.TEXT
+            if column.name not in {self.target, self.group, self.split, *self.ignored}
+            and column.type is not ColumnType.TEXT
         )
 
     def features_of(self, *types: ColumnType) -> tuple[Column, ...]:
@@ -95,13 +98,15 @@ class TableSchema:
     def as_fields(self) -> dict[str, Any]:
         """As plain values, always the same for equal schemas; `of` gives it back."""
         columns = [column.as_fields() for column in self.columns]
-        return {"columns": columns, "target": self.target, "ignored": sorted(self.ignored), "group": self.group}
+        fields = {"columns": columns, "target": self.target, "ignored": sorted(self.ignored), "group": self.group}
+        # Only where there is one, so that digests of tables without stay what they were.
+        return {**fields, "split": self.split} if self.split is not None else fields
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> TableSchema:
         """Back from what `as_fields` made of it."""
         columns = tuple(Column.of(column) for column in fields["columns"])
-        return cls(columns, fields["target"], frozenset(fields["ignored"]), fields["group"])
+        return cls(columns, fields["target"], frozenset(fields["ignored"]), fields["group"], fields.get("split"))
 
 
 @dataclass(frozen=True)

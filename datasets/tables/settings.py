@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from datasets.tables.cells import shown
+from datasets.tables.parts import part_of
 from datasets.tables.profile import ColumnProfile, TableProfile
 from datasets.tables.rows_file import ReadRange, RowIndex
-from datasets.tables.schema import Column, ColumnType, DateFormat, TableSchema, Task
+from datasets.tables.schema import TRAIN_PART, Column, ColumnType, DateFormat, TableSchema, Task
 from utils import InvalidInput, some_of
 
 _MOST_REGRESSION_CLASSES = 20
@@ -30,17 +31,19 @@ class TableSettings:
     """Settings of a table; names are those of its columns.
 
     Attributes:
+        split: the column that says train, val or test of each row.
         types: of columns that are to be read otherwise than was found out.
         task: None to decide by the target.
     """
 
-    FIELDS: ClassVar[tuple[str, ...]] = ("target", "ignored", "types", "group", "task")
+    FIELDS: ClassVar[tuple[str, ...]] = ("target", "ignored", "types", "group", "split", "task")
 
     target: str | None = None
     ignored: tuple[str, ...] = ()
     types: Mapping[str, TypeWish] = field(default_factory=dict)
     group: str | None = None
     task: Task | None = None
+    split: str | None = None
 
     @classmethod
     def begin(cls, profile: TableProfile) -> TableSettings:
@@ -51,13 +54,14 @@ class TableSettings:
         """As the database keeps them."""
         task = self.task and self.task.value
         types = type_rows(self.types)
-        return {"target": self.target, "ignored": list(self.ignored), "types": types, "group": self.group, "task": task}
+        fields = {"target": self.target, "ignored": list(self.ignored), "types": types, "group": self.group}
+        return {**fields, "task": task, "split": self.split}
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> TableSettings:
         """What `to_row` gave."""
         task = row["task"] and Task(row["task"])
-        return cls(row["target"], tuple(row["ignored"]), types_of(row["types"]), row["group"], task)
+        return cls(row["target"], tuple(row["ignored"]), types_of(row["types"]), row["group"], task, row.get("split"))
 
     def columns(self, found: Iterable[Column]) -> tuple[Column, ...]:
         """The columns as they are to be read."""
@@ -67,7 +71,7 @@ class TableSettings:
         """Columns and what they are for; None as long as there is no target."""
         if self.target is None:
             return None
-        return TableSchema(self.columns(found), self.target, frozenset(self.ignored), self.group)
+        return TableSchema(self.columns(found), self.target, frozenset(self.ignored), self.group, self.split)
 
     def kept(self, names: Iterable[str]) -> TableSettings:
         """Those that are about columns of these names, for a table that replaces another."""
@@ -79,6 +83,7 @@ class TableSettings:
             types={name: wish for name, wish in self.types.items() if name in there},
             group=self.group if self.group in there else None,
             task=self.task if self.target in there else None,
+            split=self.split if self.split in there else None,
         )
 
     def check(self, profile: TableProfile) -> None:
@@ -87,9 +92,12 @@ class TableSettings:
         Raises:
             InvalidInput: with one entry in `errors` for each bad field.
         """
-        said = {"target": [self.target], "ignored": self.ignored, "types": self.types, "group": [self.group]}
+        said: dict[str, Iterable[str | None]] = {"target": [self.target], "ignored": self.ignored, "types": self.types}
+        said |= {"group": [self.group], "split": [self.split]}
         errors = [*unknown(said, profile)]
-        refuse(errors or [*unfit_types(self.types, profile), *_roles(self), *_task(self, profile)])
+        refuse(
+            errors or [*unfit_types(self.types, profile), *_roles(self), *_split(self, profile), *_task(self, profile)]
+        )
 
     def findings(self, profile: TableProfile, index: RowIndex, read: ReadRange) -> list[dict[str, Any]]:
         """What they make of the rows, as a table keeps it: which columns give the target away."""
@@ -102,7 +110,7 @@ class TableSettings:
         found = leaks(schema, task_of(self, profile.of(schema.target)), index, read)
         return [{"name": name, "code": item.code, "message": item.message} for name, item in found.items()]
 
-    def role_of(self, column: Column) -> Literal["target", "feature", "group", "ignored", "text"]:
+    def role_of(self, column: Column) -> Literal["target", "feature", "group", "split", "ignored", "text"]:
         """What a column is used for."""
         if column.name == self.target:
             return "target"
@@ -110,6 +118,8 @@ class TableSettings:
             return "ignored"
         if column.name == self.group:
             return "group"
+        if column.name == self.split:
+            return "split"
         return "text" if column.type is ColumnType.TEXT else "feature"
 
     def task_now(self, profile: TableProfile) -> Task | None:
@@ -209,6 +219,21 @@ def _roles(settings: TableSettings) -> Iterable[tuple[str, str]]:
         yield "ignored", f"ignored: {shown(target)} is the target, which cannot be ignored"
     if target == settings.group:
         yield "group", f"group: {shown(target)} is the target: rows would be grouped by what is predicted"
+
+
+def _split(settings: TableSettings, profile: TableProfile) -> Iterable[tuple[str, str]]:
+    name = settings.split
+    if name is None:
+        return
+    if name in (settings.target, settings.group):
+        yield "split", f"split: {shown(name)} is the target or the group: choose a column that says train, val or test"
+        return
+    column = profile.of(name)
+    if strange := [value for value, _ in column.values if part_of(value) is None]:
+        wanted = "must hold train, val or test in each row, or nothing"
+        yield "split", f"split: {shown(name)} {wanted}, got {some_of(strange)}"
+    elif not any(part_of(value) == TRAIN_PART for value, _ in column.values) and not column.missing:
+        yield "split", f"split: {shown(name)} says of no row that it is to be trained on"
 
 
 def _task(settings: TableSettings, profile: TableProfile) -> Iterable[tuple[str, str]]:

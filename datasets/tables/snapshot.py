@@ -110,7 +110,7 @@ def _features(schema: TableSchema) -> Iterator[Finding]:
     if not schema.features:
         yield Finding(
             "no_features",
-            "no column is left to learn from: all but the target are ignored, the group, or text; ignore fewer, or "
+            "no column is left to learn from: all but the target are ignored, group, split or text; ignore fewer, or "
             "set the type of a column of text to category",
         )
 
@@ -126,7 +126,7 @@ def _rows(snapshot: TableSnapshot) -> Iterator[Finding]:
 
 
 def _groups(snapshot: TableSnapshot) -> Iterator[Finding]:
-    if snapshot.groups == 1 and snapshot.schema:
+    if snapshot.groups == 1 and snapshot.schema and snapshot.schema.split is None:
         yield Finding(
             "one_group",
             f"all rows are of one group by {shown(snapshot.schema.group or '')}, so nothing can be held back: choose "

@@ -9,7 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from datasets.tables.parts import part_of
 from datasets.tables.schema import LEFT_OUT_PART, TRAIN_PART, VAL_PART
+from utils import InvalidInput, some_of
 
 Parts = NDArray[np.uint8]
 _MISSING = -1
@@ -38,6 +40,44 @@ def split_rows(target: pl.Series, groups: pl.Series | None, train_fraction: floa
     held = units.held_back(1 - train_fraction)
     parts[rows] = np.where(held[units.of_row], VAL_PART, TRAIN_PART)
     return parts
+
+
+def split_as_given(
+    given: pl.Series, target: pl.Series, groups: pl.Series | None, train_fraction: float, seed: int, stratify: bool
+) -> Parts:
+    """The part of each row where a column of the table says it; parameters else as of `split_rows`.
+
+    What the column says goes before classes and groups. When it says `val` of a row, what it says nothing of is trained
+    on; when it does not, rows to validate on are held back of what it says nothing of, or else of what it trains on.
+
+    Args:
+        given: text, null for nothing said; the words that `datasets.tables.parts` knows.
+
+    Raises:
+        InvalidInput: no row is left to train on, or none of a class.
+    """
+    said = given.replace_strict({word: part_of(word) for word in given.drop_nulls().unique()}, return_dtype=pl.UInt8)
+    parts = said.fill_null(TRAIN_PART).to_numpy().copy()
+    parts[target.is_null().to_numpy()] = LEFT_OUT_PART
+    if not (parts == VAL_PART).any():
+        free = (parts == TRAIN_PART) & said.is_null().to_numpy()
+        wanted = free if free.any() else parts == TRAIN_PART
+        masked = pl.select(pl.when(pl.Series(wanted)).then(target)).to_series()
+        rest = split_rows(masked, groups, train_fraction, seed, stratify)
+        parts[rest == VAL_PART] = VAL_PART
+    _check_trained(parts, target, stratify)
+    return parts
+
+
+def _check_trained(parts: Parts, target: pl.Series, stratify: bool) -> None:
+    trained = target.filter(pl.Series(parts == TRAIN_PART))
+    if not len(trained):
+        raise InvalidInput("the column `split` leaves no row with a target to train on: let some be `train`, or empty")
+    if stratify and (missing := sorted(set(target.drop_nulls().unique()) - set(trained.unique()))):
+        raise InvalidInput(
+            f"no row of {some_of(missing)} is trained on, since the column `split` says val or test of all: "
+            "let some be `train`, or empty"
+        )
 
 
 class _Units:

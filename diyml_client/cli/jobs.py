@@ -20,6 +20,8 @@ def add_to(root: click.Group) -> None:
         in_project(),
         click.option("--epochs", type=int, help="Passes over the training images."),
         click.option("--param", "pairs", multiple=True, help="NAME=VALUE of the trainer; may be given several times."),
+        click.option("--algorithm", help="Of a table: auto, linear, forest, boosting, ..."),
+        click.option("--parameter", "parameters", multiple=True, help="NAME=VALUE of the algorithm."),
         click.option("--device", type=click.Choice(("any", "cpu", "gpu"))),
         click.option("--dataset-version", type=int, help="Train on a frozen state of the data."),
         click.option("--follow", "-f", "follows", is_flag=True, help="Show how it goes until it has ended."),
@@ -52,13 +54,19 @@ def train(
     project: str,
     epochs: int | None,
     pairs: tuple[str, ...],
+    algorithm: str | None,
+    parameters: tuple[str, ...],
     device: str | None,
     dataset_version: int | None,
     follows: bool,
 ) -> None:
     """Start a training in the background. With --follow the exit code says how it ended."""
-    params = {} if epochs is None else {"epochs": epochs}
+    params: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     params.update(_param(pair) for pair in pairs)
+    if algorithm:
+        params["algorithm"] = algorithm
+    if parameters:
+        params["parameters"] = dict(_param(pair) for pair in parameters)
     job = app.project(project).train(device=device, dataset_version=dataset_version, **params)
     started(app, job, follows)
 

@@ -25,6 +25,7 @@ from diyml_client.cli import (
     projects,
     publication,
     server,
+    tables,
     versions,
 )
 from diyml_client.cli.context import INTERRUPTED, MISUSED, REFUSED, App, Failed
@@ -32,8 +33,8 @@ from diyml_client.errors import DiymlError
 from diyml_client.version import VERSION
 
 NOUNS = (
-    account, projects, classes, members, images, imports, versions, jobs, experiments, deploy, models, publication,
-    alerts, doctor, completion,
+    account, projects, classes, members, images, imports, tables, versions, jobs, experiments, deploy, models,
+    publication, alerts, doctor, completion,
 )  # fmt: skip
 _COMPLETE = "_DIYML_COMPLETE"  # the shell asks what could stand next, without any argument
 EPILOG = """Exit codes: 0 done, 1 refused or failed, 2 asked wrongly, 3 the server cannot be reached, 130 interrupted.

@@ -9,7 +9,7 @@ import click
 
 from diyml_client.cli.context import App, Failed, command
 
-TYPES = ("classification", "detection")
+TYPES = ("classification", "detection", "tabular")
 
 
 def add_to(root: click.Group) -> None:

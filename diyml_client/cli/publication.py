@@ -32,9 +32,10 @@ def add_to(root: click.Group) -> None:
         in_project(),
         click.option("--confidence", type=fraction, help="Leave out what is less certain."),
         click.option("--top", "top_k", type=click.IntRange(1), help="So many classes at most."),
+        click.option("--output", "-o", type=click.Path(path_type=Path), help="Of a CSV file: where its rows go."),
         click.option("--save", type=click.Path(path_type=Path), help="Save the image with what was found drawn in."),
         name="predict",
-        short_help="Ask a published project about images.",
+        short_help="Ask a published project about images, or the rows of a CSV file.",
     )(predict)
 
 
@@ -57,7 +58,7 @@ def _add_catalogue(root: click.Group) -> None:
     command(
         group,
         click.argument("words", nargs=-1),
-        click.option("--type", type=click.Choice(("classification", "detection"))),
+        click.option("--type", type=click.Choice(("classification", "detection", "tabular"))),
         click.option("--class", "class_", help="A class that it knows."),
         click.option("--owner"),
         click.option("--sort", type=click.Choice(("-published_at", "-calls", "name"))),
@@ -87,9 +88,16 @@ def predict(
     project: str,
     confidence: float | None,
     top_k: int | None,
+    output: Path | None,
     save: Path | None,
 ) -> None:
-    """Ask a published project about images: what each shows, and where."""
+    """Ask a published project about images: what each shows, and where; or about the rows of one CSV file.
+
+    The rows of a file go to another one, with what was predicted; a large file is predicted in the background first.
+    """
+    if images[0].name.endswith((".csv", ".csv.gz")):
+        _predict_rows(app, images, project, output)
+        return
     if save and len(images) != 1:
         raise Failed(f"--save takes one image, got {len(images)}", 2)
     options: dict[str, Any] = {"confidence": confidence, "top_k": top_k}
@@ -102,6 +110,25 @@ def predict(
         return
     rows = [row for path, item in zip(images, found, strict=True) for row in _rows(path, item)]
     app.out.table(["IMAGE", "CLASS", "CONFIDENCE", "X1", "Y1", "X2", "Y2"], rows, "Nothing was found.")
+
+
+def _predict_rows(app: App, files: tuple[Path, ...], project: str, output: Path | None) -> None:
+    if len(files) != 1:
+        raise Failed(f"one CSV file at a time, got {len(files)}", 2)
+    name = files[0].name.removesuffix(".gz").removesuffix(".csv")
+    target = output or Path(f"{name}-predictions.csv")
+    with app.out.bar("bytes") as bar:
+        sending = bar.add_task("Uploading", total=None, visible=False)
+        predicting = bar.add_task("Predicting", total=1.0, visible=False)
+        app.client.predict_csv(
+            project,
+            files[0],
+            target,
+            progress=lambda here, whole: bar.update(sending, completed=here, total=whole, visible=True),
+            told=lambda job: bar.update(predicting, completed=job.progress, visible=True),
+        )
+    size = target.stat().st_size
+    app.out.one({"path": str(target), "size": size}, [("file", target), ("bytes", size)])
 
 
 def _rows(path: Path, item: ImagePredictions) -> list[list[Any]]:

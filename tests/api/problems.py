@@ -17,6 +17,10 @@ WEBHOOKS = f"{PROJECT}/webhooks"
 IMAGES = "/api/v1/projects/<project>/images"
 WEBHOOKS = "/api/v1/projects/<project>/webhooks"
 TABLE = "/api/v1/projects/<project>/table"
+PREDICTING, PREDICTION_JOB = (
+    "/api/v1/published/<project>/prediction-jobs",
+    "/api/v1/prediction-jobs/<prediction_job_id>",
+)
 ALERTS, INCIDENTS = f"{PROJECT}/alerts", f"{PROJECT}/incidents"
 STREAM = "/api/v1/projects/<project>/stream"
 IMPORTS, IMPORT = "/api/v1/projects/<project>/imports", "/api/v1/imports/<import_id>"
@@ -48,6 +52,16 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/inference"): {"project_name": "pets", "image_data": IMAGE},
     ("POST", "/api/v1/published/<project>/predict"): {"image": IMAGE},
     ("POST", "/api/v1/published/<project>/predict-csv"): {},
+    ("POST", PREDICTING): {"size": 1000, "filename": "rows.csv"},
+    ("OPTIONS", PREDICTING): {},
+    ("GET", "/api/v1/prediction-jobs"): {"limit": 5},
+    ("GET", PREDICTION_JOB): {},
+    ("DELETE", PREDICTION_JOB): {},
+    ("HEAD", f"{PREDICTION_JOB}/data"): {},
+    ("PATCH", f"{PREDICTION_JOB}/data"): {},
+    ("DELETE", f"{PREDICTION_JOB}/data"): {},
+    ("POST", f"{PREDICTION_JOB}/cancel"): {},
+    ("GET", f"{PREDICTION_JOB}/result"): {"format": "csv"},
     ("POST", "/api/v1/published/<project>/figures"): {"rows": [{"flow": 3}], "names": ["score"]},
     ("GET", TABLE): {},
     ("PATCH", TABLE): {"target": "kind", "ignored": ["id"]},
@@ -227,6 +241,7 @@ def fill(
     parts = {
         "job_id": job_id, "model_id": model_id, "name": name, "project": "pets", "number": 1, "other": "current",
         "image": "one.png", "export_format": "csv", "username": "grace", "class_id": 0, "token_id": SOME_ID,
+        "prediction_job_id": SOME_ID, **more,
         "letter_id": SOME_ID, **more,
     }  # fmt: skip
     for parameter, value in parts.items():

@@ -19,7 +19,18 @@ from storage.roles import Role
 from storage.store import Store
 from storage.tokens import ALL_SCOPES, Scope
 from tests.api.conftest import Pets
-from tests.api.problems import IMPORT, PROJECT, REQUESTS, STREAM, TABLE, assert_problem, fill, sent
+from tests.api.problems import (
+    IMPORT,
+    PREDICTING,
+    PREDICTION_JOB,
+    PROJECT,
+    REQUESTS,
+    STREAM,
+    TABLE,
+    assert_problem,
+    fill,
+    sent,
+)
 from tests.conftest import Caller
 from utils import utc_now
 
@@ -40,6 +51,9 @@ ALLOWED = {
     ("POST", f"{V1}/models/<model_id>/serve"): 409,
     ("POST", f"{V1}/published/<project>/predict"): 404,
     ("POST", f"{V1}/published/<project>/predict-csv"): 404,
+    ("POST", PREDICTING): 404,
+    # There is none of the caller's.
+    **{(method, path): 404 for method, path, _ in METHODS if path.startswith(PREDICTION_JOB)},
     ("POST", f"{V1}/published/<project>/figures"): 404,
     ("GET", f"{V1}/models/<model_id>/figures"): 409,
     ("GET", f"{V1}/models/<model_id>/figures/<name>"): 409,

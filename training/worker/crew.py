@@ -13,7 +13,8 @@ from tracking.tracker import Tracker
 from training.worker.desk import Desk
 from training.worker.devices import LocalDevice
 from training.worker.housekeeping import Housekeeper
-from training.worker.importers import Importers
+from training.worker.importers import Importers, importing
+from training.worker.predictors import predicting
 from training.worker.presence import Presence
 from training.worker.supervisor import Supervisor
 
@@ -31,9 +32,10 @@ class Crew:
         ]
         self._threads = [desk.thread for desk in self._desks]
         self._threads += [Housekeeper(store, stop).thread, Presence(store, devices, stop).thread]
-        self._importers = Importers(store, settings, stop)
+        trades = (importing(store, settings), predicting(store, settings))
+        self._importers = [Importers(trade, settings, stop) for trade in trades]
         self._threads += [notifier(store, settings, stop).thread, reporter(store, settings, stop).thread]
-        self._threads.append(self._importers.thread)
+        self._threads += [each.thread for each in self._importers]
         self._tracker = Tracker(store, settings, stop) if settings.mlflow_uri else None
 
     def start(self) -> None:
@@ -47,7 +49,8 @@ class Crew:
         """There may be something to do; the first desk whose device fits takes it."""
         for desk in self._desks:
             desk.call()
-        self._importers.call()
+        for importers in self._importers:
+            importers.call()
 
     def stop(self) -> None:
         """Ask all to end."""

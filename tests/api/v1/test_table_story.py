@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
+import psutil
 import pytest
 from bson import ObjectId
 from flask.testing import FlaskClient
@@ -15,7 +17,7 @@ from werkzeug.test import TestResponse
 from storage.store import Store
 from tests.api.problems import assert_problem
 from tests.api.v1.import_calls import ImportCalls
-from tests.conftest import Caller
+from tests.conftest import Caller, wait_until
 from tests.datasets.tables.made import csv_of
 from tests.training.conftest import wait_for
 
@@ -43,7 +45,12 @@ def post(client: FlaskClient, other: Caller) -> Post:
 
 
 def test_a_csv_becomes_a_model_that_others_predict_with(
-    client: FlaskClient, caller: Caller, store: Store, post: Post
+    client: FlaskClient,
+    caller: Caller,
+    other: Caller,
+    store: Store,
+    post: Post,
+    worker: subprocess.Popen[bytes],
 ) -> None:
     caller.project("flats", "table")
     imports = ImportCalls(client, caller.token, "flats")
@@ -76,6 +83,8 @@ def test_a_csv_becomes_a_model_that_others_predict_with(
     assert_problem(post("predict-csv", data=b"rooms\n", content_type="text/csv"), 400, "no row")
     assert_problem(post("predict-csv", data=b"{}", content_type="application/json"), 415, "text/csv")
 
+    _predicts_in_the_background(post, client, other, worker)
+
     # The rows that a model was made from stay, whatever takes their place.
     assert imports.run(csv_of({**FLATS, "rooms": [0] * _ROWS}), filename="flats.csv")["state"] == "succeeded"
     again = client.post(f"/api/v1/jobs/{job_id}/repeat", json={}, headers=mine)
@@ -84,3 +93,22 @@ def test_a_csv_becomes_a_model_that_others_predict_with(
     difference = client.get(f"/api/v1/jobs/{repeated.id}/record", headers=mine).json["difference"]
     assert difference["identical_files"]["model.onnx"], difference["summary"]
     assert "the same to the last digit" in difference["summary"]
+
+
+def _predicts_in_the_background(
+    post: Post, client: FlaskClient, other: Caller, worker: subprocess.Popen[bytes]
+) -> None:
+    """A file of many rows, though the process that works on it is killed."""
+    lines = csv_of(FLATS).split(b"\n", 1)
+    content = lines[0] + b"\n" + lines[1] * 1_000
+    url = post("prediction-jobs", data=content, content_type="text/csv").headers["Location"]
+
+    def job() -> dict[str, Any]:
+        return client.get(url, headers={"Authorization": f"Bearer {other.token}"}).json or {}
+
+    wait_until(lambda: job()["rows"] > 0, 60)
+    for process in psutil.Process(worker.pid).children(recursive=True):
+        if "training.worker.predicting" in process.cmdline():
+            process.kill()
+    wait_until(lambda: job()["state"] in ("succeeded", "failed"), 120)
+    assert (job()["state"], job()["attempt"], job()["rows"]) == ("succeeded", 2, 1_000 * _ROWS), job()

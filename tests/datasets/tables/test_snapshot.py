@@ -12,7 +12,7 @@ import pytest
 from datasets.record import packed
 from datasets.tables.cache import TableCache
 from datasets.tables.record import RecordedTable
-from datasets.tables.schema import ColumnType, TableDataset, Task
+from datasets.tables.schema import TEST_PART, VAL_PART, ColumnType, TableDataset, Task
 from datasets.tables.settings import TypeWish
 from datasets.tables.snapshot import capture_table, missing
 from storage.project import Project
@@ -63,6 +63,22 @@ def test_a_table_becomes_a_dataset_on_disk(store: Store, project: Project, cache
     assert not {who for who, part in zip(rows["who"], parts, strict=True) if part == 0} & {
         who for who, part in zip(rows["who"], parts, strict=True) if part == 1
     }
+
+
+def test_a_column_may_say_which_rows_are_to_test_with(
+    store: Store, project: Project, cache: TableCache, tmp_path: Path
+):
+    said = ["test" if row % 5 == 0 else "train" for row in range(_ROWS)]
+    place_table(store, project, csv_of({**_COLUMNS, "said": said}), target="kind", split="said")
+    snapshot = capture_table(store, project)
+    assert "said" not in {column.name for column in snapshot.schema.features}
+    data = RecordedTable.from_bytes(cache.split(snapshot, store.artifacts, 0.75, 1).to_bytes())
+    dataset = cache.materialise(data, store.artifacts, tmp_path)
+    parts = pl.read_parquet(dataset.parts)["part"].to_list()
+    tested = [row for row, part in enumerate(parts) if part == TEST_PART]
+    assert tested == [row for row in range(_ROWS) if said[row] == "test" and _COLUMNS["kind"][row]]
+    assert (dataset.test_rows, dataset.val_is_train) == (len(tested), False)
+    assert dataset.val_rows == parts.count(VAL_PART) > 5
 
 
 def test_what_was_unpacked_once_is_not_fetched_again(store: Store, project: Project, cache: TableCache):

@@ -6,8 +6,9 @@ from collections import Counter
 import polars as pl
 import pytest
 
-from datasets.tables.schema import LEFT_OUT_PART, TRAIN_PART, VAL_PART
-from datasets.tables.split import split_rows
+from datasets.tables.schema import LEFT_OUT_PART, TEST_PART, TRAIN_PART, VAL_PART
+from datasets.tables.split import split_as_given, split_rows
+from utils import InvalidInput
 
 
 def _text(cells) -> pl.Series:
@@ -87,3 +88,30 @@ def test_of_few_rows_one_is_held_back_where_that_is_possible():
         assert parts[5] == TRAIN_PART
     assert (split_rows(_text(["a", "b"]), None, 0.5, 1, stratify=True) == TRAIN_PART).all()
     assert (split_rows(_text(["a"] * 9), _text(["g"] * 9), 0.8, 1, stratify=True) == TRAIN_PART).all()
+
+
+def _given(words: list[str | None], target: list[str | None], seed: int = 1) -> list[int]:
+    return split_as_given(_text(words), _text(target), None, 0.8, seed, stratify=True).tolist()
+
+
+def test_a_column_says_which_part_a_row_is_in():
+    words, target = ["train", "Valid", "TEST", None, "train", "train"], ["a", "a", "b", "b", "b", None]
+    assert _given(words, target) == [TRAIN_PART, VAL_PART, TEST_PART, TRAIN_PART, TRAIN_PART, LEFT_OUT_PART]
+
+
+def test_rows_to_validate_on_are_held_back_where_the_column_names_none():
+    target = ["a", "b"] * 50
+    said = _given(["test"] * 20 + ["train"] * 80, target)
+    assert said[:20] == [TEST_PART] * 20
+    assert Counter(said[20:]) == {TRAIN_PART: 64, VAL_PART: 16}
+    # Of rows that it says nothing of first.
+    said = _given(["train"] * 50 + [None] * 50, target)
+    assert said[:50] == [TRAIN_PART] * 50
+    assert Counter(said[50:]) == {TRAIN_PART: 40, VAL_PART: 10}
+
+
+def test_a_column_that_leaves_nothing_to_train_on_is_refused():
+    with pytest.raises(InvalidInput, match="no row of 'b' is trained on"):
+        _given(["train", "train", "test", "test", "val"], ["a", "a", "b", "b", "a"])
+    with pytest.raises(InvalidInput, match="no row with a target"):
+        _given(["test", "train"], ["a", None])

@@ -1,0 +1,72 @@
+"""Tables from the command line and in the client: in, described, trained, and predicted from file to file."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+import diyml_client.prediction_jobs
+from diyml_client import Client, InvalidRequest, JobFailed
+from diyml_client.cli.main import main
+from diyml_client.tables import leaderboard
+
+ROWS = 80
+
+
+def _file(path: Path) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "rooms", "town", "part", "large"])
+        for row in range(ROWS):
+            part = "test" if row % 8 == 0 else "train"
+            writer.writerow([f"x{row}", row % 5, ("Ulm", "Bonn")[row % 2], part, "yes" if row % 5 >= 2 else "no"])
+    return path
+
+
+def test_a_table_goes_from_a_file_to_predictions_in_a_file(
+    user: Client, guest: Client, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):  # fmt: skip
+    monkeypatch.setenv("DIYML_URL", user.url)
+    monkeypatch.setenv("DIYML_TOKEN", str(user.token))
+    source, target = _file(tmp_path / "flats.csv"), tmp_path / "predicted.csv"
+    project = user.projects.create("client flats", "tabular")
+    here = ("-p", project.name)
+    assert main(["tables", "import", str(source), *here]) == 0
+    wish = ("--target", "large", "--ignore", "id", "--type", "rooms=category", "--split", "part")
+    assert main(["tables", "settings", *here, *wish]) == 0
+    assert "the target" not in capsys.readouterr().err
+    assert main(["tables", "show", *here]) == 0
+    assert "split" in capsys.readouterr().out
+    table = project.table.get()
+    assert (table.rows, table.settings["target"], table.settings["split"]) == (ROWS, "large", "part")
+    assert next(project.table.rows())["town"] == "Ulm"
+    assert main(["tables", "settings", *here, "--type", "rooms=room"]) == 2
+
+    options = ("--algorithm", "linear", "--parameter", "strength=10", "--follow")
+    assert main(["train", *here, *options]) == 0
+    [model] = project.models.list()
+    card = model.card()
+    assert card["test_metrics"]["accuracy"] > 0.9
+    assert leaderboard(card)[0]["algorithm"] == "linear"
+    assert main(["tables", "leaderboard", *here]) == 0
+    assert "linear" in capsys.readouterr().out
+    project.publish()
+
+    assert main(["predict", str(source), *here, "-o", str(target)]) == 0
+    at_once = target.read_bytes()
+    assert len(list(csv.DictReader(at_once.decode().splitlines()))) == ROWS
+    monkeypatch.setattr(diyml_client.prediction_jobs, "MOST_AT_ONCE_BYTES", 0)
+    guest.predict_csv(project, source, target)
+    assert target.read_bytes() == at_once
+    assert list(guest.prediction_jobs.list()) == []
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("part\n")
+    with pytest.raises(JobFailed, match="no row"):
+        guest.predict_csv(project, wrong, target)
+    monkeypatch.undo()
+    with pytest.raises(InvalidRequest, match="no row"):
+        guest.predict_csv(project, wrong, target)
+    assert target.read_bytes() == at_once
