@@ -1,4 +1,4 @@
-"""Everything an operator can set, and the environments of child processes: the one place that reads the environment."""
+"""Everything an operator can set: the one place where settings are read from the environment."""
 
 from __future__ import annotations
 
@@ -369,11 +369,6 @@ class Settings:
         return Path(self.weights_dir) if self.weights_dir else self.data_dir / "weights"
 
 
-def child_environment(settings: Settings, **more: str) -> dict[str, str]:
-    """The environment of a child process: ours, the settings as they are now, and `more`."""
-    return {**os.environ, **settings.to_environment(), **more}
-
-
 class SettingsError(ValueError):
     """An environment variable does not hold what its setting needs; the message is for the operator."""
 
@@ -390,33 +385,3 @@ def _parse_setting(env: str, text: str, kind: type[Any]) -> Any:
     except (KeyError, ValueError):
         wanted = "true or false" if kind is bool else f"a value of type {kind.__name__}"
         raise SettingsError(f"{env} must be {wanted}, got {text!r}") from None
-
-
-_INHERITED = (
-    "PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "OMP_NUM_THREADS",
-    "OMP_WAIT_POLICY",
-)  # fmt: skip
-
-
-def scrubbed_environment(**extra: str) -> dict[str, str]:
-    """An environment for a process that may know no address and no secret; it finds the project's modules.
-
-    Threads that wait sleep instead of spinning: next to any other busy process spinning made a small training on two
-    cores more than eight times as slow. GPUs are numbered as nvidia-smi shows them; CUDA's own order has the fastest
-    first.
-    """
-    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    fixed = {"ORT_DISABLE_TELEMETRY": "1", "PYTHONPATH": str(Path(__file__).resolve().parent), "PYTHONUNBUFFERED": "1"}
-    usual = {"OMP_WAIT_POLICY": "PASSIVE", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-    return {**usual, **kept, **fixed, **extra}
-
-
-def set_environment(**variables: str) -> None:
-    """Set variables for this process and what it starts, whatever they were."""
-    os.environ.update(variables)
-
-
-def configure_libraries(**variables: str) -> None:
-    """Set variables that libraries read from the environment when they are imported; what the operator set stays."""
-    for name, value in variables.items():
-        os.environ.setdefault(name, value)

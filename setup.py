@@ -42,7 +42,7 @@ setup(
     version=version(),
     description="A self-hosted platform on which anybody makes their own models",
     python_requires=">=3.10",
-    py_modules=["DIYML", "settings", "utils"],
+    py_modules=["DIYML", "environments", "settings", "utils"],
     packages=find_packages(include=[pattern for room in ROOMS for pattern in (room, f"{room}.*")]),
     install_requires=requirements(),
     package_data={"diyml_client": ["py.typed"]},

@@ -86,6 +86,10 @@ def serve(store: Store, project: Project, content: bytes, sensors: int) -> None:
     store.projects.serve(project.id, model.id, model.version)
 
 
+def _say(line: str) -> None:
+    sys.stderr.write(line)
+
+
 @contextmanager
 def platform_of(broker: str) -> Iterator[tuple[Settings, Store, Project]]:
     """A MongoDB and a worker for streams, and one project."""
@@ -95,10 +99,10 @@ def platform_of(broker: str) -> Iterator[tuple[Settings, Store, Project]]:
         server.prepare()
         settings = dataclasses.replace(settings, mongo_uri=server.connection().uri)
         database = mongod_member(server, settings)
-        family = Family([database, stream_member(settings, Path(name) / "stream.log")], say=sys.stderr.write)
+        family = Family([database, stream_member(settings, Path(name) / "stream.log")], say=_say)
         store = Store(settings)
         try:
-            Family([database], say=sys.stderr.write).start()
+            Family([database], say=_say).start()
             store.prepare()
             project = store.projects.create(store.users.create("ada", b"correct horse"), "pumps", "anomaly")
             family.members[1].spawn()

@@ -1,5 +1,5 @@
 """A published model in, predictions out: ONNX sessions, cache, pre- and post-processing. No torch in here."""
 
-from settings import configure_libraries
+from environments import configure_libraries
 
 configure_libraries(ORT_DISABLE_TELEMETRY="1")

@@ -7,9 +7,10 @@ import signal
 import sys
 from pathlib import Path
 
+from environments import child_environment
 from inference.service.folder import RunFolder
 from launch.family import Member
-from settings import Settings, child_environment
+from settings import Settings
 from storage.mongod import EmbeddedMongod
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,10 +12,11 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.util import import_app
 from gunicorn.workers.gthread import ThreadWorker
 
+from environments import configure_libraries
 from inference.service.folder import RunFolder
 from launch.doorway import Doorway
 from launch.members import WEB_STOP_SECONDS
-from settings import Settings, configure_libraries
+from settings import Settings
 
 MEMORY_FOLDER = "/dev/shm"  # noqa: S108 - gunicorn makes a file of its own there, with a random name
 

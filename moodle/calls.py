@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from environments import configure_libraries
 from moodle.engine import Engine
 from moodle.forking import most_threads
 from moodle.ids import SHARED, ModelIds
@@ -15,7 +16,7 @@ from moodle.shelves.folder import FolderShelf
 from moodle.status import Answer, Status, failed
 from moodle.wishes import rounds, score
 from moodle.workers import HereAndNow
-from settings import Settings, configure_libraries
+from settings import Settings
 from utils import DomainError, InvalidInput
 
 

@@ -22,8 +22,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from environments import set_environment
 from moodle.tasks import perform
-from settings import set_environment
 from training.process_tree import MARK
 from utils import step_back
 

@@ -15,7 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from settings import Settings, scrubbed_environment
+from environments import scrubbed_environment
+from settings import Settings
 from utils import Unavailable
 
 _TRIES = 2

@@ -17,7 +17,9 @@ from inference.registry import PREDICTORS
 from tests.conftest import ROOT
 from training.registry import TRAINERS
 
-TRAINING = {"alerts", "tracking", "notifications", "inference", "datasets", "storage", "settings", "utils"}
+TRAINING = {
+    "alerts", "tracking", "notifications", "inference", "datasets", "storage", "environments", "settings", "utils",
+}  # fmt: skip
 # Each room with the rooms it may import.
 BELOW = {
     "api": {
@@ -30,19 +32,21 @@ BELOW = {
         "inference",
         "datasets",
         "storage",
+        "environments",
         "settings",
         "utils",
     },
-    "streams": {"alerts", "training", "inference", "datasets", "storage", "settings", "utils"},
-    "moodlemlbackend": {"api", "moodle", "launch", "storage", "settings", "utils"},
-    "moodle": {"training", "inference", "datasets", "storage", "settings", "utils"},
+    "streams": {"alerts", "training", "inference", "datasets", "storage", "environments", "settings", "utils"},
+    "moodlemlbackend": {"api", "moodle", "launch", "storage", "environments", "settings", "utils"},
+    "moodle": {"training", "inference", "datasets", "storage", "environments", "settings", "utils"},
     "training": TRAINING,
-    "alerts": {"notifications", "inference", "storage", "settings", "utils"},
-    "tracking": {"storage", "settings", "utils"},
-    "notifications": {"storage", "settings", "utils"},
-    "inference": {"datasets", "storage", "settings", "utils"},
-    "datasets": {"storage", "settings", "utils"},
-    "storage": {"settings", "utils"},
+    "alerts": {"notifications", "inference", "storage", "environments", "settings", "utils"},
+    "tracking": {"storage", "environments", "settings", "utils"},
+    "notifications": {"storage", "environments", "settings", "utils"},
+    "inference": {"datasets", "storage", "environments", "settings", "utils"},
+    "datasets": {"storage", "environments", "settings", "utils"},
+    "storage": {"environments", "settings", "utils"},
+    "environments": {"settings", "utils"},
     "settings": {"utils"},
     "utils": set(),
     # It is installed without the rest, so it knows nothing of it.
@@ -67,7 +71,7 @@ NEVER = {
     "diyml_client": {"flask", "flask_restful", "werkzeug", "pydantic", "psutil", *MACHINERY},
 }
 CLIENT_NEEDS = {"click", "requests", "rich"}
-READS_THE_ENVIRONMENT = {"settings.py", "diyml_client/config.py"}
+READS_THE_ENVIRONMENT = {"settings.py", "environments.py", "diyml_client/config.py"}
 ALLOWED = {("api/platform.py", "celery")}  # the type of the queue that it hands to the resources
 MOST_FILE_LINES = 400
 MOST_FUNCTION_LINES = 50
@@ -188,7 +192,7 @@ def test_files_and_functions_are_short(path: Path):
             assert lines <= MOST_FUNCTION_LINES, f"{node.name} has {lines} lines"
 
 
-@pytest.mark.parametrize("room", sorted(ROOMS - {"settings", "utils", "DIYML"}))
+@pytest.mark.parametrize("room", sorted(ROOMS - {"environments", "settings", "utils", "DIYML"}))
 def test_what_is_installed_and_the_image_hold_every_room(room: str):
     assert f'"{room}"' in (ROOT / "setup.py").read_text().split("ROOMS = ")[1].split("]")[0]
     assert f"COPY {room} /app/{room}\n" in (ROOT / "deploy" / "Dockerfile").read_text()

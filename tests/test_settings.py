@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from settings import Settings, SettingsError, child_environment
+from environments import child_environment
+from settings import Settings, SettingsError
 from tests.conftest import ROOT
 
 TABLE = ROOT / "docs" / "settings.md"

@@ -47,7 +47,7 @@ def reporting(store: Store, settings: Settings) -> Iterator[Watcher]:
 def parts_of(mail: EmailMessage) -> dict[str, bytes]:
     """The contents of a mail by media type."""
     parts = (part for part in mail.walk() if not part.is_multipart())
-    return {part.get_content_type(): bytes(part.get_payload(decode=True)) for part in parts}  # type: ignore[arg-type]
+    return {part.get_content_type(): bytes(part.get_payload(decode=True)) for part in parts}
 
 
 def test_an_incident_is_told_once_with_its_picture_and_its_end_once(

@@ -10,11 +10,11 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from environments import configure_libraries
 from moodle.shelves.database import DatabaseShelf
 from moodle.shelves.folder import FolderShelf
 from moodle.shelves.protocol import Shelf
 from moodle.shelves.s3 import S3Shelf
-from settings import configure_libraries
 from storage.store import Store
 
 # Before scikit-learn is imported: next to other tests its threads would wait for each other.

@@ -8,10 +8,11 @@ import sys
 import time
 from collections.abc import Callable
 
+from environments import child_environment
 from notifications.dispatcher import Bounds
 from notifications.outcomes import LONGEST_PAUSE_SECONDS
 from notifications.outcomes import WAITS as DEFAULT_WAITS
-from settings import Settings, child_environment
+from settings import Settings
 from storage.deliveries import DeliveryState
 from storage.store import Store
 from storage.webhooks import Webhook

@@ -75,7 +75,7 @@ class StreamLine:
 
     def send(self, content: Any, message_id: str | None = None, raw: bool = False) -> None:
         """Publish with kombu as anybody would: this is the producer of docs/streams.md."""
-        extra = {} if message_id is None else {"message_id": message_id}
+        extra: dict[str, Any] = {} if message_id is None else {"message_id": message_id}
         if raw:
             extra |= {"serializer": None, "content_type": "application/json", "content_encoding": "utf-8"}
         self._sender.ensure_connection(max_retries=3)
@@ -120,7 +120,8 @@ class StreamLine:
             self._ends.set()
             self._crew.join()
         if not self.settings.broker_url:
-            self._sender.default_channel.client.client.close()  # kombu's own transport leaves it open
+            channel: Any = self._sender.default_channel
+            channel.client.client.close()  # kombu's own transport leaves it open
         for each in (self._sender, self._receiver):
             each.release()
         for name in (self.settings.database, f"{self.settings.database}_queue"):

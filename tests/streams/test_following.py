@@ -169,6 +169,10 @@ def test_whenever_workers_are_killed_no_row_is_lost_and_none_is_answered_twice(m
     kill_at_random(make(), kills, random.Random(7))
 
 
+def _begun(line: StreamLine, before: int) -> None:
+    wait_until(lambda: _number(line) > before, 60)
+
+
 def kill_at_random(line: StreamLine, kills: int, moments: random.Random) -> None:
     """Send rows while worker after worker is killed."""
     results: list[dict[str, Any]] = []
@@ -177,7 +181,7 @@ def kill_at_random(line: StreamLine, kills: int, moments: random.Random) -> None
         worker, before = line.start(), _number(line)
         line.send_rows(sent, sent + 20)
         sent += 20
-        wait_until(lambda before=before: _number(line) > before, 60)  # it has begun
+        _begun(line, before)
         killer = threading.Timer(moments.random() * 0.5, worker.kill)
         killer.start()
         while killer.is_alive():

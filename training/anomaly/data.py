@@ -50,7 +50,7 @@ class Stretch:
         count = max(0, len(self.values) - window + 1)
         if self.labels is None or not count:
             return np.ones(count, dtype=bool)
-        return ~sliding_window_view(self.labels, window).any(1)
+        return np.logical_not(sliding_window_view(self.labels, window).any(1))
 
 
 def interval_of(series: Sequence[SeriesRows]) -> float | None:

@@ -111,8 +111,8 @@ def _try_all(
     scaled: np.ndarray, params: AnomalyParams, fitting: Fitting, told: Callable[[str, float], None]
 ) -> tuple[list[Tried], dict[str, str]]:
     began = time.monotonic()
-    names = AUTO_TRIES if params.detector == AUTO else (params.detector,)
-    names = tuple(name for name in names if params.window >= DETECTORS[name].SMALLEST_WINDOW)
+    wanted: tuple[str, ...] = AUTO_TRIES if params.detector == AUTO else (params.detector,)
+    names = tuple(name for name in wanted if params.window >= DETECTORS[name].SMALLEST_WINDOW)
     tried: list[Tried] = []
     failed: dict[str, str] = {}
     for place, name in enumerate(names):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from datasets.snapshot import Dataset
+from environments import configure_libraries
 from inference.protocol import ModelCard
-from settings import configure_libraries
 from training.checkpoints import Checkpoints
 from training.detection.checkpoint import Resumed, pack, unpack
 from training.detection.files import write_dataset

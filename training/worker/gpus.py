@@ -15,7 +15,7 @@ import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from settings import scrubbed_environment
+from environments import scrubbed_environment
 
 _ANSWER_SECONDS = 120
 _SIGNS = ("/dev/nvidiactl", "/proc/driver/nvidia/version", "/dev/dxg")

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from bson import ObjectId
 
-from settings import Settings, child_environment
+from environments import child_environment
+from settings import Settings
 from storage.import_runs import ImportRuns
 from storage.imports import Imports
 from storage.store import Store

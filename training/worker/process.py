@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from settings import scrubbed_environment
+from environments import scrubbed_environment
 from training.process_tree import MARK, ProcessTree
 from training.worker.keeper import Keeper
 from training.worker.progress import Progress

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from environments import child_environment
 from launch.members import is_healthy
-from settings import Settings, child_environment
+from settings import Settings
 from storage.store import Store
 from tests.conftest import ROOT, wait_until
 from tests.launch.program import free_port

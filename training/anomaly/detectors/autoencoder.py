@@ -128,7 +128,7 @@ def _network(sensors: int, channels: int) -> Any:
     from torch import nn
 
     half = max(2, channels // 2)
-    down = {"kernel_size": _KERNEL, "stride": 2, "padding": _PADDING}
+    down: dict[str, Any] = {"kernel_size": _KERNEL, "stride": 2, "padding": _PADDING}
     up = {**down, "output_padding": 1}
     return nn.Sequential(
         nn.Conv1d(sensors, channels, **down),
