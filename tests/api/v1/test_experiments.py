@@ -94,7 +94,7 @@ def test_a_document_is_looked_at_alone_and_in_its_project(send: Any, store: Stor
     told = assert_problem(send(elsewhere.replace("parameters: {epochs: 3}", ""), **in_pets), 400, "sent to the project")
     assert [entry["field"] for entry in told["errors"]] == ["type", "data.project"]
     missing = FIRST.replace("project: pets", "project: pets, version: 7")
-    assert_problem(send(missing, **in_pets), 400, "line 3, column 31", "version '7'")
+    assert_problem(send(missing, **in_pets), 400, "line 3, column 32", "no version 7")
     assert send(FIRST.replace("project: pets", "project: pets, version: 1"), **in_pets).status_code == 200
     assert store.jobs.list_of([pets.project.id], 5, state=JobState.QUEUED) == []
 
