@@ -74,16 +74,20 @@ class AlertRules:
         self._rules.create_index([("project_id", 1), ("slot", 1)], unique=True)
         self._rules.create_index([("kind", 1), ("active", 1)])
 
-    def create(self, project: Project, fields: Document) -> AlertRule:
+    def create(self, project: Project, fields: Document, request_key: str | None = None) -> AlertRule:
         """A rule of the project. Each holds one of its slots, so that parallel calls cannot pass the bound together.
 
         Args:
             fields: all that is the maker's choice.
+            request_key: of the call; one that has made a rule gets that rule again.
 
         Raises:
             Conflict: the project has as many as allowed.
         """
+        if request_key and (made := self._rules.find_one({"project_id": project.id, "request_key": request_key})):
+            return _rule(made)
         now = utc_now()
+        fields = {**fields, "request_key": request_key}
         row = {**fields, "project_id": project.id, "edition": 1, "since": now, "revision": 1, "created_at": now}
         for slot in range(MOST_PER_PROJECT):
             try:

@@ -41,6 +41,31 @@ def parse(schema: type[S], values: Mapping[str, Any], secret: Collection[str] = 
     raise InvalidInput("; ".join(item["message"] for item in errors), errors)
 
 
+def check_choice(what: str, chosen: str, parameters: Mapping[str, Any], known: Mapping[str, Any], auto: str) -> None:
+    """See that a choice out of a registry is one of it, and that the parameters are its own.
+
+    Args:
+        what: the field that says it: `algorithm`.
+        known: by name, each with its schema in `Params`.
+        auto: the word for leaving it to the trainer, which takes no parameters then.
+
+    Raises:
+        ValueError: in words, for the validator of a schema.
+    """
+    if chosen == auto:
+        if parameters:
+            raise ValueError(f"parameters: `{auto}` chooses them by itself: leave them out, or say which {what}")
+        return
+    if chosen not in known:
+        raise ValueError(f"{what} must be one of {', '.join([auto, *known])}, got '{chosen[:50]}'")
+    schema = known[chosen].Params
+    try:
+        parse(schema, parameters)
+    except InvalidInput as error:
+        names = ", ".join(schema.model_fields)
+        raise ValueError(f"parameters: {error.detail} ({chosen} knows {names})") from None
+
+
 def field_error(schema: type[BaseModel], item: dict[str, Any], secret: Collection[str] = ()) -> dict[str, str]:
     """What pydantic says of one bad field, as `field` and `message`."""
     field = ".".join(str(part) for part in item["loc"]) or "body"

@@ -71,7 +71,7 @@ class AlertRuleList(ProjectAlerts):
         """Make one; it looks at the rows that come from now on."""
         fields = new.model_dump(exclude={"api_token"})
         fields |= {"parameters": _parameters(new.kind, new.parameters), "webhooks": self.webhook_ids(new.webhooks)}
-        rule = self.services.store.alert_rules.create(self.project, fields)
+        rule = self.services.store.alert_rules.create(self.project, fields, self.request_key)
         location = f"/api/v1/projects/{self.project.id}/alerts/{rule.id}"
         return _shown(rule), {"Location": location, **etag(rule.revision)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from typing import Any
 
 import numpy as np
 import onnx
@@ -68,16 +69,14 @@ def endless_model() -> bytes:
     return model.SerializeToString()
 
 
-def classification_card(size_px: int, classes: list[str], content: bytes = b"") -> ModelCard:
+def handmade_card(content: bytes, project_type: str, unit: str = "image", **more: Any) -> ModelCard:
     """A card that says what a predictor needs, and nothing else."""
+    told: dict[str, Any] = {"classes": [], "preprocessing": {}, **more}
     return ModelCard(
-        project_type="classification",
+        project_type=project_type,
         architecture="handmade",
-        classes=classes,
-        image_size=size_px,
-        preprocessing=describe_preprocessing(size_px),
         metrics={},
-        metrics_on="validation images",
+        metrics_on=f"validation {unit}s",
         export_difference=0.0,
         dataset={},
         params={},
@@ -87,7 +86,14 @@ def classification_card(size_px: int, classes: list[str], content: bytes = b"") 
         licence="none",
         onnx_sha256=hashlib.sha256(content).hexdigest(),
         duration_seconds=0.0,
+        **told,
     )
+
+
+def classification_card(size_px: int, classes: list[str], content: bytes = b"") -> ModelCard:
+    """Of a classifier."""
+    preprocessing = describe_preprocessing(size_px)
+    return handmade_card(content, "classification", classes=classes, image_size=size_px, preprocessing=preprocessing)
 
 
 def store_brightness_model(store: Store, project: Project, content: bytes = brightness_model()) -> Model:

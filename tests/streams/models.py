@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Sequence
 
@@ -14,6 +13,7 @@ from inference.protocol import ModelCard
 from storage.models import Model
 from storage.projects import Project
 from storage.store import Store
+from tests.inference.models import handmade_card
 
 SENSORS = ("heat", "spin")
 WINDOW = 3
@@ -46,24 +46,7 @@ def sum_model(factor: float = 1.0, sensors: int = len(SENSORS)) -> bytes:
 def series_card(content: bytes, sensors: Sequence[str] = SENSORS, window: int = WINDOW) -> ModelCard:
     """A card that says what a judge needs; the mean that it keeps makes each answer depend on all rows before."""
     series = {"sensors": list(sensors), "window": window, "threshold": 100.0, "smoothing": 0.5, "series": "machine"}
-    return ModelCard(
-        project_type="anomaly",
-        architecture="handmade",
-        classes=[],
-        preprocessing={},
-        metrics={},
-        metrics_on="validation rows",
-        export_difference=0.0,
-        dataset={},
-        params={},
-        pretrained=False,
-        device="cpu",
-        libraries={},
-        licence="none",
-        onnx_sha256=hashlib.sha256(content).hexdigest(),
-        duration_seconds=0.0,
-        series=series,
-    )
+    return handmade_card(content, "anomaly", "row", series=series)
 
 
 def serve_sum_model(store: Store, project: Project, factor: float = 1.0) -> Model:

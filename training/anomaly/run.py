@@ -12,6 +12,7 @@ from datasets.series.schema import SeriesDataset
 from inference.anomaly.judging import Judge
 from inference.protocol import ModelCard
 from inference.sessions import open_session
+from training.admission import admit
 from training.anomaly import pictures
 from training.anomaly.data import CARRY_ROWS, gap_of, stretches
 from training.anomaly.detectors.protocol import Fitting
@@ -110,13 +111,7 @@ class AnomalyRun:
         Raises:
             TrainingFailed: too far.
         """
-        from inference.check import check_model
-        from utils import DomainError
-
-        try:
-            check_model(content)
-        except DomainError as error:
-            raise TrainingFailed(error.detail) from error
+        admit(content)
         single = any(DETECTORS[member.name].IN_EPOCHS for member in model.members)
         return compare(model, judge, self._stretches, self._dataset.val_is_train, single)
 

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from datasets.registry import KINDS
-from inference.check import check_model
 from inference.protocol import ModelCard
+from training.admission import admit
 from training.environment import device, file_sha256, libraries
 from training.loading.judges import JUDGES, Scores
 from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
-from utils import DomainError
 
 _NEARLY_DONE = 0.99
 
@@ -30,10 +29,7 @@ def load(dataset: Any, source: dict[str, Any], workspace: Workspace, report: Rep
     started, path, card = time.monotonic(), Path(source["onnx"]), ModelCard(**source["card"])
     if file_sha256(path) != card.onnx_sha256:
         raise TrainingFailed("the ONNX file is another than its card says")
-    try:
-        check_model(path.read_bytes())
-    except DomainError as error:
-        raise TrainingFailed(error.detail) from error
+    admit(path.read_bytes())
     if reason := JUDGES[card.project_type].misfit(card, dataset):
         raise TrainingFailed(f"the model does not fit the project: {reason}")
     metrics, tested = _scores(path, card, dataset, workspace, report)

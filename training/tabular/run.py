@@ -16,6 +16,7 @@ from inference.protocol import ModelCard
 from inference.sessions import open_session
 from inference.tabular.inputs import Inputs
 from inference.tabular.predictor import TabularPredictor
+from training.admission import admit
 from training.environment import libraries
 from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
 from training.tabular import background, pictures
@@ -127,13 +128,7 @@ class TabularRun:
         Raises:
             TrainingFailed: too far.
         """
-        from inference.check import check_model
-        from utils import DomainError
-
-        try:
-            check_model(content)
-        except DomainError as error:
-            raise TrainingFailed(error.detail) from error
+        admit(content)
         predictor = TabularPredictor(open_session(content, threads=1), self._card(None, None, content, 0.0))
         inputs = self._parts.val.inputs
         native, served = model.predict(inputs), predictor.forward(inputs).astype(float)

@@ -9,10 +9,9 @@ from pydantic import Field, model_validator
 
 from datasets.findings import Finding
 from inference.protocol import ModelCard
-from training.parameters import parse
+from training.parameters import check_choice
 from training.protocol import Report, Scorer, TrainedModel, TrainerParams, TrainingFailed, Workspace
 from training.tabular.algorithms.registry import ALGORITHMS, AUTO
-from utils import InvalidInput
 
 
 class TabularParams(TrainerParams):
@@ -32,18 +31,7 @@ class TabularParams(TrainerParams):
 
     @model_validator(mode="after")
     def _known(self) -> TabularParams:
-        if self.algorithm == AUTO:
-            if self.parameters:
-                raise ValueError("parameters: `auto` chooses them by itself: leave them out, or name an algorithm")
-            return self
-        if self.algorithm not in ALGORITHMS:
-            names = ", ".join([AUTO, *ALGORITHMS])
-            raise ValueError(f"algorithm must be one of {names}, got '{self.algorithm[:50]}'")
-        try:
-            parse(ALGORITHMS[self.algorithm].Params, self.parameters)
-        except InvalidInput as error:
-            known = ", ".join(ALGORITHMS[self.algorithm].Params.model_fields)
-            raise ValueError(f"parameters: {error.detail} ({self.algorithm} knows {known})") from None
+        check_choice("algorithm", self.algorithm, self.parameters, ALGORITHMS, AUTO)
         return self
 
 

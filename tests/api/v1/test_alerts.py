@@ -167,6 +167,9 @@ def test_a_trial_says_whom_it_goes_to(caller: Caller, store: Store, project: Pro
     url = f"{RULES}/{made(caller)['id']}/test"
     assert_problem(caller.call("POST", url), 409, "nobody would be told")
     hook = a_webhook(store, project, "https://93.184.215.14/")
-    answer = caller.call("POST", url)
-    assert (answer.status_code, answer.json) == (202, {"webhooks": [str(hook.id)], "mail": False})
+    headers = {"Authorization": f"Bearer {caller.token}", "Idempotency-Key": "once"}
+    answers = [caller._client.post(url, headers=headers) for _ in range(2)]
+    for answer in answers:
+        assert (answer.status_code, answer.json) == (202, {"webhooks": [str(hook.id)], "mail": False})
+    assert answers[1].headers["Idempotency-Replayed"] == "true"
     assert get(caller, INCIDENTS).json["items"] == []

@@ -128,6 +128,23 @@ def test_anybody_has_a_large_file_predicted_and_fetches_it_whole_or_in_part(ask:
     assert (again.status_code, packed.headers["ETag"]) == (304, f'"{job["result_sha256"]}"')
 
 
+def test_a_call_that_is_made_again_with_its_key_has_one_effect(ask: Ask, store: Store):
+    def twice(method: str, path: str, status: int, more: dict[str, str] | None = None, **what: Any) -> TestResponse:
+        headers = {"Idempotency-Key": f"{method} {path}", **(more or {})}
+        first, again = ask(method, path, headers, **what), ask(method, path, headers, **what)
+        assert (first.status_code, again.status_code, again.data) == (status, status, first.data)
+        assert again.headers["Idempotency-Replayed"] == "true"
+        return again
+
+    speaks = {"Tus-Resumable": "1.0.0"}
+    made = twice("POST", BEGIN, 201, {**speaks, "Upload-Length": "10"})
+    assert store.database["prediction_jobs"].count_documents({}) == 1
+    twice("DELETE", made.headers["Location"], 204, speaks)
+    url = begin(ask, rows(3))
+    twice("POST", f"{url}/cancel", 200)
+    twice("DELETE", url, 204)
+
+
 def test_a_file_comes_in_parts_and_packed(ask: Ask, work: Callable[..., None], store: Store):
     content = gzip.compress(rows(1_200))
     speaks = {"Tus-Resumable": "1.0.0"}

@@ -67,6 +67,34 @@ def test_rows_sent_by_http_are_judged_and_read_after_a_position(pumps: Caller, s
     assert_problem(ask(pumps, "GET"), 404, "no stream")
 
 
+def keyed(caller: Caller, method: str, path: str, **body: Any) -> Any:
+    """Make a call twice with one key; gives the first answer, which is also the second."""
+    headers = {"Authorization": f"Bearer {caller.token}", "Idempotency-Key": f"{method} {path}"}
+    first, again = (caller._client.open(path, method=method, json=body, headers=headers) for _ in range(2))
+    assert (first.status_code < 300, "Idempotency-Replayed" in first.headers) == (True, False), first.text
+    assert (again.data, again.headers["Idempotency-Replayed"]) == (first.data, "true")
+    return first
+
+
+def test_a_call_that_is_made_again_with_its_key_has_one_effect(pumps: Caller, store: Store, settings: Settings):
+    stream = keyed(pumps, "PUT", STREAM).json
+    keyed(pumps, "POST", f"{STREAM}/rows", rows=[{"heat": "warm"}])
+    row = {"machine": "a", "heat": 1, "spin": 2}
+    assert keyed(pumps, "POST", STREAM.replace("stream", "rows"), rows=[row]).json["rows"] == 1
+    crew = Crew(store, settings)
+    try:
+        crew.look()
+        (letter,) = wait_until(lambda: ask(pumps, "GET", "/dead-letters").json["items"], 60)
+        keyed(pumps, "POST", f"{STREAM}/dead-letters/{letter['id']}/resend")
+        wait_until(lambda: ask(pumps, "GET").json["counts"]["messages"] == 2, 60)
+        (letter,) = wait_until(lambda: ask(pumps, "GET", "/dead-letters").json["items"], 60)
+        keyed(pumps, "DELETE", f"{STREAM}/dead-letters/{letter['id']}")
+    finally:
+        crew.stop()
+    keyed(pumps, "DELETE", STREAM)
+    assert stream["enabled"]
+
+
 def test_rows_are_collected_until_there_are_enough_and_trained_on_before_there_is_a_model(
     caller: Caller, store: Store, settings: Settings
 ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from typing import Any
 
@@ -14,6 +13,7 @@ from inference.protocol import ModelCard
 from storage.models import Model
 from storage.projects import Project
 from storage.store import Store
+from tests.inference.models import handmade_card
 
 SENSORS = ("flow", "heat")
 
@@ -48,24 +48,7 @@ def distance_model(window: int = 1) -> bytes:
 def series_card(content: bytes, window: int = 1, **series: Any) -> ModelCard:
     """A card that says what a predictor needs, and nothing else: an anomaly is where the sum is 10 or more."""
     told = {"sensors": list(SENSORS), "window": window, "threshold": 10.0, "smoothing": 1.0, "time": None, **series}
-    return ModelCard(
-        project_type="anomaly",
-        architecture="handmade",
-        classes=[],
-        preprocessing={},
-        metrics={},
-        metrics_on="validation rows",
-        export_difference=0.0,
-        dataset={},
-        params={},
-        pretrained=False,
-        device="cpu",
-        libraries={},
-        licence="none",
-        onnx_sha256=hashlib.sha256(content).hexdigest(),
-        duration_seconds=0.0,
-        series=told,
-    )
+    return handmade_card(content, "anomaly", "row", series=told)
 
 
 def store_distance_model(store: Store, project: Project, files: dict[str, bytes], **series: Any) -> Model:

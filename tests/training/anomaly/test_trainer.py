@@ -149,7 +149,7 @@ def test_too_few_rows_are_told_with_what_to_do(tmp_path: Path):
     ("given", "message"),
     [
         ({"detector": "magic"}, "detector must be one of auto, control_chart"),
-        ({"parameters": {"trees": 5}}, "leave them out, or name a detector"),
+        ({"parameters": {"trees": 5}}, "leave them out, or say which detector"),
         ({"detector": "mset", "parameters": {"memory": 3}}, "mset knows memory, ridge"),
         ({"detector": "autoencoder", "window": 2}, "at least 4 rows, got 2"),
         ({"false_alarm_rate": 0.5}, "less than or equal to 0.2"),
