@@ -23,8 +23,8 @@ def add_to(root: click.Group) -> None:
         "--cooldown", type=float, default=300, show_default=True, help="Seconds of quiet after one."
     )
     mail = click.option("--mail/--no-mail", default=True, help="Tell the owner of the project by mail.")
-    made = command(group, click.argument("name"), kind, values, cooldown, mail, in_project(), name="create")
-    made(create)
+    options = click.argument("name"), kind, values, cooldown, mail, in_project()
+    command(group, *options, name="create", short_help="Make a rule.")(create)
     command(group, rule, in_project(), name="delete", short_help="Delete a rule.")(delete)
     command(group, rule, in_project(), name="test", short_help="Send a trial to whom it tells.")(test)
     state = click.option("--state", type=click.Choice(("open", "closed")))

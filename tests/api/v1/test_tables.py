@@ -82,7 +82,7 @@ def test_a_csv_becomes_a_table_with_its_profile(imported: Tables, store: Store):
     shown = response.json
     assert (shown["filename"], shown["format"], shown["bytes"]) == ("häuser.csv", "csv", len(CONTENT))
     assert (shown["rows"], shown["revision"], shown["task"]) == (_ROWS, 1, None)
-    assert shown["settings"] == {"target": None, "ignored": [], "types": {}, "group": None, "task": None}
+    assert shown["settings"] == {"target": None, "ignored": [], "types": {}, "group": None, "split": None, "task": None}
     columns = imported.columns()
     kinds = {name: (column["type"], column["role"]) for name, column in columns.items()}
     assert kinds == {
@@ -249,7 +249,7 @@ def test_a_new_table_keeps_the_settings_that_fit(imported: Tables, store: Store)
     less: dict[str, list[object]] = {name: cells for name, cells in HOUSES.items() if name != "Town"}
     record = imported.run(csv_of(less), filename="new.csv")
     assert imported.call().json["settings"] == {
-        "target": "Sold", "ignored": ["id"], "types": {}, "group": None, "task": None
+        "target": "Sold", "ignored": ["id"], "types": {}, "group": None, "split": None, "task": None
     }  # fmt: skip
     assert any("is dropped" in line["reason"] for line in imported.report(record["id"]))
     assert [warning["code"] for warning in imported.columns()["Flag"]["warnings"]] == ["leaks_target"]
