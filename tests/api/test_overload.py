@@ -68,7 +68,7 @@ def test_every_route_that_predicts_is_watched(client: FlaskClient) -> None:
     routes = {route for route, _ in client.application.wsgi_app._routes}
     assert routes == {route.path for route in ROUTES if issubclass(route.resource, PredictingResource)}
     published = "/api/v1/published/<project>"
-    assert routes == {"/inference", f"{published}/predict", f"{published}/predict-csv"}
+    assert routes == {"/inference", *(f"{published}/{name}" for name in ("predict", "predict-csv", "figures"))}
 
 
 def test_who_has_too_much_under_way_is_told_so_again_for_a_moment_and_others_are_not(

@@ -86,7 +86,7 @@ def test_a_commit_becomes_a_published_model_and_once_more_nothing(
     assert (project.is_published, project.publication().version) == (True, 1)
     (job,) = project.experiments.jobs("flats-linear")
     before = [(job.id, project.publication().published_at, len(list(project.imports.list())))]
-    shown = json.loads(_run(capsys, *deploy, "--json", "--quiet"))
+    shown = json.loads(_run(capsys, "--quiet", *deploy, "--json"))
     assert shown[0]["plan"] == ["nothing"]
     assert (shown[0]["job_id"], shown[0]["published"]) == (job.id, True)
     again = [
@@ -119,14 +119,14 @@ def test_the_guides_document_of_time_series_is_trained(
     (repository.root / "experiments" / "pump.yaml").write_text(text)
     (repository.root / "data" / "pump.csv").write_text(_pump())
     repository.commit()
-    shown = json.loads(_told(main(["deploy", str(repository.root), "--json", "--quiet"]), capsys, 0, BELOW))
+    shown = json.loads(_told(main(["--quiet", "deploy", str(repository.root), "--json"]), capsys, 0, BELOW))
     assert (shown[0]["version"], shown[0]["failed"]) == (1, None)
     job = next(login.projects.get(repository.project).experiments.jobs("pump-pca"))
     assert (job.params["detector"], job.params["window"]) == ("pca", 8)
     assert job.experiment
     assert job.experiment["source"].startswith("sha256:")
     # The settings of its columns are those that the document says: done again, nothing is left to do.
-    again = json.loads(_told(main(["deploy", str(repository.root), "--json", "--quiet"]), capsys, 0, BELOW))
+    again = json.loads(_told(main(["--quiet", "deploy", str(repository.root), "--json"]), capsys, 0, BELOW))
     assert again[0]["plan"][0].startswith("nothing")
 
 
@@ -175,7 +175,7 @@ def test_one_wrong_document_and_nothing_is_done(
     assert "line 3, column 8" in _run(capsys, "experiment", "validate", folder / "more" / "other.yaml", code=1)
     assert "flats-linear" in _run(capsys, "experiment", "validate", repository.document)
     assert "10s to 7d" in _run(capsys, "deploy", repository.root, "--every", "5x", code=2)
-    assert "no folder" in _run(capsys, "deploy", repository.root, "--folder", "elsewhere", code=1)
+    assert "there is no 'elsewhere'" in _run(capsys, "deploy", repository.root, "--folder", "elsewhere", code=1)
 
 
 def test_what_cannot_be_done_says_why(repository: Repository, login: Client, capsys: pytest.CaptureFixture[str]):
