@@ -47,7 +47,7 @@ def test_each_change_of_a_job_arrives_once_and_in_order(store: Store, settings: 
     assert (message["type"], message["timestamp"][-6:]) == ("job.failed", "+00:00")
     assert message["data"] == {
         "job_id": str(job.id), "project_id": str(project.id), "project_name": "fruit", "state": "failed",
-        "attempt": 1, "reason": "no images", "quantizes": None, "metrics": {}, "model_url": None,
+        "attempt": 1, "reason": "no images", "quantizes": None, "loads": None, "metrics": {}, "model_url": None,
         "job_url": f"https://diyml.example/api/v1/jobs/{job.id}",
     }  # fmt: skip
     assert got[2].headers["content-type"] == "application/json"
