@@ -203,7 +203,7 @@ class AlertIncidents:
     def packed_rows(self, incident_id: ObjectId) -> bytes | None:
         """The rows of an incident; None when there are none."""
         row = self._incidents.find_one({"_id": incident_id}, {"rows_packed": 1})
-        return row["rows_packed"] if row else None
+        return row.get("rows_packed") if row else None
 
     def keep_picture(self, incident_id: ObjectId, picture: bytes) -> None:
         """Keep the picture of an incident; the first one stays, since it may be on its way already."""
