@@ -114,7 +114,8 @@ def see_rows_judged(post: Post, sent: dict[str, list[object]]) -> None:
     assert sum(anomalies[65:100]) > 30
     assert sum(scores[65:100]) / 35 > 2 * sum(scores[:60]) / 60
     assert answer["predictions"][80]["at"] == "2026-03-09T10:18:00Z"
-    assert answer["predictions"][80]["contributions"]["flow"] > 0.3
+    shares = answer["predictions"][80]["contributions"]
+    assert (set(shares), sum(shares.values())) == ({"flow", "pressure", "heat"}, pytest.approx(1))
     assert_problem(post("predict", json={"rows": [{"flow": "much"}]}), 400, "row 1, column 'flow'")
 
     found = post("predict-csv", data=csv_of(sent), content_type="text/csv")
