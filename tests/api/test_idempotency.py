@@ -67,14 +67,14 @@ OF_FILES = {
 # These ask for a project with a table: see tests/api/v1/test_tables.py.
 OF_TABLES = {("PATCH", f"{PROJECT_PATH}/table"), ("DELETE", f"{PROJECT_PATH}/table")}
 # These ask for time series and a stream, for a table and a model of it, or for somebody to tell: see
-# tests/api/v1/test_streams.py, test_prediction_jobs.py and test_alerts.py.
+# tests/api/v1/test_streams.py, test_prediction_jobs.py, test_alerts.py and test_series_story.py.
 STREAM, PREDICTION = f"{PROJECT_PATH}/stream", "/api/v1/prediction-jobs/<prediction_job_id>"
 OF_ROWS = {
     ("POST", f"{PROJECT_PATH}/rows"), ("PUT", STREAM), ("DELETE", STREAM), ("POST", f"{STREAM}/rows"),
     ("DELETE", f"{STREAM}/dead-letters/<letter_id>"), ("POST", f"{STREAM}/dead-letters/<letter_id>/resend"),
     ("POST", "/api/v1/published/<project>/prediction-jobs"), ("PATCH", f"{PREDICTION}/data"), ("DELETE", PREDICTION),
     ("DELETE", f"{PREDICTION}/data"), ("POST", f"{PREDICTION}/cancel"),
-    ("POST", f"{PROJECT_PATH}/alerts/<rule_id>/test"),
+    ("POST", f"{PROJECT_PATH}/alerts/<rule_id>/test"), ("POST", "/api/v1/published/<project>/figures"),
 }  # fmt: skip
 # What is told, instead of the answer that was never kept, to whoever asks again: it has been done.
 TOLD_SO = {("POST", f"{PROJECT_PATH}/classes"): 409, ("POST", "/api/v1/me/password"): 401}
