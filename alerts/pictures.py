@@ -24,8 +24,7 @@ def draw(store: Store, incident: Incident, project: Project) -> bool:
         return incident.has_picture
     try:
         picture = _png(rows, f"{incident.key} of {project.name}: {incident.rule_name}"[:_MOST_TITLE_CHARACTERS])
-    # Whatever is odd about the rows, the incident is told all the same.
-    except Exception:
+    except Exception:  # whatever is odd about the rows, the incident is told all the same
         logger.exception("incident %s: could not be drawn", incident.id)
         return False
     if len(picture) > MOST_BYTES:

@@ -37,8 +37,7 @@ class Reporter:
                     step()
                 except Unavailable as error:
                     logger.warning("%s", error)
-                # One odd record must not end all telling.
-                except Exception:
+                except Exception:  # one odd record must not end all telling
                     logger.exception("looking after alerts failed, trying again")
 
 

@@ -40,8 +40,7 @@ class AlertTeller:
                 self.tell(incident)
             except Unavailable:
                 raise
-            # One odd record must not keep all others from being told; it is tried again when its lease is over.
-            except Exception:
+            except Exception:  # one odd record must not keep others from being told; after its lease it is tried again
                 logger.exception("incident %s: could not be told, trying again", incident.id)
 
     def tell(self, incident: Incident) -> None:

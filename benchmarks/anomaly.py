@@ -40,7 +40,7 @@ def baseline(head: np.ndarray, rest: np.ndarray) -> np.ndarray:
 
 def ours(**chosen: object) -> Judging:
     """The trainer with these parameters and else its defaults; scores by the model that is exported."""
-    params = AnomalyParams(**chosen)  # type: ignore[arg-type]
+    params = AnomalyParams.model_validate(chosen)
 
     def judge(head: np.ndarray, rest: np.ndarray) -> np.ndarray:
         count = int(params.train_split * len(head))

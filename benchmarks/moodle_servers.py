@@ -34,7 +34,7 @@ for line in iter(sys.stdin.readline, ""):
     name, model, folder, file = json.loads(line)
     try:
         answer = getattr(estimator.Classifier(model, folder, file), name)(file)
-    except Exception as error:
+    except Exception as error:  # its own errors are answers too, as they would be over HTTP
         answer = {"status": 1, "info": [repr(error)]}
     answers.write(json.dumps(answer, default=str) + "\\n"); answers.flush()
 """
@@ -179,7 +179,7 @@ class Ours:
         while not is_healthy("127.0.0.1", port):
             if time.monotonic() > ends or self._process.poll() is not None:
                 raise SystemExit("DIYML did not start: " + (folder / "log").read_text()[-2000:])
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_LOOK_SECONDS)  # Nobody tells when a server listens.
         self._session = requests.Session()
         self.memory = Memory(self._process.pid)
 

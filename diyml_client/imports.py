@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from diyml_client import memory
 from diyml_client.bound import Bound, Collection
@@ -64,15 +64,7 @@ class Import(Bound):
 
     def follow(self) -> Iterator[Import]:
         """The import each time that it has changed, until it has ended."""
-        before: Any = None
-        while True:
-            self.refresh()
-            if (self.state, self.progress) != before:
-                before = (self.state, self.progress)
-                yield self
-            if self.ended:
-                return
-            time.sleep(LOOK_SECONDS)  # Imports have no stream of events.
+        return followed(self)
 
     def wait(self, told: Callable[[Import], None] | None = None) -> Import:
         """Wait for its end.
@@ -80,12 +72,7 @@ class Import(Bound):
         Raises:
             JobFailed: it failed or was cancelled.
         """
-        for _ in self.follow():
-            if told:
-                told(self)
-        if self.state != "succeeded":
-            raise JobFailed(self.error or f"the import was {self.state}", self.state)
-        return self
+        return finished(self, "import", told)
 
     def report(self) -> list[dict[str, Any]]:
         """What was found wrong: file, line and reason."""
@@ -172,6 +159,53 @@ class Imports(Collection):
         except NotFound:
             return None
         return record if record.state == "uploading" else None
+
+
+class Followed(Protocol):
+    """What the server works on once it has been sent."""
+
+    state: str
+    progress: float
+    error: str | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing comes any more."""
+        ...
+
+    def refresh(self) -> Any:
+        """Read it again."""
+        ...
+
+
+F = TypeVar("F", bound=Followed)
+
+
+def followed(record: F) -> Iterator[F]:
+    """It each time that it has changed, until it has ended."""
+    before: Any = None
+    while True:
+        record.refresh()
+        if (record.state, record.progress) != before:
+            before = (record.state, record.progress)
+            yield record
+        if record.ended:
+            return
+        time.sleep(LOOK_SECONDS)  # There is no stream of events for these.
+
+
+def finished(record: F, noun: str, told: Callable[[F], None] | None = None) -> F:
+    """Wait for its end.
+
+    Raises:
+        JobFailed: it failed or was cancelled.
+    """
+    for _ in followed(record):
+        if told:
+            told(record)
+    if record.state != "succeeded":
+        raise JobFailed(record.error or f"the {noun} was {record.state}", record.state)
+    return record
 
 
 def send_file(transport: Transport, path: str, file: Path, progress: Progress | None = None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +16,9 @@ import requests
 from diyml_client import memory
 from diyml_client.bound import Bound, Collection
 from diyml_client.downloads import Progress, download
-from diyml_client.errors import ConnectionFailed, DiymlError, InvalidRequest, JobFailed, NotFound
+from diyml_client.errors import ConnectionFailed, DiymlError, InvalidRequest, NotFound
 from diyml_client.files import PIECE_BYTES, sha256_of
-from diyml_client.imports import ENDED, LOOK_SECONDS, send_file
+from diyml_client.imports import ENDED, finished, followed, send_file
 from diyml_client.multipart import FileBody
 from diyml_client.records import read
 from diyml_client.transport import Transport, path_of
@@ -67,15 +66,7 @@ class PredictionJob(Bound):
 
     def follow(self) -> Iterator[PredictionJob]:
         """The job each time that it has changed, until it has ended."""
-        before: Any = None
-        while True:
-            self.refresh()
-            if (self.state, self.progress) != before:
-                before = (self.state, self.progress)
-                yield self
-            if self.ended:
-                return
-            time.sleep(LOOK_SECONDS)
+        return followed(self)
 
     def wait(self, told: Callable[[PredictionJob], None] | None = None) -> PredictionJob:
         """Wait for its end.
@@ -83,12 +74,7 @@ class PredictionJob(Bound):
         Raises:
             JobFailed: it failed or was cancelled.
         """
-        for _ in self.follow():
-            if told:
-                told(self)
-        if self.state != "succeeded":
-            raise JobFailed(self.error or f"the prediction job was {self.state}", self.state)
-        return self
+        return finished(self, "prediction job", told)
 
     def download(self, target: Path | str, progress: Progress | None = None) -> Path:
         """Fetch the rows with what was predicted: a CSV file, packed where the name of `target` ends with `.gz`."""

@@ -29,7 +29,7 @@ class ReceivesFiles(PlatformResource):
     @property
     def uploads(self) -> Imports:
         """Where they are kept."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of upload has a collection of its own
 
     @cached_property
     def given(self) -> dict[str, Any]:
