@@ -31,6 +31,11 @@ def scrubbed_environment(**extra: str) -> dict[str, str]:
     return {**usual, **kept, **fixed, **extra}
 
 
+def shows_no_gpu() -> bool:
+    """Whether whoever started this process has hidden every GPU from it."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES") == ""
+
+
 def set_environment(**variables: str) -> None:
     """Set variables for this process and what it starts, whatever they were."""
     os.environ.update(variables)

@@ -20,6 +20,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
+from pymongo.database import Database
 from werkzeug.test import TestResponse
 
 from demo.server import own_server
@@ -175,8 +176,21 @@ def store(session_app: Flask) -> Iterator[Store]:
     store = services.store
     yield store
     services.engine._usage.flush()  # or it arrives in the next test
-    for name in store.database.list_collection_names():
+    for name in filled(store.database):
         store.database[name].delete_many({})
+
+
+def filled(database: Database[dict[str, Any]]) -> list[str]:
+    """The collections in which there is something, found with one command: most tests fill few of them."""
+    looks = {
+        name: [{"$limit": 1}, {"$project": {"_id": 0, "name": {"$literal": name}}}]
+        for name in database.list_collection_names()
+    }
+    if not looks:
+        return []
+    (first, look), *others = looks.items()
+    others_too = [{"$unionWith": {"coll": name, "pipeline": look}} for name, look in others]
+    return [row["name"] for row in database[first].aggregate([*look, *others_too])]
 
 
 @pytest.fixture
@@ -203,6 +217,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pa
     folder = tmp_path_factory.mktemp("platform")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DIYML_BCRYPT_ROUNDS", "4")  # cheap hashes
+        patch.setenv("DIYML_WEB_WORKERS", "1")  # what several of them do has tests of its own
         with own_server(folder) as url:
             yield url, folder
 

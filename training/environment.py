@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from environments import shows_no_gpu
 from utils import VERSION
 
 _CHUNK_BYTES = 1024 * 1024
@@ -19,7 +21,7 @@ _SOURCES = ("utils.py", "datasets/**/*.py", "inference/**/*.py", "training/**/*.
 
 
 def environment() -> dict[str, Any]:
-    """Version and source hash of DIYML, library versions, and the device; needs torch."""
+    """Version and source hash of DIYML, library versions, and the device."""
     return {"diyml": VERSION, "code_sha256": code_sha256(), "libraries": libraries(), "device": device()}
 
 
@@ -53,16 +55,22 @@ def file_sha256(path: Path) -> str:
 
 
 def device() -> dict[str, Any]:
-    """Kind (`cpu` or `gpu`) and name of what torch computes on, the CPU's model, and torch's threads on it."""
+    """Kind (`cpu` or `gpu`) and name of what is computed on, the CPU's model, and how many of its cores may be used.
+
+    Only torch knows a GPU, and it takes seconds to import: it is not asked where none is to be seen.
+    """
+    cpu, gpu = _cpu_model(), None if shows_no_gpu() else _gpu_name()
+    return {"kind": "gpu" if gpu else "cpu", "name": gpu or cpu, "cpu": cpu, "threads": _cores()}
+
+
+def _gpu_name() -> str | None:
     import torch
 
-    cpu, gpu = _cpu_model(), torch.cuda.is_available()
-    return {
-        "kind": "gpu" if gpu else "cpu",
-        "name": torch.cuda.get_device_name() if gpu else cpu,
-        "cpu": cpu,
-        "threads": torch.get_num_threads(),
-    }
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _version(name: str) -> str | None:

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from training.checkpoints import Checkpoints
 from training.classification.networks import Classifier, probabilities
+from training.classification.optimizer import EagerAdamW
 from training.classification.pixels import Labelled, batches, move, recolour
 from training.protocol import Report, TrainingFailed
 from training.stopping import StoppedEarly, Stopping
@@ -70,7 +71,7 @@ class Fitter:
         self._total_steps = self._schedule.steps * params.epochs
         self._steps_done = 0
         groups = _parameter_groups(model, params)
-        self._optimizer = torch.optim.AdamW(groups)
+        self._optimizer = EagerAdamW(groups, fused=True)
         # One cycle of the learning rate, as long as the training is (https://arxiv.org/abs/1708.07120).
         self._rate = torch.optim.lr_scheduler.OneCycleLR(
             self._optimizer,

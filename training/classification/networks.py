@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -112,6 +111,8 @@ def find_weights(workspace: Workspace, report: Report) -> Path | None:
     pattern = f"{PRETRAINED}*.pth"
     found = sorted(workspace.weights_path.glob(pattern))
     if not found and workspace.download_weights:
+        import torchvision  # slow, and of no use to a network from scratch
+
         report.log("Fetching pretrained weights.")
         try:
             published = torchvision.models.get_model_weights(PRETRAINED).DEFAULT
@@ -130,6 +131,8 @@ def build(classes: int, weights: Path | None) -> Classifier:
     """
     if weights is None:
         return Classifier(SmallResNet(classes), pretrained=False)
+    import torchvision  # slow, and of no use to a network from scratch
+
     network = torchvision.models.get_model(PRETRAINED, weights=None)
     try:
         network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
