@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TYPE_CHECKING
 
-from flask import Flask
-
-from api.application import build_app
 from launch.backend import ensure
 from launch.cli import main
 from launch.family import LaunchError
 from settings import Settings
 from storage.mongod import MongodError
 from utils import Unavailable
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     Args:
         settings: read from the environment when not given.
     """
+    from api.application import build_app  # takes longer to import than all that the command line needs
+
     return build_app((lambda: settings) if settings else Settings.from_environment, _ensure)
 
 
@@ -36,7 +39,7 @@ def _ensure(settings: Settings) -> Settings:
         raise Unavailable("the platform has no database at the moment", retry_after_seconds=10) from error
 
 
-app = create_app()
-
 if __name__ == "__main__":
     sys.exit(main())
+
+app = create_app()

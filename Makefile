@@ -7,7 +7,7 @@ COMMAND = cp deploy/diyml $(BIN)/diyml
 LOCK := $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.10 --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-bench install-mlflow run test faults lint format bench demo lock clean
+.PHONY: help install install-dev install-bench install-mlflow run test stories faults lint format bench demo lock clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -53,9 +53,17 @@ install-dev: install install-mlflow ## The same, with the tools for test and lin
 run: install ## Start DIYML; ARGS="--port 7002" for options
 	@exec $(BIN)/python DIYML.py $(ARGS)
 
-# Three at a time: most tests wait for processes of their own.
-test: install-dev ## Run the tests; ARGS="tests/launch -k port" for some of them
-	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+# One more at a time than there are cores: tests wait for processes of their own. Files begin in the order that
+# tests/conftest.py gives them, the longest first, instead of those with the most tests.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+test: install-dev ## Run the tests (10 minutes on two cores); ARGS="tests/launch -k port" for some of them
+	$(PYTEST) -m "not long and not story" $(ARGS)
+	@echo "These are all but the stories of whole platforms, which take longer: make stories"
+
+stories: install-dev ## Run the tests that tell stories of whole platforms; ARGS="tests/cluster" for some of them
+	$(PYTEST) -m "story and not long" $(ARGS)
 
 faults: install-dev ## Run the long fault runs (40 minutes); ARGS="--seed 7 -k mongod" for some of them
 	$(BIN)/python -m pytest -m long tests/faults $(ARGS)
