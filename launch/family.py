@@ -119,6 +119,9 @@ class Family:
             if self._pauses.stops:
                 return False
             if member.ended():
+                self._pauses.wait(0)
+                if self._pauses.stops:  # a Ctrl-C, which also reached a member that was still in our group
+                    return False
                 raise LaunchError(f"{member.name} did not start ({member.end_in_words()}): {member.reason()}")
             if time.monotonic() - member.started_at > member.ready_seconds:
                 raise LaunchError(f"{member.name} was not ready after {member.ready_seconds:.0f} s: {member.reason()}")

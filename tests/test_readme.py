@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from api.routes import ROUTES
 from diyml_client import config
 from settings import Settings
@@ -37,6 +39,7 @@ def masked(line: str) -> str:
     return re.sub(r"/\S*", "/", re.sub(r"[\d.]+", "0", line))
 
 
+@pytest.mark.story
 def test_the_story_in_curl_happens_as_told(platform: tuple[str, Path], tmp_path: Path) -> None:
     address, _ = platform
     blocks = re.findall(r"```bash\n(.*?)```(?:\n```(json|text)\n(.*?)```)?", STORY, re.DOTALL)

@@ -31,6 +31,7 @@ from tests.training.conftest import is_gone, shade_project, start_training, wait
 from training.worker.housekeeping import LOST
 
 pytestmark = [
+    pytest.mark.story,
     pytest.mark.skipif(not possible(), reason=MISSING),
     pytest.mark.skipif(rabbitmq.SERVER is None, reason=rabbitmq.MISSING),
 ]

@@ -26,7 +26,10 @@ from tests.training.conftest import shade
 NGINX = shutil.which("nginx")
 MOST_BYTES = 64 * 1024 * 1024
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="no nginx on this machine: apt-get install nginx-light")
+pytestmark = [
+    pytest.mark.story,
+    pytest.mark.skipif(NGINX is None, reason="no nginx on this machine: apt-get install nginx-light"),
+]
 
 
 @dataclass

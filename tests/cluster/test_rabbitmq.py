@@ -22,7 +22,7 @@ from tests.cluster.rabbitmq import MISSING, SERVER, RabbitMQ
 from tests.conftest import Caller, start_worker, wait_until
 from tests.training.conftest import shade_project, start_training, wait_for, wait_for_checkpoint
 
-pytestmark = pytest.mark.skipif(SERVER is None, reason=MISSING)
+pytestmark = [pytest.mark.story, pytest.mark.skipif(SERVER is None, reason=MISSING)]
 
 WORKERS = 3
 

@@ -11,6 +11,7 @@ from tests.conftest import encoded, wait_until
 from tests.faults.conftest import Platform, Uploader
 from tests.training.conftest import shade
 
+pytestmark = pytest.mark.story
 PARTS = {
     "training process": "training.run",
     "worker": "training.worker",

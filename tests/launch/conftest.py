@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.launch.program import DEADLINE_SECONDS, Program, processes_on
+from tests.launch.program import Program, processes_on
 
 
 @pytest.fixture
@@ -19,4 +19,4 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
             process.kill()
         psutil.wait_procs(left, 1)
     while Program.started:
-        Program.started.pop().process.wait(DEADLINE_SECONDS)
+        Program.started.pop().ended()

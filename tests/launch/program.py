@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import psutil
 
+from launch.family import TETHER
 from launch.members import is_healthy, member_environment
 from settings import Settings
 from tests.conftest import PATIENCE
@@ -48,23 +49,24 @@ def gone(process: psutil.Process) -> bool:
         return True
 
 
-def processes_on(data_dir: Path) -> list[psutil.Process]:
-    """Every process that was started for this data folder, whoever its parent is now."""
-    return [process for process in psutil.process_iter() if _runs_on(process, data_dir)]
+def processes_on(data_dir: Path, part: str = "") -> list[psutil.Process]:
+    """Every process that was started for this data folder, whoever its parent is now, by a part of its command line."""
+    return [process for process in psutil.process_iter() if _runs_on(process, data_dir, part)]
 
 
-def _runs_on(process: psutil.Process, data_dir: Path) -> bool:
+def _runs_on(process: psutil.Process, data_dir: Path, part: str) -> bool:
     try:
+        command = " ".join(process.cmdline())
+        is_it = not part or (part in command and TETHER.name not in command)  # a tether becomes it in a moment
         ours = process.environ().get("DIYML_DATA_DIR") == str(data_dir)
-        return ours and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
+        return is_it and ours and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:  # it has ended meanwhile
         return False
 
 
 def process_on(data_dir: Path, part: str) -> psutil.Process:
     """The one, of several perhaps the oldest, whose command line contains `part`."""
-    found = [process for process in processes_on(data_dir) if part in " ".join(process.cmdline())]
-    return min(found, key=lambda process: (process.create_time(), process.pid))
+    return min(processes_on(data_dir, part), key=lambda process: (process.create_time(), process.pid))
 
 
 class Program:
@@ -102,10 +104,14 @@ class Program:
         """True when the web server answers."""
         return is_healthy("127.0.0.1", self.settings.port)
 
+    def ended(self, seconds: float = DEADLINE_SECONDS) -> int:
+        """Its exit status, once it has ended within so many seconds of a quick machine."""
+        return self.process.wait(PATIENCE * seconds)
+
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal to the foreground group, as a terminal does, and wait for the exit status."""
         os.killpg(self.process.pid, number)
-        return self.process.wait(DEADLINE_SECONDS)
+        return self.ended()
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body of a GET."""

@@ -50,18 +50,18 @@ def test_first_uses_at_once_share_one_database(data_dir: Path):
     uris = {user.uri() for user in users}
     assert len(uris) == 1
     assert uris.pop().startswith("mongodb://")
-    assert len([process for process in processes_on(data_dir) if process.name() == "mongod"]) == 1
+    assert len(processes_on(data_dir, "--dbpath")) == 1
     users[0].end(signal.SIGKILL)
     for user in users[1:-1]:
         user.end()
     refused = Program(data_dir)
-    assert refused.process.wait(20) == 1
+    assert refused.ended(20) == 1
     assert "a database for programs that import DIYML runs on it" in refused.said
     assert process_on(data_dir, "--dbpath").is_running()
     users[-1].end()
     # The next start has the patience for a backend that is on its way out.
     Program(data_dir).ready()
-    assert len([process for process in processes_on(data_dir) if process.name() == "mongod"]) == 1
+    assert len(processes_on(data_dir, "--dbpath")) == 1
 
 
 def test_the_database_goes_after_the_last_user(data_dir: Path):
@@ -86,7 +86,7 @@ def test_a_family_that_runs_is_used_by_processes_and_threads(data_dir: Path):
     for thread in threads:
         thread.join()
     assert answers == [uri] * 8
-    assert len([process for process in processes_on(data_dir) if process.name() == "mongod"]) == 1
+    assert len(processes_on(data_dir, "--dbpath")) == 1
 
 
 def test_a_killed_backend_is_replaced_at_the_next_ask(data_dir: Path):

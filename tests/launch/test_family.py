@@ -85,6 +85,13 @@ def test_a_member_that_does_not_start_is_quoted(tmp_path, members, said):
         Family(members, said.append).start()
 
 
+def test_a_ctrl_c_that_a_member_gets_as_well_is_a_stop_and_no_failure_to_start(tmp_path, members, said, pauses):
+    members.append(stand_in(tmp_path, "web", "import sys; sys.exit(1)", ready=lambda: False))
+    # It comes while the member is looked at, so it is not known yet when that is found to have ended.
+    pauses.wait = lambda seconds: time.sleep(seconds) if seconds else setattr(pauses, "stops", 1)
+    assert not Family(members, said.append, pauses).start()
+
+
 def test_a_member_that_never_gets_ready_is_given_up(tmp_path, members, said):
     members.append(stand_in(tmp_path, "web", ready=lambda: False, ready_seconds=0.2))
     with pytest.raises(LaunchError, match="web was not ready after 0 s"):

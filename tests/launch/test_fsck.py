@@ -26,7 +26,7 @@ from tests.training.conftest import shade
 def fsck(data_dir: Path, *options: str, **environment: str) -> tuple[int, str]:
     """Exit status, and what it said."""
     program = Program(data_dir, "fsck", *options, **environment)
-    return program.process.wait(60), program.said
+    return program.ended(60), program.said
 
 
 def tell_the_story(address: str) -> None:
@@ -44,6 +44,7 @@ def tell_the_story(address: str) -> None:
     assert user.infer("shades", shade(50, 0))
 
 
+@pytest.mark.story
 def test_after_a_real_story_nothing_is_wrong_and_what_is_lost_then_is_told(data_dir: Path) -> None:
     program = Program(data_dir).ready()
     tell_the_story(program.address)
@@ -95,14 +96,14 @@ def test_a_database_that_does_not_answer_is_not_checked(capsys: pytest.CaptureFi
 def test_a_check_has_the_folder_to_itself_and_leaves_no_database_behind_when_it_is_interrupted(data_dir: Path) -> None:
     EmbeddedMongod(data_dir).prepare()
     checking = Program(data_dir, "fsck")
-    until(lambda: "mongod" in {process.name() for process in processes_on(data_dir)}, "its database runs")
+    until(lambda: processes_on(data_dir, "--dbpath"), "its database runs")
     os.killpg(checking.process.pid, signal.SIGSTOP)
     status, said = fsck(data_dir)
     assert status == 3
     assert "its database is being checked" in said
     for number in (signal.SIGINT, signal.SIGCONT):
         os.killpg(checking.process.pid, number)
-    assert checking.process.wait(60) == 3
+    assert checking.ended(60) == 3
     assert processes_on(data_dir) == []
     assert holder_of(data_dir) is None
 

@@ -29,7 +29,7 @@ def test_it_starts_and_a_signal_ends_it_without_leaving_a_process(data_dir: Path
 
 def test_a_signal_while_it_starts_ends_it_too(data_dir: Path):
     program = Program(data_dir)
-    until(lambda: any("mongod" in process.name() for process in processes_on(data_dir)), "database started")
+    until(lambda: processes_on(data_dir, "--dbpath"), "database started")
     assert program.end(signal.SIGINT) == 0
     assert processes_on(data_dir) == []
 
@@ -37,14 +37,14 @@ def test_a_signal_while_it_starts_ends_it_too(data_dir: Path):
 def test_a_second_start_says_so_and_status_and_stop_find_the_first(data_dir: Path):
     first = Program(data_dir).ready()
     second = Program(data_dir)
-    assert second.process.wait(10) == 1
+    assert second.ended(10) == 1
     assert f"already running on {data_dir} (process {first.process.pid}, {first.address})" in second.said
     assert first.healthy()
     status = Program(data_dir, "status")
-    assert status.process.wait(10) == 0
+    assert status.ended(10) == 0
     assert first.address in status.said
-    assert Program(data_dir, "stop").process.wait(20) == 0
-    assert first.process.wait(5) == 0
+    assert Program(data_dir, "stop").ended(20) == 0
+    assert first.ended(5) == 0
     assert processes_on(data_dir) == []
 
 
@@ -52,7 +52,7 @@ def test_a_port_that_is_taken_is_named_and_nothing_is_left(data_dir: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         program = Program(data_dir, "--port", str(port))
-        assert program.process.wait(10) == 1
+        assert program.ended(10) == 1
     assert f"port {port} on 127.0.0.1 is taken" in program.said
     assert processes_on(data_dir) == []
 
@@ -72,7 +72,7 @@ def test_a_setting_that_makes_no_sense_is_named(
     data_dir: Path, arguments: list[str], environment: dict[str, str], message: str
 ):
     program = Program(data_dir, *arguments, **environment)
-    assert program.process.wait(10) == 2
+    assert program.ended(10) == 2
     assert message in program.said
     assert "Traceback" not in program.said
 
@@ -80,13 +80,13 @@ def test_a_setting_that_makes_no_sense_is_named(
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
     (tmp_path / "file").touch()
     program = Program(tmp_path / "other", DIYML_DATA_DIR=str(tmp_path / "file" / "data"))
-    assert program.process.wait(10) == 1
+    assert program.ended(10) == 1
     assert "cannot write in the data folder" in program.said
 
 
 def test_a_gpu_that_is_not_there_is_named_and_nothing_is_started(data_dir: Path):
     program = Program(data_dir, DIYML_DEVICES="gpu:97")
-    assert program.process.wait(60) == 1
+    assert program.ended(60) == 1
     assert "DIYML_DEVICES asks for 'gpu:97', but" in program.said
     assert processes_on(data_dir) == []
     assert not (data_dir / "mongo").exists()
@@ -94,7 +94,7 @@ def test_a_gpu_that_is_not_there_is_named_and_nothing_is_started(data_dir: Path)
 
 def test_a_mongodb_that_does_not_answer_is_named_without_its_password(data_dir: Path):
     program = Program(data_dir, MONGO_URI="mongodb://me:hush@127.0.0.1:1/")
-    assert program.process.wait(15) == 1
+    assert program.ended(15) == 1
     assert "no MongoDB answers at 127.0.0.1:1" in program.said
     assert "hush" not in program.said
 
@@ -138,7 +138,7 @@ def test_with_its_parent_killed_nothing_lingers_and_the_next_start_needs_no_hand
 @pytest.mark.parametrize(("command", "name"), [("worker", "worker"), ("web", "web server")])
 def test_a_part_alone_needs_a_database(data_dir: Path, command: str, name: str):
     program = Program(data_dir, command)
-    assert program.process.wait(10) == 1
+    assert program.ended(10) == 1
     assert f"a {name} alone needs MONGO_URI" in program.said
 
 
@@ -169,4 +169,4 @@ def test_a_worker_alone_starts_neither_database_nor_web_server(data_dir: Path, m
 
 
 def process_of_worker(data_dir: Path) -> bool:
-    return any("training.worker" in process.cmdline() for process in processes_on(data_dir))
+    return bool(processes_on(data_dir, "training.worker"))

@@ -53,13 +53,13 @@ def test_a_database_that_does_not_answer_is_named(settings: Settings):
 
 def test_the_embedded_database_of_the_data_folder_is_asked(data_dir: Path):
     program = Program(data_dir, "workers")
-    assert program.process.wait(20) == 1
+    assert program.ended(20) == 1
     assert f"no database runs on {data_dir}" in program.said
     Program(data_dir).ready()
 
     def said() -> str:
         program = Program(data_dir, "workers")
-        program.process.wait(20)
+        program.ended(20)
         return program.said
 
     until(lambda: ": free" in said(), "the worker is listed")

@@ -116,7 +116,7 @@ def test_a_wake_up_for_a_gpu_is_no_business_of_a_worker_on_the_cpu(
 ) -> None:
     waiting = store.database.client[f"{settings.database}_queue"]["messages"]
     wait_until(lambda: announced(store, on_cpu))
-    app = celery_app(settings, sends=True)
+    app = celery_app(settings)  # one that sends gives up after a second, and a wake-up may get lost
     for choice in DeviceChoice:
         wake(app, choice)
     wait_until(lambda: waiting.distinct("queue") == [queue_name(DeviceChoice.GPU)])

@@ -17,6 +17,9 @@ from tests.conftest import Caller, start_worker, wait_until
 from tests.storage.test_sweeper import AT_ONCE
 from tests.training.conftest import infer, is_gone, shade, start_training, training_of, wait_for, wait_for_checkpoint
 
+pytestmark = pytest.mark.story
+EPOCHS = 100  # enough that a training is not over when its fifteenth checkpoint is seen
+
 
 def checkpoints(store: Store) -> int:
     return store.database["artifacts.files"].count_documents({"filename": {"$regex": "^checkpoint"}})
@@ -28,7 +31,7 @@ def test_an_interrupted_training_goes_on_from_its_last_checkpoint(
 ) -> None:
     worker = start_worker(settings, checkpoint_seconds=0)
     try:
-        job_id = start_training(caller, shades, epochs=40)
+        job_id = start_training(caller, shades, epochs=EPOCHS)
         process = training_of(worker)
         before = wait_for_checkpoint(store, job_id, 15)
         if killed == "the worker":
@@ -44,11 +47,11 @@ def test_an_interrupted_training_goes_on_from_its_last_checkpoint(
         assert job.state is JobState.SUCCEEDED, job.error
         first, second = job.attempts
         assert first.ended_by
-        assert (second.ended_by, second.epoch) == (None, 40)
-        assert 15 <= second.resumed_from_epoch <= 40
+        assert (second.ended_by, second.epoch) == (None, EPOCHS)
+        assert 15 <= second.resumed_from_epoch <= EPOCHS
         assert first.epoch is not None
-        assert first.epoch + 40 - second.resumed_from_epoch <= 40 + 5
-        assert [entry["epoch"] for entry in job.history] == list(range(1, 41))
+        assert first.epoch + EPOCHS - second.resumed_from_epoch <= EPOCHS + 5
+        assert [entry["epoch"] for entry in job.history] == list(range(1, EPOCHS + 1))
         assert min(shown.progress for shown in seen) >= before.progress
         assert store.database["models"].count_documents({}) == 1
         sweep(store, AT_ONCE)  # who is killed while a checkpoint is stored leaves what nobody refers to
