@@ -63,6 +63,30 @@ def encoded(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
+# Files that take a minute, and folders with such files. They begin first, so that none of them is left running alone
+# at the end; what comes after them is short.
+LONGEST = (
+    "cluster",
+    "training/worker/test_worker_loss.py",
+    "faults",
+    "launch/test_serve.py",
+    "training/worker",
+    "launch",
+    "client",
+    "tracking",
+    "training",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the longest files first; those of one file stay together and in their order."""
+    items.sort(key=lambda item: _turn(item.path.relative_to(ROOT / "tests")))
+
+
+def _turn(path: Path) -> int:
+    return next((turn for turn, longest in enumerate(LONGEST) if path.is_relative_to(longest)), len(LONGEST))
+
+
 class Caller:
     """One signed-up user of the classic contract."""
 

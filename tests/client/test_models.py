@@ -21,7 +21,7 @@ def trained(user: Client, shades: Path) -> tuple[Project, Job, list[JobEvent]]:
     project = user.projects.create(f"shades-{secrets.token_hex(4)}", "classification", classes=["dark", "bright"])
     project.images.upload(shades, "folders")
     events: list[JobEvent] = []
-    job = project.train(epochs=2, image_size=32, train_split=0.7).wait(told=events.append)
+    job = project.train(epochs=2, image_size=32, batch=4, train_split=0.7).wait(told=events.append)
     return project.refresh(), job, events
 
 

@@ -75,7 +75,7 @@ class Program:
     started: ClassVar[list[Program]] = []
 
     def __init__(self, data_dir: Path, *arguments: str, **environment: str):
-        self.settings = Settings(data_dir=data_dir, port=free_port(), web_workers=2, training_niceness=0)
+        self.settings = Settings(data_dir=data_dir, port=free_port(), web_workers=1, training_niceness=0)
         self.address = f"http://127.0.0.1:{self.settings.port}"
         self._output = data_dir.with_name(f"{data_dir.name}.{time.monotonic_ns()}.out")
         with self._output.open("wb") as output:

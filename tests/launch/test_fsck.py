@@ -38,7 +38,7 @@ def tell_the_story(address: str) -> None:
         label, value = ("dark", 50) if number % 2 else ("bright", 200)
         sent: dict[str, Any] = {"image_data": encoded(shade(value, number)), "label_data": label}
         user.call("PUT", "/upload/data_point", project_name="shades", data_point_name=f"{number}.png", **sent)
-    user.call("PUT", "/train", project_name="shades", train_split=0.8, epochs=1, image_size=32)
+    user.call("PUT", "/train", project_name="shades", train_split=0.8, epochs=1, image_size=32, batch=4)
     until(lambda: user.training("shades")["state"] == "succeeded", "trained", 90)
     user.call("PUT", "/publish", project_name="shades", is_published="True")
     assert user.infer("shades", shade(50, 0))

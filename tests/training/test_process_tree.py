@@ -15,7 +15,8 @@ from settings import Settings
 from storage.store import Store
 from tests.conftest import Caller, wait_until
 from tests.training.conftest import is_gone, training_of, wait_for
-from tests.training.worker.poison import Illness, start_ill, start_worker_with_poison
+from tests.training.worker.ill import Illness
+from tests.training.worker.poison import start_ill, start_worker_with_poison
 from training.process_tree import MARK, ProcessTree, kill_all
 
 Worker = subprocess.Popen[bytes]

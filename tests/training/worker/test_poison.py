@@ -14,7 +14,8 @@ from storage.job import JobState
 from storage.store import Store
 from tests.conftest import Caller
 from tests.training.conftest import is_gone, shade, start_training, training_of, wait_for, wait_for_epoch
-from tests.training.worker.poison import Illness, start_ill, start_worker_with_poison
+from tests.training.worker.ill import Illness
+from tests.training.worker.poison import start_ill, start_worker_with_poison
 
 Worker = subprocess.Popen[bytes]
 
