@@ -30,7 +30,7 @@ pytestmark = [
 ]
 TRAINERS: dict[str, Trainer] = {"classification": ClassificationTrainer(), "detection": DetectionTrainer()}
 PARAMS = {
-    "classification": ClassificationParams(epochs=50, image_size=32),
+    "classification": ClassificationParams(epochs=50, image_size=32, batch=4),
     "detection": DetectionParams(epochs=50, image_size=32),
 }
 PREDICTORS: dict[str, Callable] = {"classification": ClassificationPredictor, "detection": DetectionPredictor}

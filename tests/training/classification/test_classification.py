@@ -58,7 +58,7 @@ def fit(dataset: Dataset, folder: Path, weights: Path | None = None, **params) -
     folder.mkdir(exist_ok=True)
     report = Recorder()
     workspace = Workspace(folder, weights or folder / "none", download_weights=False, yolo_model="")
-    chosen = ClassificationParams(**{"epochs": 3, "image_size": 32, **params})
+    chosen = ClassificationParams(**{"epochs": 3, "image_size": 32, "batch": 4, **params})
     return ClassificationTrainer().fit(dataset, chosen, workspace, report), report
 
 
@@ -72,7 +72,7 @@ def dataset(tmp_path_factory) -> Dataset:
 
 @pytest.fixture(scope="module")
 def trained(dataset, tmp_path_factory) -> tuple[TrainedModel, Recorder]:
-    return fit(dataset, tmp_path_factory.mktemp("job"))
+    return fit(dataset, tmp_path_factory.mktemp("job"), batch=32)
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_what_was_said_of_each_validation_image_is_kept(trained, dataset):
 
 
 def test_hand_written_digits_of_8_px_and_one_channel_are_learned(digits, tmp_path):
-    model, _ = fit(digits, tmp_path / "job", epochs=4)
+    model, _ = fit(digits, tmp_path / "job", epochs=4, batch=32)
     assert model.card.metrics["accuracy"] >= 0.9
 
 

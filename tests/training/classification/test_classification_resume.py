@@ -15,7 +15,7 @@ from training.protocol import TrainedModel, Workspace
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-FOUR_EPOCHS = ClassificationParams(epochs=4, image_size=32)
+FOUR_EPOCHS = ClassificationParams(epochs=4, image_size=32, batch=4)
 
 
 @pytest.fixture(scope="module")
