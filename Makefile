@@ -53,10 +53,9 @@ install-dev: install install-mlflow ## The same, with the tools for test and lin
 run: install ## Start DIYML; ARGS="--port 7002" for options
 	@exec $(BIN)/python DIYML.py $(ARGS)
 
-# One more at a time than there are cores: tests wait for processes of their own. Files begin in the order that
-# tests/conftest.py gives them, the longest first, instead of those with the most tests.
+# One more at a time than there are cores: tests wait for processes of their own. tests/schedule.py says which go where.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test: install-dev ## Run the tests (10 minutes on two cores); ARGS="tests/launch -k port" for some of them
 	$(PYTEST) -m "not long and not story" $(ARGS)

@@ -30,6 +30,7 @@ from launch.members import mongod_member
 from settings import Settings
 from storage.mongod import EmbeddedMongod
 from storage.store import Store
+from tests.schedule import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 - hooks
 
 # Tests wait for their trainings, so these go on as everything else does; programs that tests start inherit it.
 os.environ.setdefault("DIYML_TRAINING_NICENESS", "0")
@@ -61,30 +62,6 @@ def picture(width: int = 32, height: int = 24, seed: int = 0, format: str = "PNG
 def encoded(content: bytes) -> str:
     """As the contract sends images."""
     return base64.b64encode(content).decode()
-
-
-# Files that take a minute, and folders with such files. They begin first, so that none of them is left running alone
-# at the end; what comes after them is short.
-LONGEST = (
-    "cluster",
-    "training/worker/test_worker_loss.py",
-    "faults",
-    "launch/test_serve.py",
-    "training/worker",
-    "launch",
-    "client",
-    "tracking",
-    "training",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of the longest files first; those of one file stay together and in their order."""
-    items.sort(key=lambda item: _turn(item.path.relative_to(ROOT / "tests")))
-
-
-def _turn(path: Path) -> int:
-    return next((turn for turn, longest in enumerate(LONGEST) if path.is_relative_to(longest)), len(LONGEST))
 
 
 class Caller:
