@@ -18,7 +18,7 @@ PAGE = (ROOT / "docs" / "stories.md").read_text()
 WAYS = ("diyml", "Python", "curl")
 STORY_SECONDS = 600  # a deadline ends what hangs
 
-pytestmark = needs(
+THERE = needs(
     "/api/v1/projects",
     f"{P}/images",
     f"{P}/publication",
@@ -27,6 +27,7 @@ pytestmark = needs(
     f"{P}/imports",
     "/api/v1/tokens",
 )
+pytestmark = [pytest.mark.story, THERE]
 
 
 def _told(way: str) -> str:
