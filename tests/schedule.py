@@ -15,6 +15,7 @@ LONGEST = (
     "cluster",
     "training/worker/test_worker_loss.py",
     "faults",
+    "steps",
     "client",
     "launch/test_serve.py",
     "training/worker",

@@ -121,6 +121,7 @@ def test_a_killed_database_comes_back_with_every_acknowledged_write_and_a_killed
     assert "web server ended, killed by signal 9" in program.said
 
 
+@pytest.mark.story
 def test_with_its_parent_killed_nothing_lingers_and_the_next_start_needs_no_hand(data_dir: Path):
     first = Program(data_dir).ready()
     with MongoClient[dict](EmbeddedMongod(data_dir).connection().uri, journal=True) as client:

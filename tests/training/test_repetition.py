@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
+import pytest
 from bson import ObjectId
 
 from storage.job import Job, JobState
@@ -45,6 +46,7 @@ def assert_the_record_says_what_it_was_made_from_and_in(caller: Caller, store: S
     assert len(model["files"]["model.onnx"]) == 64
 
 
+@pytest.mark.story
 def test_a_training_is_repeated_to_the_last_digit_whatever_has_become_of_the_project(
     caller: Caller, other: Caller, store: Store, shades: str, worker: subprocess.Popen[bytes]
 ) -> None:

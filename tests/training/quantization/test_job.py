@@ -73,6 +73,7 @@ def trained(caller: Caller, store: Store, shades: str, worker: subprocess.Popen[
     return job
 
 
+@pytest.mark.story
 def test_a_published_model_is_had_in_int8_and_back(
     caller: Caller, other: Caller, store: Store, shades: str, trained: Job
 ) -> None:

@@ -16,6 +16,7 @@ from tests.conftest import Caller
 from tests.training.conftest import start_training, supervisor
 
 
+@pytest.mark.story
 def test_while_int8_is_made_nothing_else_is_trained_and_it_survives_its_worker(
     caller: Caller, client: FlaskClient, store: Store, settings: Settings, shades: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

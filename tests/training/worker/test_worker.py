@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from flask.testing import FlaskClient
 
 from settings import Settings
@@ -47,6 +48,7 @@ def test_a_training_makes_a_model_that_others_infer_with(
     assert together == alone * 4
 
 
+@pytest.mark.story
 def test_a_project_trains_once_at_a_time_and_downloads_its_images_once(
     caller: Caller, store: Store, settings: Settings, shades: str, worker: Worker
 ) -> None:
@@ -94,6 +96,7 @@ def test_deleting_a_project_ends_its_training_and_leaves_nothing_behind(
     wait_until(nothing_left, 10)
 
 
+@pytest.mark.story
 def test_a_training_process_that_is_killed_is_tried_again(
     caller: Caller, store: Store, shades: str, worker: Worker
 ) -> None:
