@@ -89,8 +89,7 @@ def trained(folder: Path, _: Path, progress: Progress, keeper: Keeper, *__: obje
 
 
 def call(settings: Settings, stop: Stop, method: str, path: str, parameters: dict[str, Any]) -> int:
-    """One request, as a web process answers it. Its indexes are there: looking for them takes longer than answering."""
-    Store.prepare = lambda _: None  # type: ignore[method-assign]
+    """One request, as a web process answers it."""
     client = create_app(settings).test_client()
     assert client.get("/auth?username=nobody").status_code == 200
     stop.armed = True

@@ -24,7 +24,7 @@ from storage.projects import Project
 from storage.store import Store
 from storage.sweeper import sweep
 from storage.users import User
-from tests.conftest import Caller, picture
+from tests.conftest import Caller, filled, picture
 from tests.inference.models import store_brightness_model
 from tests.storage.test_sweeper import AT_ONCE
 from tests.training.capsule.archives import MOST_BYTES, entries_of, packed, with_document
@@ -43,15 +43,20 @@ def another_settings(session_settings: Settings) -> Settings:
     return dataclasses.replace(session_settings, database=f"{session_settings.database}_other")
 
 
-@pytest.fixture
-def another(another_settings: Settings) -> Iterator[Store]:
-    """The store of another installation."""
+@pytest.fixture(scope="module")
+def another_store(another_settings: Settings) -> Iterator[Store]:
     store = Store(another_settings)
     store.prepare()
     yield store
-    for name in store.database.list_collection_names():
-        store.database[name].delete_many({})
     store.close()
+
+
+@pytest.fixture
+def another(another_store: Store) -> Iterator[Store]:
+    """The empty store of another installation."""
+    yield another_store
+    for name in filled(another_store.database):
+        another_store.database[name].delete_many({})
 
 
 @pytest.fixture
