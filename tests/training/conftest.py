@@ -64,10 +64,10 @@ def supervisor(store: Store, settings: Settings) -> Supervisor:
     return Supervisor(store, settings, threading.Event(), cpu, caches)
 
 
-def start_training(caller: Caller, project: str, epochs: int = 2) -> ObjectId:
-    """Queue a training that is as cheap as one can be; gives the job's id."""
-    cheap = {"image_size": 32, "batch": 4}
-    answer = caller.call("PUT", "/train", project_name=project, train_split=0.8, epochs=epochs, **cheap)
+def start_training(caller: Caller, project: str, epochs: int = 2, batch: int = 4) -> ObjectId:
+    """Queue a training, as cheap as one can be unless its batches are larger; gives the job's id."""
+    params = {"image_size": 32, "epochs": epochs, "batch": batch}
+    answer = caller.call("PUT", "/train", project_name=project, train_split=0.8, **params)
     assert answer.status_code == 200, answer.json
     return ObjectId(answer.json["job_id"])
 

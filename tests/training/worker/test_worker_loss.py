@@ -18,7 +18,7 @@ from tests.storage.test_sweeper import AT_ONCE
 from tests.training.conftest import infer, is_gone, shade, start_training, training_of, wait_for, wait_for_checkpoint
 
 pytestmark = pytest.mark.story
-EPOCHS = 100  # enough that a training is not over when its fifteenth checkpoint is seen
+EPOCHS = 40
 
 
 def checkpoints(store: Store) -> int:
@@ -31,7 +31,7 @@ def test_an_interrupted_training_goes_on_from_its_last_checkpoint(
 ) -> None:
     worker = start_worker(settings, checkpoint_seconds=0)
     try:
-        job_id = start_training(caller, shades, epochs=EPOCHS)
+        job_id = start_training(caller, shades, EPOCHS, batch=16)  # small batches would outrun their checkpoints
         process = training_of(worker)
         before = wait_for_checkpoint(store, job_id, 15)
         if killed == "the worker":
