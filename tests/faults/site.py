@@ -111,7 +111,7 @@ def shades(caller: Caller, name: str, images: int = 6) -> str:
 
 def trained(site: Site, caller: Caller, project: str, epochs: int) -> ObjectId:
     """Start a training and wait until its process does epochs."""
-    job_id = start_training(caller, project, epochs)
+    job_id = start_training(caller, project, epochs, batch=16)
     wait_until(lambda: site.store.jobs.get(job_id).epoch >= 1, 120)
     return job_id
 

@@ -83,7 +83,7 @@ def test_a_training_whose_worker_is_stopped_goes_on_elsewhere_from_its_checkpoin
 
 def _stopped_once(site: Site, run: Run, project: str, caller: Caller) -> int:
     """Stop the worker at a random epoch; gives the epoch from which another went on."""
-    job_id = start_training(caller, project, EPOCHS)
+    job_id = start_training(caller, project, EPOCHS, batch=16)
     epoch = run.random.randrange(20, EPOCHS - 100)
 
     def reached() -> Job | None:

@@ -59,7 +59,7 @@ def test_a_training_ends_once_whenever_its_worker_is_killed(site: Site, run: Run
 
 def _duration(site: Site, caller: Caller, project: str) -> float:
     """How long a training takes that nobody disturbs, from its claim."""
-    job = when_ended(site, start_training(caller, project, EPOCHS))
+    job = when_ended(site, start_training(caller, project, EPOCHS, batch=16))
     assert job.started_at
     assert job.finished_at
     return (job.finished_at - job.started_at).total_seconds()
@@ -67,7 +67,7 @@ def _duration(site: Site, caller: Caller, project: str) -> float:
 
 def _claimed(site: Site, run: Run, usual: float, caller: Caller, project: str) -> tuple[ObjectId, Worker]:
     """A training at a random moment between its claim and its end, and who runs it."""
-    job_id = start_training(caller, project, EPOCHS)
+    job_id = start_training(caller, project, EPOCHS, batch=16)
     worker: Worker = wait_until(lambda: site.holder(job_id), 60)
     run.wait(0, 0.9 * usual)
     return job_id, worker
