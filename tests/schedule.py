@@ -16,6 +16,7 @@ LONGEST = (
     "training/worker/test_worker_loss.py",
     "faults",
     "steps",
+    "api/openapi",
     "client",
     "launch/test_serve.py",
     "training/worker",
