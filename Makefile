@@ -59,9 +59,9 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test: install-dev ## Run the tests (10 minutes on two cores); ARGS="tests/launch -k port" for some of them
 	$(PYTEST) -m "not long and not story" $(ARGS)
-	@echo "These are all but the stories of whole platforms, which take longer: make stories"
+	@echo "These were all but those that take more than 20 s each: make stories"
 
-stories: install-dev ## Run the tests that tell stories of whole platforms; ARGS="tests/cluster" for some of them
+stories: install-dev ## Run the tests that take more than 20 s each; ARGS="tests/cluster" for some of them
 	$(PYTEST) -m "story and not long" $(ARGS)
 
 faults: install-dev ## Run the long fault runs (40 minutes); ARGS="--seed 7 -k mongod" for some of them

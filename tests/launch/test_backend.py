@@ -45,6 +45,7 @@ class User:
         self.process.communicate()
 
 
+@pytest.mark.story
 def test_first_uses_at_once_share_one_database(data_dir: Path):
     users = [User(data_dir) for _ in range(4)]
     uris = {user.uri() for user in users}

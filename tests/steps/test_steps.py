@@ -239,6 +239,7 @@ def test_a_submission_that_is_stopped_has_queued_one_training_or_none(scene: Sce
     assert "insert jobs" in scene.steps
 
 
+@pytest.mark.story
 def test_a_training_that_is_stopped_ends_with_one_model_that_serves(scene: Scene) -> None:
     project = scene.project(scene.user("ada"), "pets", images=4, trained=False)
     jobs: list[Job] = []
@@ -282,6 +283,7 @@ def test_a_publication_that_is_stopped_has_happened_or_not(scene: Scene) -> None
     assert scene.steps - {"update tokens"} == {"update projects"}  # that a token is used is noted once a minute
 
 
+@pytest.mark.story
 def test_a_project_whose_deletion_is_stopped_is_untouched_or_gone_with_all_in_it(scene: Scene) -> None:
     user = scene.user("ada")
     made: list[Project] = []
@@ -303,6 +305,7 @@ def test_a_project_whose_deletion_is_stopped_is_untouched_or_gone_with_all_in_it
     assert scene.steps >= {"findAndModify jobs", "delete projects", "delete images", "delete models", "delete jobs"}
 
 
+@pytest.mark.story
 def test_an_account_whose_deletion_is_stopped_is_there_or_gone_with_all_it_had(scene: Scene) -> None:
     made: list[Project] = []
 

@@ -55,6 +55,7 @@ def server(settings: Settings, store: Store) -> Iterator[str]:
 
 
 @pytest.mark.timeout(1000)
+@pytest.mark.story
 def test_every_operation_does_what_the_document_says(server: str, tmp_path: Path):
     program = Path(sys.executable).with_name("schemathesis")
     command = [

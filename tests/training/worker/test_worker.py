@@ -65,6 +65,7 @@ def test_a_project_trains_once_at_a_time_and_downloads_its_images_once(
     assert versions == [1, 2]
 
 
+@pytest.mark.story
 def test_cancelling_ends_the_training_process_and_the_job(
     caller: Caller, store: Store, shades: str, worker: Worker
 ) -> None:

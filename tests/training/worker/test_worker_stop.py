@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
 from flask.testing import FlaskClient
 
 from settings import Settings
@@ -16,6 +17,7 @@ from tests.training.conftest import infer, is_gone, shade, start_training, train
 from tests.training.worker.test_worker_loss import wait_for_checkpoint
 
 
+@pytest.mark.story
 def test_a_training_that_is_stopped_makes_a_model_and_says_so_even_when_its_worker_dies(
     client: FlaskClient, caller: Caller, other: Caller, store: Store, settings: Settings, shades: str
 ) -> None:
