@@ -20,7 +20,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
-from pymongo.database import Database
 from werkzeug.test import TestResponse
 
 from demo.server import own_server
@@ -28,6 +27,7 @@ from DIYML import create_app
 from launch.family import Family
 from launch.members import mongod_member
 from settings import Settings
+from storage.database import Database, Document
 from storage.mongod import EmbeddedMongod
 from storage.store import Store
 from tests.schedule import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401 - hooks
@@ -181,16 +181,16 @@ def store(session_app: Flask) -> Iterator[Store]:
         store.database[name].delete_many({})
 
 
-def filled(database: Database[dict[str, Any]]) -> list[str]:
+def filled(database: Database[Document]) -> list[str]:
     """The collections in which there is something, found with one command: most tests fill few of them."""
-    looks = {
+    looks: dict[str, list[Document]] = {
         name: [{"$limit": 1}, {"$project": {"_id": 0, "name": {"$literal": name}}}]
         for name in database.list_collection_names()
     }
     if not looks:
         return []
     (first, look), *others = looks.items()
-    others_too = [{"$unionWith": {"coll": name, "pipeline": look}} for name, look in others]
+    others_too: list[Document] = [{"$unionWith": {"coll": name, "pipeline": look}} for name, look in others]
     return [row["name"] for row in database[first].aggregate([*look, *others_too])]
 
 
