@@ -194,6 +194,11 @@ class Tables:
             raise NotFound("the table is not there any more")
         return _table(row)
 
+    def of_content(self, project_id: ObjectId, digest: str, table_id: ObjectId) -> Table | None:
+        """A table of a project with these cells, this one if it is there; None when there is none."""
+        found = [_table(row) for row in self._tables.find({"project_id": project_id, "digest": digest})]
+        return next((table for table in found if table.id == table_id), found[0] if found else None)
+
     def change(self, table: Table, settings: Document, findings: list[Document]) -> Table:
         """Replace the settings of a table that is of the revision that was read.
 

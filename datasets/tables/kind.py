@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # a web process does without what computes on tables until so
     from datasets.tables.folding import RowsImport
     from datasets.tables.frozen import FrozenTable
     from datasets.tables.importing import TableImport
-    from datasets.tables.record import RecordedTable
+    from datasets.tables.record import RecordedRows, RecordedTable
     from datasets.tables.snapshot import TableSnapshot
 
 
@@ -144,16 +144,15 @@ class TableKind:
 
         return RecordedTable.from_bytes(content)
 
-    def as_stored(self, store: Store, project_id: ObjectId, record: RecordedTable) -> RecordedTable:
-        """A table stays stored as long as a job was trained on it."""
-        try:
-            store.tables.get(ObjectId(record.snapshot.table_id))
-        except NotFound:
+    def as_stored(self, store: Store, project_id: ObjectId, record: RecordedRows[Any]) -> Any:
+        """A table stays stored as long as a job was trained on it; another of the same cells is as good."""
+        table = store.tables.of_content(project_id, record.snapshot.content, ObjectId(record.snapshot.table_id))
+        if table is None:
             raise Conflict(
                 "the table of that training is not stored any more: import the same file again, and start a plain "
                 "training"
-            ) from None
-        return record
+            )
+        return record.stored_in(table)
 
     def materialise(
         self, store: Store, job_id: ObjectId, record: RecordedTable, cache: TableCache, folder: Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from datasets.tables.schema import LEFT_OUT_PART, TEST_PART, TRAIN_PART, VAL_PAR
 from datasets.tables.snapshot import TableSnapshot
 from datasets.tables.split import Parts
 from storage.files import StoredFile
+from storage.tables import Table
 
 
 class Stored(Protocol):
@@ -110,6 +111,10 @@ class RecordedRows(Generic[S]):
             "val_rows": counts[TRAIN_PART] if self.val_is_train else counts[VAL_PART],
             "test_rows": counts[TEST_PART],
         }
+
+    def stored_in(self: R, table: Table) -> R:
+        """The same data in a table of the same cells."""
+        return replace(self, snapshot=replace(self.snapshot, table_id=str(table.id), file=table.rows_file))
 
     def own_fields(self) -> dict[str, Any]:
         """What only this kind of rows is recorded with; `of` gets it back.
