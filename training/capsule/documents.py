@@ -113,6 +113,7 @@ class TableRow(Part):
     """
 
     filename: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    format: Literal["csv", "tsv", "parquet"]
     sha256: Sha256
     size: Count
     content: Sha256

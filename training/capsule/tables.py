@@ -134,7 +134,7 @@ class TablesTaking:
                 size=row.size,
                 created_at=utc_now(),
                 filename=row.filename,
-                options=ImportOptions().to_row(),
+                options=ImportOptions(format=row.format).to_row(),
             )
             TableImport(self._store, record, Path(folder), Interrupts(), _nobody, _nobody).run(cast(BinaryIO, file))
         table = self._store.tables.current(self._project.id)
@@ -155,9 +155,13 @@ def _nobody(*found: object, **noted: object) -> None:
 
 
 def _row(table: Table) -> TableRow:
-    file = table.file
     return TableRow(
-        filename=table.filename, sha256=file.sha256, size=file.size, content=table.digest, settings=table.settings
+        filename=table.filename,
+        format=cast(Any, table.format),
+        sha256=table.file.sha256,
+        size=table.file.size,
+        content=table.digest,
+        settings=table.settings,
     )
 
 

@@ -20,6 +20,7 @@ _COLUMNS: dict[str, list[object]] = {
     "price": [100 + row for row in range(_ROWS)],
 }
 CONTENT = csv_of(_COLUMNS)
+OTHER = csv_of({"other": list(range(20)), "more": list(range(20))})
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_a_version_of_a_table_is_made_listed_and_trained_on(caller: Caller, hous
     assert made.status_code == 201
     counts = {"version": 1, "name": "checked", "rows": _ROWS, "columns": 3, "images": 0, "classes": [], "jobs": 0}
     assert made.json.items() >= counts.items()
-    import_file(store, houses, csv_of({"other": list(range(20))}))
+    import_file(store, houses, OTHER)
     assert_problem(ask(caller, "POST", f"{URL}/jobs"), 400, "not ready to train")
     job = ask(caller, "POST", f"{URL}/jobs", dataset_version=1)
     assert job.status_code == 202
@@ -62,7 +63,7 @@ def test_versions_of_tables_are_not_compared(caller: Caller, houses: Project):
 
 def test_the_rows_of_a_version_are_exported(caller: Caller, houses: Project, store: Store):
     ask(caller, "POST", f"{URL}/versions")
-    import_file(store, houses, csv_of({"other": list(range(20))}))
+    import_file(store, houses, OTHER)
     old = ask(caller, "GET", f"{URL}/exports/csv", version=1)
     assert (old.status_code, old.mimetype, old.content_length) == (200, "text/csv", len(old.data))
     assert "houses.csv" in old.headers["Content-Disposition"]
@@ -73,14 +74,14 @@ def test_the_rows_of_a_version_are_exported(caller: Caller, houses: Project, sto
     assert first
     assert again.digest == first["digest"]
     now = ask(caller, "GET", f"{URL}/exports/csv")
-    assert now.data.startswith(b'"other"\n')
+    assert now.data.startswith(b'"other","more"\n0,0\n')
     head = ask(caller, "HEAD", f"{URL}/exports/csv")
     assert (head.data, head.content_length) == (b"", len(now.data))
 
 
 def test_the_file_that_a_version_came_by_is_exported(caller: Caller, houses: Project, store: Store):
     ask(caller, "POST", f"{URL}/versions")
-    import_file(store, houses, csv_of({"other": list(range(20))}))
+    import_file(store, houses, OTHER)
     old = ask(caller, "GET", f"{URL}/exports/original", version=1)
     assert (old.data, old.mimetype) == (CONTENT, "text/csv")
     assert "table.csv" in old.headers["Content-Disposition"]

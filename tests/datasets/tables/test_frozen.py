@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,13 +22,14 @@ from storage.users import User
 from tests.datasets.tables.made import csv_of
 from tests.datasets.tables.placed import import_file
 from tests.storage.test_sweeper import AT_ONCE, NONE
-from utils import Conflict
+from utils import Conflict, utc_now
 
 _ROWS = 2_500  # several blocks of the rows file
 _COLUMNS: dict[str, list[object]] = {
     "size": list(range(_ROWS)),
     "kind": [("a", "b")[row % 2] for row in range(_ROWS)],
 }
+OTHER = csv_of({"other": list(range(60)), "more": list(range(60))})
 SETTINGS: dict[str, Any] = {"tabular": TableSettings(target="kind"), "anomaly": SeriesSettings(ignored=("kind",))}
 
 
@@ -60,7 +62,7 @@ def test_a_version_keeps_rows_and_settings(store: Store, project: Project, user:
     rows = _csv(store, project, kind.current(store, project))
     change_settings(store, project, lambda now: type(now)())
     assert kind.capture(store, project).digest() != version.digest
-    import_file(store, project, csv_of({"other": list(range(60))}))
+    import_file(store, project, OTHER)
     frozen = thawed(store, project, version)
     assert frozen.table.settings == SETTINGS[project.type].to_row()
     assert _csv(store, project, frozen) == rows
@@ -101,7 +103,7 @@ def test_what_a_version_that_was_never_made_keeps_is_swept(store: Store, project
 def test_what_is_kept_for_a_version_that_is_about_to_be_made_is_not_swept(store: Store, project: Project):
     table = store.tables.current(project.id)
     assert table
-    store.database["tables"].update_one({"_id": table.id}, [{"$set": {"created_at": {"$toDate": 0}}}])
+    store.database["tables"].update_one({"_id": table.id}, {"$set": {"created_at": utc_now() - timedelta(days=1)}})
     store.tables.keep(table.id, ObjectId())
     store.tables.withdraw(project.id)
     assert sweep(store) == NONE
@@ -127,12 +129,13 @@ def test_a_table_that_is_replaced_while_it_is_frozen_is_frozen_anew(
 ):
     project = store.projects.create(user, "things", "tabular")
     import_file(store, project, csv_of(_COLUMNS))
-    keep, replaced = store.tables.keep, []
+    keep = store.tables.keep
+    replaced: list[ObjectId] = []
 
     def late(table_id: ObjectId, keeper_id: ObjectId) -> None:
         if not replaced:
             replaced.append(table_id)
-            import_file(store, project, csv_of({"other": list(range(60))}))
+            import_file(store, project, OTHER)
         keep(table_id, keeper_id)
 
     monkeypatch.setattr(store.tables, "keep", late)

@@ -6,13 +6,16 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from datasets.registry import KINDS
 from datasets.series.settings import SeriesSettings
+from datasets.tables.appending import append_rows
 from datasets.tables.changing import change_settings
+from datasets.tables.folding import fold
 from datasets.tables.settings import TableSettings
 from datasets.versions import freeze, snapshot_of_version, thawed
 from storage.projects import Project
@@ -108,7 +111,7 @@ def no_table(entries: dict[str, bytes]) -> dict[str, bytes]:
 
 HOSTILE: dict[str, tuple[Callable[[dict[str, bytes]], dict[str, bytes]], str]] = {
     "a file that is missing": (dataset(lambda t: t.update(sha256="0" * 64)), "is not in it"),
-    "a file that is no table": (no_table, "NUL"),
+    "a file that is no table": (no_table, "the file is one line"),
     "other cells": (dataset(lambda t: t.update(content="0" * 64)), "has other cells"),
     "settings of nothing": (dataset(lambda t: t.update(settings={"x": 1})), "settings of the table"),
     "settings of no column": (dataset(lambda t: t["settings"].update(ignored=["x"])), "no column 'x'"),
@@ -129,3 +132,15 @@ def test_a_hostile_capsule_is_refused_and_leaves_nothing(
         taken(another, packed(change(entries_of(capsule_of(store, project)))), user)
     left = {name: another.database[name].count_documents({}) for name in another.database.list_collection_names()}
     assert {name for name, count in left.items() if count} <= {"users"}
+
+
+def test_a_table_of_one_column_goes_along(store: Store, another: Store, user: User, tmp_path: Path):
+    project = store.projects.create(store.users.create("ada", b"long enough"), "flow", "anomaly")
+    append_rows(store, project, [{"flow": row} for row in range(40)], "a test")
+    table = fold(store, project, tmp_path)
+    assert table
+    assert (table.rows, len(table.columns)) == (40, 1)
+    made = taken(another, capsule_of(store, project), user)
+    again = another.tables.current(made.id)
+    assert again
+    assert again.digest == table.digest
