@@ -27,7 +27,7 @@ from training.tabular.fitting import Candidate, TableModel, fit
 from training.tabular.importance import importances
 from training.tabular.metrics import SCORE, confusion, intervals, rounded, scores
 from training.tabular.trainer import TabularParams
-from training.tabular.validation import Race, Validated, folds_of, validate
+from training.tabular.validation import MOST_RACED_ROWS, Race, Validated, folds_of, validate
 from utils import plural
 
 PROBABILITY_TOLERANCE = 1e-4
@@ -112,6 +112,8 @@ class TabularRun:
     def _candidates(self) -> Iterator[Candidate]:
         params, train = self._params, self._parts.train
         if params.algorithm == AUTO:
+            if len(train) > MOST_RACED_ROWS:
+                self._report.log(f"Algorithms are compared on {MOST_RACED_ROWS:,} of these rows.")
             race = Race(self._shape, train, params.folds, params.seed, params.time_budget_seconds)
             self._validated = race.run(self._tell, self._report.stopping)
             yield from (one.candidate for one in self._validated if one.failed is None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,9 +178,9 @@ class Race:
             return (time.monotonic() - began) / self._seconds
 
         for candidate in candidates(self._all, len(self._shape.classes)):
-            if self.done and (over() >= 1 or stopped()):
+            best = self._best(self.done)
+            if self.done and (over() >= 1 or stopped() or self._is_perfect()):
                 break
-            best = self._best()
 
             def go_on(found: dict[str, float], best: float | None = best) -> bool:
                 if best is None:
@@ -212,6 +212,11 @@ class Race:
         fitted = np.mean([len(train) for train, _ in self._folds])
         return bool(one.seconds / one.folds * self._all / fitted <= self._seconds)
 
-    def _best(self) -> float | None:
-        found = [one.means[self._metric] for one in self.done if self._metric in one.means]
+    def _is_perfect(self) -> bool:
+        """Whether nothing is to be gained any more, as far as `_worth` tells scores apart."""
+        best = self._best(one for one in self.done if one.folds == len(self._folds))
+        return best is not None and round(best, 3) >= 1.0
+
+    def _best(self, among: Iterable[Validated]) -> float | None:
+        found = [one.means[self._metric] for one in among if self._metric in one.means]
         return max(found, default=None)

@@ -1,4 +1,4 @@
-"""Large tables: which rows are learned from, and on which algorithms are compared."""
+"""Races and large tables: which rows are learned from, and on which algorithms are compared."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from datasets.tables.schema import Column
 from tests.training.recorder import Recorder
-from tests.training.tabular.tables import table, workspace
+from tests.training.tabular.tables import CATEGORY, NUMBER, table, workspace, written
 from training.tabular import drawing, validation
 from training.tabular.algorithms.registry import ALGORITHMS
 from training.tabular.data import load, shape_of
@@ -87,3 +88,17 @@ def test_of_many_rows_some_are_raced_on(tmp_path: Path, monkeypatch: pytest.Monk
     everything = Race(shape, train.take(np.arange(80)), 3, 0, 60.0)
     everything.done = [quick, slow]
     assert everything.ranked() == [slow, quick]
+
+
+def test_a_race_ends_when_nothing_is_left_to_be_gained(tmp_path: Path):
+    rows = np.arange(60)
+    frame: dict[str, list[str | None]] = {
+        "size": [str(row % 2 * 100 + row / 60) for row in rows],
+        "target": [f"class {row % 2}" for row in rows],
+    }
+    columns = (Column("size", NUMBER), Column("target", CATEGORY))
+    dataset = written(tmp_path, frame, (rows % 5 == 0).astype(np.uint8), columns, ("class 0", "class 1"))
+    shape = shape_of(dataset)
+    race = Race(shape, load(dataset, shape, 0).train, 3, 0, 60.0)
+    (only,) = race.run(lambda one, share: None, lambda: False)
+    assert only.means["accuracy"] == 1.0
