@@ -30,9 +30,9 @@ def most_rows(shape: TableShape, path: Path, rows: int) -> int:
     width = sum(_WIDTHS[column.type] for column in shape.columns)
     categories = shape.of_type(ColumnType.CATEGORY)
     if rows * width > MOST_CELLS and categories:
-        different = pl.scan_parquet(path).select(cells.values(column).n_unique() for column in categories).collect()
-        shown = (min(MOST_CATEGORIES_SHOWN, count) - MOST_CATEGORIES_SHOWN for count in different.row(0))
-        width += sum(shown)
+        different = (cells.values(column).n_unique().alias(column.name) for column in categories)
+        counts = pl.scan_parquet(path).select(different).collect().row(0)
+        width -= sum(max(0, MOST_CATEGORIES_SHOWN - count) for count in counts)
     return max(_LEAST_ROWS, MOST_CELLS // width)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from datasets.tables.schema import Column
 from tests.training.recorder import Recorder
-from tests.training.tabular.tables import CATEGORY, NUMBER, table, workspace, written
+from tests.training.tabular.tables import CATEGORY, DATE, NUMBER, table, workspace, written
 from training.tabular import drawing, validation
 from training.tabular.algorithms.registry import ALGORITHMS
 from training.tabular.data import load, shape_of
@@ -40,14 +40,22 @@ def test_a_rare_class_keeps_its_rows():
 
 
 def test_how_many_rows_fit_depends_on_what_columns_become(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    dataset = table(tmp_path, 3)
+    frame: dict[str, list[str | None]] = {
+        "size": [str(row) for row in range(300)],
+        "colour": [("red", "blue", None)[row % 3] for row in range(300)],
+        "name": [f"n{row}" for row in range(300)],
+        "born": ["2020-01-01"] * 300,
+        "target": ["1"] * 300,
+    }
+    columns = tuple(map(Column, frame, (NUMBER, CATEGORY, CATEGORY, DATE, NUMBER)))
+    dataset = written(tmp_path, frame, np.zeros(300, np.uint8), columns, ())
     shape = shape_of(dataset)
     monkeypatch.setattr(drawing, "_LEAST_ROWS", 1)
-    monkeypatch.setattr(drawing, "MOST_CELLS", 1_600)
-    # Four numbers, six of a date; three colours, three other words and none at all, and what else a category may be.
-    assert most_rows(shape, dataset.path, 240) == 1_600 // (4 + 6 + 7 + 3)
+    monkeypatch.setattr(drawing, "MOST_CELLS", 11_500)
+    # A number, three colours and 100 names with three more of each, six of a date: 116 a row.
+    assert most_rows(shape, dataset.path, 300) == 11_500 // 116
     monkeypatch.setattr(drawing, "MOST_CELLS", 10**9)
-    assert most_rows(shape, dataset.path, 240) > 240
+    assert most_rows(shape, dataset.path, 300) > 300
 
 
 def test_a_training_on_too_many_rows_draws_some_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
