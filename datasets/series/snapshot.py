@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from datasets.findings import Finding
 from datasets.series.schema import SeriesSchema
@@ -20,6 +20,7 @@ from datasets.tables.warnings import AMBIGUOUS_DATES, CONSTANT, MOSTLY_MISSING, 
 from storage.files import StoredFile
 from storage.project import Project
 from storage.store import Store
+from storage.tables import Table
 from utils import plural
 
 LEAST_ROWS = 50
@@ -57,11 +58,15 @@ class SeriesSnapshot:
 
 
 def capture_series(store: Store, project: Project) -> SeriesSnapshot:
-    """The project's rows and settings as they are now; they are one document, so they fit to each other."""
+    """The project's rows and settings as they are now."""
     table = store.tables.current(project.id)
     waiting = waiting_rows(store, project, table)
-    if table is None:
-        return SeriesSnapshot(project.type, waiting=waiting)
+    found = snapshot_of(store, project, table) if table else SeriesSnapshot(project.type)
+    return replace(found, waiting=waiting)
+
+
+def snapshot_of(store: Store, project: Project, table: Table) -> SeriesSnapshot:
+    """A table with its settings; they are one document, so they fit to each other."""
     settings, profile = SeriesSettings.of(table.settings), profile_of_table(store, table)
     schema = settings.schema(Column.of(column) for column in table.columns)
     odd = [finding for findings in findings_by_column(table).values() for finding in findings]
@@ -71,7 +76,6 @@ def capture_series(store: Store, project: Project) -> SeriesSnapshot:
         content=table.digest,
         rows=table.rows,
         schema=schema,
-        waiting=waiting,
         findings=(*odd, *_columns(schema, profile)),
         file=table.rows_file,
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,27 +35,6 @@ from utils import Conflict, InvalidInput, utc_now
 
 PIXELS = 1_000_000
 NOTHING = {kind.name: 0 for kind in LEFTOVERS}
-
-
-@pytest.fixture(scope="module")
-def another_settings(session_settings: Settings) -> Settings:
-    return dataclasses.replace(session_settings, database=f"{session_settings.database}_other")
-
-
-@pytest.fixture
-def another(another_settings: Settings) -> Iterator[Store]:
-    """The store of another installation."""
-    store = Store(another_settings)
-    store.prepare()
-    yield store
-    for name in store.database.list_collection_names():
-        store.database[name].delete_many({})
-    store.close()
-
-
-@pytest.fixture
-def user(another: Store) -> User:
-    return another.users.create("linus", b"long enough")
 
 
 @pytest.fixture
