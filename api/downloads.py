@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -11,8 +10,6 @@ from flask import Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 NEVER_SHARED = "private, no-cache"
-_GZIP = zlib.MAX_WBITS | 16
-_PIECE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -88,19 +85,6 @@ def disposition(kind: str, name: str) -> str:
     """
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-
-
-def unpacked(packed: Iterable[bytes]) -> Iterator[bytes]:
-    """The content of a gzip file, in pieces of a bounded size however well it is packed."""
-    source = zlib.decompressobj(_GZIP)
-    for chunk in packed:
-        rest = chunk
-        while rest:
-            if piece := source.decompress(rest, _PIECE_BYTES):
-                yield piece
-            rest = source.unconsumed_tail
-    if piece := source.flush():
-        yield piece
 
 
 def begun(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from bson import ObjectId
@@ -11,11 +12,13 @@ from datasets.cache import DatasetCache
 from datasets.capture import capture
 from datasets.findings import Finding
 from datasets.formats.registry import FORMATS
+from datasets.frozen import FrozenDataset
+from datasets.image_versions import current, freeze, snapshot_with_looks, stored_contents
+from datasets.kinds import Export
 from datasets.looks import with_looks
 from datasets.record import RecordedData
 from datasets.snapshot import TRAIN, Dataset, Snapshot
 from datasets.split import split
-from datasets.versions import snapshot_of_version, stored_contents
 from storage.projects import Project
 from storage.store import Store
 from utils import Conflict, plural, some_of
@@ -39,9 +42,33 @@ class ImageKind:
         """Classes and images."""
         return capture(store, project)
 
-    def of_version(self, store: Store, project: Project, number: int) -> Snapshot:
+    def current(self, store: Store, project: Project) -> FrozenDataset:
+        """Classes and images with all of their labels."""
+        return current(store, project)
+
+    def freeze(self, store: Store, project: Project, version_id: ObjectId) -> FrozenDataset | None:
+        """The files of the images are kept."""
+        return freeze(store, project, version_id)
+
+    def thaw(self, store: Store, project: Project, content: bytes) -> FrozenDataset:
         """Classes and images as they were frozen."""
-        return snapshot_of_version(store, project, number)
+        return FrozenDataset.from_bytes(content, project)
+
+    def of_version(self, store: Store, project: Project, frozen: FrozenDataset) -> Snapshot:
+        """Classes and images as they were frozen, with what is known of their looks."""
+        return snapshot_with_looks(store, project, frozen)
+
+    def exporter(self, name: str, project: Project) -> Callable[[Store, FrozenDataset], Export]:
+        """An archive of images and labels."""
+        from datasets.export import export, format_for  # which asks the registry that this kind is in
+
+        format = format_for(name, project)
+
+        def made(store: Store, frozen: FrozenDataset) -> Export:
+            archive = export(frozen.project, frozen.images, store.image_files, format)
+            return Export(f"{project.name}-{format.name}.zip", "application/zip", archive.length, archive.stream)
+
+        return made
 
     def missing(self, snapshot: Snapshot) -> list[Finding]:
         """Classes of which every image is fixed in a part that is not trained on."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -31,6 +32,38 @@ class Snapshot(Protocol):
     def digest(self) -> str:
         """SHA-256; equal data have the same."""
         ...
+
+
+class Frozen(Protocol):
+    """The data of a project as a version of its dataset has them."""
+
+    def snapshot(self) -> Any:
+        """What a training sees of them."""
+        ...
+
+    def counts(self) -> dict[str, Any]:
+        """How much is in it, of the names in `storage.versions.COUNTED`."""
+        ...
+
+    def to_bytes(self) -> bytes:
+        """For the version to keep; equal data give equal bytes."""
+        ...
+
+
+@dataclass(frozen=True)
+class Export:
+    """Data of a project as one file that other tools read.
+
+    Attributes:
+        filename: as it is to be saved.
+        length: in bytes.
+        stream: gives the content in pieces, once.
+    """
+
+    filename: str
+    media_type: str
+    length: int
+    stream: Callable[[], Iterable[bytes]]
 
 
 class Record(Protocol):
@@ -133,12 +166,41 @@ class DataKind(Protocol):
         """A snapshot of the project's data as they are now."""
         ...
 
-    def of_version(self, store: Store, project: Project, number: int) -> Any:
-        """A snapshot of a version of the dataset.
+    def current(self, store: Store, project: Project) -> Any:
+        """What the project holds now, as a version would have it.
 
         Raises:
-            NotFound: there is no such version.
-            Conflict: it cannot be read, or this kind has no versions.
+            Conflict: it holds nothing that a version could be made of.
+        """
+        ...
+
+    def freeze(self, store: Store, project: Project, version_id: ObjectId) -> Frozen | None:
+        """`current`, with all files in it kept for a version; None when the data have changed meanwhile.
+
+        Raises:
+            Conflict: as `current`.
+        """
+        ...
+
+    def thaw(self, store: Store, project: Project, content: bytes) -> Any:
+        """Read what `Frozen.to_bytes` wrote.
+
+        Raises:
+            ValueError: it is of another format, or damaged.
+            NotFound: what it names is not stored any more.
+        """
+        ...
+
+    def of_version(self, store: Store, project: Project, frozen: Any) -> Any:
+        """What a training on a version sees, with all that is known of the data by now."""
+        ...
+
+    def exporter(self, name: str, project: Project) -> Callable[[Store, Any], Export]:
+        """What makes an export in the format of this name from what is frozen.
+
+        Raises:
+            NotFound: there is no such format.
+            InvalidInput: it cannot hold the data of this project.
         """
         ...
 

@@ -15,10 +15,10 @@ class Exports(Collection):
     def download(
         self, format: str, target: Path | str, version: int | None = None, progress: Progress | None = None
     ) -> Path:
-        """Fetch images and labels as a zip file.
+        """Fetch images and labels as a zip file, or the rows of a table.
 
         Args:
-            format: yolo, coco, voc, folders or csv.
+            format: yolo, coco, voc, folders or csv; of a table csv or original, the file that it came by.
             version: of the data set; without one, the data as they are.
         """
         path = path_of("projects", self._project, "exports", format)

@@ -14,7 +14,7 @@ from diyml_client.transport import path_of
 
 @dataclass
 class Version(Record):
-    """Classes, images, annotations and splits as they were at a moment; equal data have an equal `digest`."""
+    """Images with labels, or a table with its settings, as they were at a moment; equal data have an equal `digest`."""
 
     version: int = 0
     name: str = ""
@@ -23,6 +23,8 @@ class Version(Record):
     images: int = 0
     labelled: int = 0
     classes: list[str] = field(default_factory=list)
+    rows: int = 0
+    columns: int = 0
     created_at: datetime | None = None
     created_by: str = ""
     jobs: int = 0
@@ -70,7 +72,7 @@ class Versions(Collection):
         return read(Version, self._transport.json("PATCH", self._path(version), body=changes))
 
     def delete(self, version: int) -> None:
-        """Delete one, with the images that nothing else names."""
+        """Delete one, with the data that nothing else names."""
         self._transport.json("DELETE", self._path(version))
 
     def compare(self, version: int, other: int | str = "current") -> Comparison:

@@ -24,6 +24,7 @@ CHUNK_BYTES = 1024 * 1024
 _TOGETHER_SECONDS = 60.0
 # Their content is read on the way, so that there must not be too many for one step.
 _DELETED_TOGETHER = 100
+_CHUNKS_DELETED_TOGETHER = 100
 _MOST_FILES_A_QUERY = 500
 
 
@@ -216,7 +217,19 @@ class Files:
         for start in range(0, len(file_ids), _DELETED_TOGETHER):
             together = list(file_ids[start : start + _DELETED_TOGETHER])
             self._file_writes.delete_many({"_id": {"$in": together}})
-            self._chunk_writes.delete_many({"files_id": {"$in": together}})
+            while self._delete_chunks(together):
+                pass
+
+    def _delete_chunks(self, file_ids: list[ObjectId]) -> bool:
+        """Delete as many chunks as one step may take; true when there may be more."""
+        query = {"files_id": {"$in": file_ids}}
+        # Only what the index holds is asked for, so no content is read.
+        keys = self._chunks.find(query, {"_id": 0, "files_id": 1, "n": 1}).sort([("files_id", 1), ("n", 1)])
+        found = [(row["files_id"], row["n"]) for row in keys.limit(_CHUNKS_DELETED_TOGETHER)]
+        if found:
+            some = [{"files_id": file_id, "n": {"$lte": last}} for file_id, last in dict(found).items()]
+            self._chunk_writes.delete_many({"$or": some})
+        return len(found) == _CHUNKS_DELETED_TOGETHER
 
     def ids_before(self, moment: datetime) -> Iterator[ObjectId]:
         """Ids of files stored before `moment`."""

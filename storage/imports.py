@@ -193,7 +193,10 @@ class Imports:
         Args:
             after: the place behind which to go on.
         """
-        rows = ordered(self._imports, {"project_id": project_id}, limit, after=after, projection=WITHOUT_LISTS)
+        return self._listed({"project_id": project_id}, limit, after)
+
+    def _listed(self, query: Document, limit: int, after: Place | None) -> list[Import]:
+        rows = ordered(self._imports, query, limit, after=after, projection=WITHOUT_LISTS)
         return [import_of(row) for row in rows]
 
     def cancel(self, import_id: ObjectId) -> None:

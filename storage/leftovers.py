@@ -90,8 +90,9 @@ def _first_models(store: Store, ids: list[ObjectId]) -> Ids:
 
 def _unused_tables(store: Store, ids: list[ObjectId]) -> Ids:
     kept_by = store.tables.kept_by(ids)
-    jobs = store.jobs.existing([job_id for job_ids in kept_by.values() for job_id in job_ids])
-    return {table_id for table_id, job_ids in kept_by.items() if not jobs & set(job_ids)}
+    keepers = [keeper_id for keeper_ids in kept_by.values() for keeper_id in keeper_ids]
+    there = store.jobs.existing(keepers) | store.versions.existing(keepers)
+    return {table_id for table_id, keeper_ids in kept_by.items() if not there & set(keeper_ids)}
 
 
 def _delete_model(store: Store, model_id: ObjectId) -> None:
@@ -217,11 +218,11 @@ LEFTOVERS: tuple[Leftover, ...] = (
     ),
     Leftover(
         "old_tables",
-        "Every table that was replaced more than an hour ago was trained on by a job that exists.",
+        "Every table that was replaced more than an hour ago is kept by a job or a version that exists.",
         lambda store, before: store.tables.superseded(before),
         _unused_tables,
         _for_each(lambda store, table_id: store.tables.delete(table_id)),
-        "table {}: another one has replaced it, and no job was trained on it",
+        "table {}: another one has replaced it, and no job and no version keeps it",
     ),
     _files("image files", image_files),
     _files("artifacts", artifacts),

@@ -16,7 +16,7 @@ from storage.database import Database, Document, every, shielded
 from storage.files import Files
 from storage.import_record import WITHOUT_LISTS, Import, ImportState, import_of
 from storage.imports import Imports
-from storage.order import Place, ordered
+from storage.order import Place
 from utils import TooManyRequests, plural, utc_now
 
 MOST_KEPT = 20
@@ -75,8 +75,7 @@ class PredictionJobs(Imports):
         Args:
             after: the place behind which to go on.
         """
-        rows = ordered(self._imports, {"owner_id": owner_id}, limit, after=after, projection=WITHOUT_LISTS)
-        return [import_of(row) for row in rows]
+        return self._listed({"owner_id": owner_id}, limit, after)
 
     def kept_until(self, record: Import) -> Any:
         """When an ended one goes with its result; None while it has not ended."""

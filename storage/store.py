@@ -210,13 +210,14 @@ class Store:
             holder.delete_project(project_id)
 
     def delete_version(self, version: Version) -> None:
-        """Delete a version of a dataset, and what no image and no other version names."""
+        """Delete a version of a dataset, and what nothing else names."""
         self.versions.delete(version)
         self.release_versions({version.id})
 
     def release_versions(self, version_ids: set[ObjectId]) -> None:
         """Let go of what versions keep that are gone, or were never made."""
         self.images.release(self.kept_files.forget(version_ids))
+        self.tables.release(version_ids)
 
     def delete_user(self, user_id: ObjectId) -> None:
         """Delete an account with all its projects, tokens, memberships and results."""

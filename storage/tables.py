@@ -8,7 +8,7 @@ table is gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -107,6 +107,7 @@ class Tables:
     def create_indexes(self) -> None:
         self._tables.create_index([("project_id", 1), ("number", -1)], unique=True)
         self._tables.create_index("retired", sparse=True)
+        self._tables.create_index("kept_by", sparse=True)
         for name in _FILES:
             self._tables.create_index(f"{name}.file_id")
 
@@ -193,6 +194,11 @@ class Tables:
             raise NotFound("the table is not there any more")
         return _table(row)
 
+    def of_content(self, project_id: ObjectId, digest: str, table_id: ObjectId) -> Table | None:
+        """A table of a project with these cells, this one if it is there; None when there is none."""
+        found = [_table(row) for row in self._tables.find({"project_id": project_id, "digest": digest})]
+        return next((table for table in found if table.id == table_id), found[0] if found else None)
+
     def change(self, table: Table, settings: Document, findings: list[Document]) -> Table:
         """Replace the settings of a table that is of the revision that was read.
 
@@ -207,15 +213,23 @@ class Tables:
             raise ChangedMeanwhile("the table or its settings have been changed since you read them: read them again")
         return _table(row)
 
-    def keep(self, table_id: ObjectId, job_id: ObjectId) -> None:
-        """Keep a table that a job is about to be recorded on, whatever replaces it.
+    def keep(self, table_id: ObjectId, keeper_id: ObjectId) -> None:
+        """Keep a table that a job, or a version of the dataset, is about to be recorded on, whatever replaces it.
 
         Raises:
             NotFound: it is gone already.
         """
-        change = {"$addToSet": {"kept_by": job_id}}
+        change = {"$addToSet": {"kept_by": keeper_id}}
         if not self._tables.update_one({"_id": table_id}, change).matched_count:
             raise NotFound("the table was replaced or deleted meanwhile")
+
+    def release(self, keeper_ids: Iterable[ObjectId]) -> None:
+        """Let go of what versions keep that are gone; a table that is no project's and that nobody keeps is deleted."""
+        of_these = {"kept_by": {"$in": list(keeper_ids)}}
+        kept = [row["_id"] for row in self._tables.find(of_these, {"_id": 1})]
+        self._tables.update_many(of_these, {"$pull": of_these})
+        for table_id in kept:
+            self._delete({"_id": table_id, "retired": True, "kept_by.0": {"$exists": False}})
 
     def withdraw(self, project_id: ObjectId) -> None:
         """Leave the project without a table.
@@ -232,7 +246,7 @@ class Tables:
             self._retire(project_id, table.number + 2)
 
     def _retire(self, project_id: ObjectId, number: int) -> None:
-        """Tables of a lower number are the project's no more; those that no job's record names are deleted."""
+        """Tables of a lower number are the project's no more; those that nobody keeps are deleted."""
         older = {"project_id": project_id, "number": {"$lt": number}}
         self._tables.update_many({**older, "retired": {"$exists": False}}, {"$set": {"retired": True}})
         for row in list(self._tables.find({**older, "kept_by.0": {"$exists": False}}, {"_id": 1})):
@@ -257,9 +271,13 @@ class Tables:
         return self._tables.distinct("project_id")
 
     def superseded(self, before: datetime) -> list[ObjectId]:
-        """Ids of tables that are no project's any more, and were placed before a moment."""
+        """Ids of tables that are no project's any more, and were placed before a moment.
+
+        One that is kept for what was begun after it is left out: that may be about to be recorded.
+        """
         newest = self._tables.aggregate([{"$group": {"_id": "$project_id", "number": {"$max": "$number"}}}])
-        old = {"created_at": {"$lt": before}}
+        begun = {"$gte": ObjectId.from_datetime(before)}
+        old = {"created_at": {"$lt": before}, "kept_by": {"$not": begun}}
         found = {row["_id"] for row in self._tables.find({**old, "retired": True}, {"_id": 1})}
         for row in newest:
             query = {**old, "project_id": row["_id"], "number": {"$lt": row["number"]}}
@@ -267,7 +285,7 @@ class Tables:
         return sorted(found)
 
     def kept_by(self, table_ids: list[ObjectId]) -> dict[ObjectId, list[ObjectId]]:
-        """Which jobs say that they were trained on each of the tables."""
+        """Which jobs and versions keep each of the tables."""
         rows = self._tables.find({"_id": {"$in": table_ids}}, {"kept_by": 1})
         return {row["_id"]: row.get("kept_by", []) for row in rows}
 

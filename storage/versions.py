@@ -1,12 +1,13 @@
 """The `dataset_versions` collection: a project's dataset as it was at moments that somebody chose.
 
-What is in a version lies in a file among the artifacts; the images that it names are kept by `storage.kept_files`.
+What is in a version lies in a file among the artifacts; the images that it names are kept by `storage.kept_files`, the
+table by `storage.tables`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,11 +26,12 @@ class Version:
 
     Attributes:
         digest: of the data, as jobs and model cards have it; equal data have equal digests.
+        created_by: name of a user.
+        file: says what is in it, see `datasets.frozen` and `datasets.tables.frozen`.
         images: how many; `labelled` of them have labels.
         classes: names, in their order.
         splits: how many images each fixed part has, by its name.
-        created_by: name of a user.
-        file: names every image with its content and labels, see `datasets.frozen`.
+        rows: of a table, with so many `columns`.
     """
 
     id: ObjectId
@@ -38,24 +40,28 @@ class Version:
     name: str
     description: str
     digest: str
-    images: int
-    labelled: int
-    classes: tuple[str, ...]
-    splits: dict[str, int]
     created_at: datetime
     created_by: str
     file: StoredFile
+    images: int = 0
+    labelled: int = 0
+    classes: tuple[str, ...] = ()
+    splits: dict[str, int] = field(default_factory=dict)
+    rows: int = 0
+    columns: int = 0
 
 
-_FIELDS = (
-    "project_id", "version", "name", "description", "digest", "images", "labelled", "splits", "created_at", "created_by"
-)  # fmt: skip
+_FIELDS = ("project_id", "version", "name", "description", "digest", "created_at", "created_by")
+# How much is in one; a kind of data tells those that it is counted by.
+COUNTED = ("images", "labelled", "classes", "splits", "rows", "columns")
 
 
 def _version(row: Document) -> Version:
     file = StoredFile(row["file"]["file_id"], row["file"]["sha256"], row["file"]["size"])
-    fields = {name: row[name] for name in _FIELDS}
-    return Version(id=row["_id"], classes=tuple(row["classes"]), file=file, **fields)
+    counts = {name: row[name] for name in COUNTED if name in row}
+    if "classes" in counts:
+        counts["classes"] = tuple(counts["classes"])
+    return Version(id=row["_id"], file=file, **{name: row[name] for name in _FIELDS}, **counts)
 
 
 @shielded
@@ -75,7 +81,7 @@ class Versions:
         self._versions.create_index("request_key", sparse=True)
 
     def create(self, project_id: ObjectId, version_id: ObjectId, file: StoredFile, fields: dict[str, Any]) -> Version:
-        """Record a version whose file is stored and whose images are kept; from here on it counts.
+        """Record a version whose file is stored and whose data are kept; from here on it counts.
 
         Args:
             fields: all of `Version` that is not decided here.
@@ -147,7 +153,7 @@ class Versions:
         return _version(row)
 
     def delete(self, version: Version) -> None:
-        """Delete a version, then its file; the images in it are the caller's to release."""
+        """Delete a version, then its file; the data in it are the caller's to release."""
         self._versions.delete_one({"_id": version.id})
         self._files.delete(version.file.id)
 

@@ -8,6 +8,7 @@ from celery import Celery
 
 from datasets.kinds import Snapshot
 from datasets.registry import KINDS
+from datasets.versions import snapshot_of_version
 from storage.device import DeviceChoice
 from storage.experiment import SentExperiment
 from storage.job import Job
@@ -69,8 +70,9 @@ def submit(
 
 
 def _data(store: Store, project: Project, version: int | None) -> Snapshot:
-    kind = KINDS[project.type]
-    return kind.capture(store, project) if version is None else kind.of_version(store, project, version)
+    if version is None:
+        return KINDS[project.type].capture(store, project)
+    return snapshot_of_version(store, project, version)
 
 
 def made_before(store: Store, queue: Celery, request_key: str | None) -> Job | None:

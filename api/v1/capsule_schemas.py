@@ -19,6 +19,7 @@ class CapsuleTaken(Shown):
     name: str
     type: str
     images: int
+    rows: int
     versions: int
     models: int
     jobs: int

@@ -13,7 +13,6 @@ from api.operation import Content, operation
 from api.resource import PlatformResource
 from api.v1.capsule_schemas import CapsuleQuery, CapsuleTaken
 from api.v1.located import ProjectResource
-from datasets.registry import IMAGES
 from storage.projects import Project
 from training.capsule.opening import open_capsule
 from training.capsule.reading import read_capsule
@@ -28,8 +27,6 @@ _MOST_TIMES = 50
 
 class ProjectCapsule(ProjectResource):
     """A whole project in one file."""
-
-    KIND = IMAGES
 
     @operation(gives=Content(ZIP))
     def get(self) -> Response:
@@ -68,10 +65,12 @@ class CapsuleList(PlatformResource):
         return self._shown(project), {"Location": f"/api/v1/projects/{project.id}"}
 
     def _shown(self, project: Project) -> dict[str, Any]:
+        table = self.services.store.tables.current(project.id)
         return {
             "id": str(project.id),
             "name": project.name,
             "type": project.type,
             **self.services.store.restoring.counts(project.id),
+            "rows": table.rows if table else 0,
             "url": f"/api/v1/projects/{project.id}",
         }

@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Response
 
-from api.downloads import unpacked
 from api.operation import Content, operation
 from api.v1.job_answers import JobRecordShown, WholeJob
 from api.v1.jobs import ShowsJob
 from api.v1.located import JobResource
 from api.v1.representation import job_url, precision_of
+from datasets.gzipped import gunzipped
 from datasets.registry import KINDS
 from storage.job import Job
 from storage.models import Model
@@ -56,7 +56,7 @@ class JobRecordDataset(JobResource):
         if job.dataset is None:
             raise NotFound(f"the data of the job '{job.id}' are not recorded: it has not got so far")
         content = self.services.store.artifacts.stream(job.dataset.file_id)
-        return Response(unpacked(content), mimetype="application/json", headers={"ETag": f'"{job.dataset.sha256}"'})
+        return Response(gunzipped(content), mimetype="application/json", headers={"ETag": f'"{job.dataset.sha256}"'})
 
 
 class JobRepeat(ShowsJob):

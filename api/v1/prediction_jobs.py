@@ -10,13 +10,14 @@ from typing import Any
 
 from flask import Response, request
 
-from api.downloads import Download, begun, content_headers, disposition, unpacked
+from api.downloads import Download, begun, content_headers, disposition
 from api.operation import Content, Page, operation
 from api.pagination import page, position
 from api.v1 import tus
 from api.v1.prediction_job_schemas import NewPredictionJob, PredictionJobShown, ResultQuery
 from api.v1.receiving import ReceivesFiles, UploadData
 from api.v1.schemas import PageQuery
+from datasets.gzipped import gunzipped
 from datasets.registry import SERIES, TABLE
 from storage.database import object_id
 from storage.import_record import Import
@@ -204,7 +205,7 @@ class PredictionJobResult(PredictionJobResource):
         if query.format == "csv":
             headers = {**content_headers(f"{result.sha256}-csv", name)}
             headers["Content-Disposition"] = disposition("attachment", name)
-            body = () if request.method == "HEAD" else begun(unpacked(artifacts.stream(result.id)))
+            body = () if request.method == "HEAD" else begun(gunzipped(artifacts.stream(result.id)))
             return Response(body, mimetype="text/csv", headers=headers)
         return Download(
             name=f"{name}.gz",

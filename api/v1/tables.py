@@ -17,6 +17,7 @@ from api.v1.table_schemas import NewRowsSent, RowsAdded, RowsQuery, RowsShown, T
 from datasets.registry import SERIES, TABLE
 from datasets.tables.appending import append_rows, delete_rows, waiting_rows
 from datasets.tables.changing import change_settings, profile_of_table, reader_of, settings_class, table_of
+from datasets.tables.formats import MEDIA_TYPES
 from datasets.tables.roles import RoleSettings
 from datasets.tables.rows_file import RowIndex, first_rows
 from datasets.tables.settings import refuse
@@ -25,7 +26,6 @@ from storage.tables import Table
 from utils import InvalidInput
 
 REVISION = {"ETag": "the revision of the settings, for If-Match"}
-_MEDIA_TYPES = {"csv": "text/csv", "tsv": "text/tab-separated-values", "parquet": "application/vnd.apache.parquet"}
 _BY_NUMBER = Order("row")
 _MOST_PAGE_CHARACTERS = 4 * 1024 * 1024
 
@@ -119,7 +119,7 @@ class TableFile(TableResource):
         table, store = self.table, self.services.store
         return Download(
             name=table.filename,
-            media_type=_MEDIA_TYPES[table.format],
+            media_type=MEDIA_TYPES[table.format],
             size=table.file.size,
             tag=table.file.sha256,
             read=lambda start, stop: store.artifacts.stream_range(table.file.id, start, stop),

@@ -53,10 +53,12 @@ class VersionShown(Shown):
     name: str
     description: str
     digest: Annotated[str, Field(description="Of the data; jobs and model cards name it. Equal data, equal digest.")]
-    images: int
+    images: Annotated[int, Field(description="None in a table; `labelled` of them have labels.")]
     labelled: int
     classes: list[str]
     splits: Annotated[dict[str, int], Field(description="Images in each fixed part.")]
+    rows: Annotated[int, Field(description="Of a table; none beside images.")]
+    columns: int
     created_at: datetime
     created_by: str
     jobs: Annotated[int, Field(description="Jobs that were started on it.")]

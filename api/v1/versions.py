@@ -15,7 +15,7 @@ from datasets.frozen import FrozenDataset
 from datasets.registry import IMAGES
 from datasets.versions import current, freeze, thawed
 from storage.order import Place
-from storage.versions import Version
+from storage.versions import COUNTED, Version
 from utils import Conflict, NotFound
 
 CURRENT = "current"
@@ -24,8 +24,6 @@ _NUMBER = re.compile(r"[1-9]\d{0,9}", re.ASCII)
 
 class ProjectVersions(ProjectResource):
     """The base of all that is about versions."""
-
-    KIND = IMAGES
 
     def version(self, number: str) -> Version:
         """The version of this number.
@@ -55,7 +53,7 @@ class VersionList(ProjectVersions):
 
     @operation(takes=NewVersion, gives=VersionShown, status=201, errors=(409,), headers={"Location": "the version"})
     def post(self, new: NewVersion) -> tuple[dict[str, Any], dict[str, str]]:
-        """Freeze classes, images, labels, splits and tags as they are now."""
+        """Freeze the data as they are now: images with labels, splits and tags, or a table with its settings."""
         version = freeze(self.services.store, self.project, self.user, new.name, new.description, self.request_key)
         location = f"/api/v1/projects/{self.project.id}/versions/{version.version}"
         return self.shown(version)[0], {"Location": location}
@@ -78,7 +76,7 @@ class VersionItem(ProjectVersions):
 
     @operation(status=204, errors=(409,))
     def delete(self, number: str) -> None:
-        """Delete it, with the images that nothing else names; not while a job on it waits or runs."""
+        """Delete it, with the data that nothing else names; not while a job on it waits or runs."""
         version, store = self.version(number), self.services.store
         if store.jobs.is_active_on(self.project.id, version.version):
             raise Conflict(f"a job on version {version.version} is queued or running: wait for it or cancel it")
@@ -88,6 +86,8 @@ class VersionItem(ProjectVersions):
 class VersionComparison(ProjectVersions):
     """What is different between two states of a dataset."""
 
+    KIND = IMAGES
+
     @operation(gives=VersionsCompared, errors=(409,))
     def get(self, number: str, other: str) -> dict[str, Any]:
         """Compare a version with another, or with `current`, the project as it is."""
@@ -96,15 +96,16 @@ class VersionComparison(ProjectVersions):
     def _frozen(self, number: str) -> FrozenDataset:
         store = self.services.store
         if number == CURRENT:
-            return current(store, self.project)
-        return thawed(store, self.project, self.version(number))
+            now: FrozenDataset = current(store, self.project)
+            return now
+        found: FrozenDataset = thawed(store, self.project, self.version(number))
+        return found
 
 
 def _shown(version: Version, jobs: int) -> dict[str, Any]:
-    fields = ("version", "name", "description", "digest", "images", "labelled", "splits", "created_by")
+    fields = ("version", "name", "description", "digest", "created_by", *COUNTED)
     return {
         **{name: getattr(version, name) for name in fields},
-        "classes": list(version.classes),
         "created_at": version.created_at.isoformat(),
         "jobs": jobs,
     }

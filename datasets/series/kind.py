@@ -13,6 +13,7 @@ from datasets.series.settings import SeriesSettings
 from datasets.tables.kind import TableKind
 from storage.projects import Project
 from storage.store import Store
+from storage.tables import Table
 
 if TYPE_CHECKING:
     from datasets.tables.cache import TableCache
@@ -29,6 +30,12 @@ class SeriesKind(TableKind):
         from datasets.series.snapshot import capture_series
 
         return capture_series(store, project)
+
+    def snapshot_of(self, store: Store, project: Project, table: Table) -> Any:
+        """What a training sees of a table of readings."""
+        from datasets.series.snapshot import snapshot_of
+
+        return snapshot_of(store, project, table)
 
     def missing(self, snapshot: Any) -> list[Finding]:
         """A table, a sensor, rows."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from datasets.findings import Finding
 from datasets.series.schema import SeriesSchema
-from datasets.series.settings import SeriesSettings, is_label
+from datasets.series.settings import SeriesSettings, label_word
 from datasets.tables.appending import waiting_rows
 from datasets.tables.cells import shown
 from datasets.tables.changing import profile_of_table
@@ -20,12 +20,12 @@ from datasets.tables.warnings import AMBIGUOUS_DATES, CONSTANT, MOSTLY_MISSING, 
 from storage.files import StoredFile
 from storage.project import Project
 from storage.store import Store
+from storage.tables import Table
 from utils import plural
 
 LEAST_ROWS = 50
 # A sensor may well be different in every row.
 _TOLD = {CONSTANT, MOSTLY_MISSING, MOSTLY_NUMBERS}
-_LABEL_WORDS = ("anomal", "label", "fault", "outlier", "changepoint", "change_point", "is_normal")
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,15 @@ class SeriesSnapshot:
 
 
 def capture_series(store: Store, project: Project) -> SeriesSnapshot:
-    """The project's rows and settings as they are now; they are one document, so they fit to each other."""
+    """The project's rows and settings as they are now."""
     table = store.tables.current(project.id)
     waiting = waiting_rows(store, project, table)
-    if table is None:
-        return SeriesSnapshot(project.type, waiting=waiting)
+    found = snapshot_of(store, project, table) if table else SeriesSnapshot(project.type)
+    return replace(found, waiting=waiting)
+
+
+def snapshot_of(store: Store, project: Project, table: Table) -> SeriesSnapshot:
+    """A table with its settings; they are one document, so they fit to each other."""
     settings, profile = SeriesSettings.of(table.settings), profile_of_table(store, table)
     schema = settings.schema(Column.of(column) for column in table.columns)
     odd = [finding for findings in findings_by_column(table).values() for finding in findings]
@@ -72,7 +76,6 @@ def capture_series(store: Store, project: Project) -> SeriesSnapshot:
         content=table.digest,
         rows=table.rows,
         schema=schema,
-        waiting=waiting,
         findings=(*odd, *_columns(schema, profile)),
         file=table.rows_file,
     )
@@ -136,12 +139,11 @@ def _gaps_of(column: ColumnProfile, rows: int) -> Iterator[Finding]:
 
 def _label_like(column: ColumnProfile) -> Iterator[Finding]:
     """A label among the sensors would make every score right, and none useful."""
-    name = column.column.name
-    is_binary = column.values_are_all and all(is_label(value) for value, _ in column.values)
-    if is_binary and any(word in name.lower().replace(" ", "_") for word in _LABEL_WORDS):
+    if label_word(column) is not None:
         yield Finding(
             "looks_like_label",
-            f"the column {shown(name)} looks like a label and is taken for a sensor: set `label` to it, or ignore it",
+            f"the column {shown(column.column.name)} looks like a label and is taken for a sensor: "
+            "set `label` to it, or ignore it",
         )
 
 

@@ -85,7 +85,7 @@ def series_on_disk(data: RecordedSeries, files: Files, cache: TableCache, folder
     Args:
         folder: where the file of the parts goes.
     """
-    snapshot, counts = data.snapshot, data.counts
+    snapshot = data.snapshot
     if snapshot.schema is None:
         raise ValueError("there is no table in this snapshot")
     path, parts = cache.bring(data, files, folder)
@@ -94,9 +94,5 @@ def series_on_disk(data: RecordedSeries, files: Files, cache: TableCache, folder
         schema=snapshot.schema,
         path=path,
         parts=parts,
-        digest=snapshot.digest(),
-        val_is_train=data.val_is_train,
-        train_rows=counts[TRAIN_PART],
-        val_rows=counts[TRAIN_PART] if data.val_is_train else counts[VAL_PART],
-        test_rows=counts[TEST_PART],
+        **data.dataset_fields,
     )

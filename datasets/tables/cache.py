@@ -13,7 +13,7 @@ from datasets.tables.columns import bare, categories, values
 from datasets.tables.profiling import Parts as FrameParts
 from datasets.tables.record import RecordedRows, RecordedTable, Stored
 from datasets.tables.rows_file import read_frames
-from datasets.tables.schema import TEST_PART, TRAIN_PART, VAL_PART, TableDataset, Task
+from datasets.tables.schema import TableDataset, Task
 from datasets.tables.snapshot import LEAST_ROWS, TableSnapshot
 from datasets.tables.split import split_as_given, split_rows
 from datasets.tables.working import working_folder
@@ -99,7 +99,7 @@ class TableCache:
         Args:
             folder: where the file of the parts goes.
         """
-        snapshot, counts = data.snapshot, data.counts
+        snapshot = data.snapshot
         if snapshot.schema is None or snapshot.task is None:
             raise ValueError("there is no target in this snapshot")
         path, parts = self.bring(data, files, folder)
@@ -110,11 +110,7 @@ class TableCache:
             classes=data.classes,
             path=path,
             parts=parts,
-            digest=snapshot.digest(),
-            val_is_train=data.val_is_train,
-            train_rows=counts[TRAIN_PART],
-            val_rows=counts[TRAIN_PART] if data.val_is_train else counts[VAL_PART],
-            test_rows=counts[TEST_PART],
+            **data.dataset_fields,
         )
 
 

@@ -73,16 +73,24 @@ def change_settings(
         table = table_of(store, project)
         if revision not in (None, table.revision):
             break
-        settings = decide(of(table.settings))
-        profile = profile_of_table(store, table)
-        settings.check(profile)
-        found = settings.findings(profile, RowIndex.from_bytes(table.blocks), reader_of(store, table))
+        settings, found = settled(store, table, decide(of(table.settings)))
         try:
             return store.tables.change(table, settings.to_row(), found)
         except ChangedMeanwhile:
             if last or revision is not None:
                 raise
     raise ChangedMeanwhile("the settings of the table have been changed since you read them: read them again")
+
+
+def settled(store: Store, table: Table, settings: RoleSettings) -> tuple[RoleSettings, list[dict[str, Any]]]:
+    """Settings that fit to a table, and what they make of its rows.
+
+    Raises:
+        InvalidInput: they do not fit.
+    """
+    profile = profile_of_table(store, table)
+    settings.check(profile)
+    return settings, settings.findings(profile, RowIndex.from_bytes(table.blocks), reader_of(store, table))
 
 
 def reader_of(store: Store, table: Table) -> ReadRange:

@@ -41,11 +41,13 @@ class DelimitedTable:
         look: Callable[[], None],
         block_bytes: int = _BLOCK_BYTES,
         separator: str | None = None,
+        one_column: bool = False,
     ):
         self._file = text_file(file, bounds)
         self._bounds = bounds
         self._look = look
         self._block_bytes = block_bytes
+        self._one_column = one_column
         self._line = 1
         self._rest = self._file.read(min(_HEAD_BYTES, block_bytes))
         if not self._rest.strip():
@@ -91,7 +93,7 @@ class DelimitedTable:
             raise InvalidInput("the lines of the file end with CR alone: save it with LF or CRLF at the end of lines")
         self._rest, self._line = self._rest[stop:], 1 + head.lines
         cells = next(csv.reader(io.StringIO(line, newline=""), delimiter=self.separator), [])
-        if len(cells) == 1:
+        if len(cells) == 1 and not self._one_column:
             known = ", ".join(SEPARATORS.values())
             raise InvalidInput(
                 f"the first line has one cell only: wanted at least two columns with one of these between: {known}"

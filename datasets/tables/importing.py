@@ -32,6 +32,8 @@ from utils import InvalidInput, Unavailable
 
 _READ, _PROFILED = 0.4, 0.9
 _NOTE_SECONDS = 1.0
+# Who says so may mean a file of one column, which else is taken for a text.
+_CSV = "csv"
 
 Note = Callable[..., None]
 
@@ -78,9 +80,10 @@ class TableImport:
         if persist(lambda: self._store.tables.is_placed(self._table_id)):
             made = persist(lambda: self._store.tables.get(self._table_id))
             return {"files": 1, "rows": made.rows, "columns": len(made.columns)}
-        with working_folder(self._folder) as folder, open_table(file, folder, self._interrupts.look) as read:
-            if self._options.format != AUTO:
-                check_format(self._options.format, read)
+        look, wanted = self._interrupts.look, self._options.format
+        with working_folder(self._folder) as folder, open_table(file, folder, look, one_column=wanted == _CSV) as read:
+            if wanted != AUTO:
+                check_format(wanted, read)
             self._note(format=read.format)
             parts = Parts(folder, read.names)
             written = write_rows(folder / "rows", read.names, self._frames(read, parts, file))

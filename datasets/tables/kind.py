@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bson import ObjectId
 
@@ -16,15 +16,18 @@ from datasets.tables.settings import TableSettings
 from storage.import_record import Import
 from storage.projects import Project
 from storage.store import Store
+from storage.tables import Table
 from utils import Conflict, NotFound
 
 if TYPE_CHECKING:  # a web process does without what computes on tables until somebody asks for one
     from datasets.formats.protocol import Finding as Found
     from datasets.imports.interrupts import Interrupts
+    from datasets.kinds import Export
     from datasets.tables.cache import TableCache
     from datasets.tables.folding import RowsImport
+    from datasets.tables.frozen import FrozenTable
     from datasets.tables.importing import TableImport
-    from datasets.tables.record import RecordedTable
+    from datasets.tables.record import RecordedRows, RecordedTable
     from datasets.tables.snapshot import TableSnapshot
 
 
@@ -67,16 +70,51 @@ class TableKind:
 
     def capture(self, store: Store, project: Project) -> TableSnapshot:
         """The table and its settings."""
-        from datasets.tables.snapshot import capture_table
+        from datasets.tables.snapshot import TableSnapshot
 
-        return capture_table(store, project)
+        table = store.tables.current(project.id)
+        return self.snapshot_of(store, project, table) if table else TableSnapshot(project.type)
 
-    def of_version(self, store: Store, project: Project, number: int) -> TableSnapshot:
-        """None: a table is replaced as a whole, and jobs keep the one that they were trained on."""
-        raise Conflict(
-            f"the project '{project.name}' holds a table, and tables have no versions: leave dataset_version out; "
-            "a training that has ended may be repeated on the same rows"
-        )
+    def snapshot_of(self, store: Store, project: Project, table: Table) -> Any:
+        """What a training sees of a table."""
+        from datasets.tables.snapshot import snapshot_of
+
+        return snapshot_of(store, project, table)
+
+    def current(self, store: Store, project: Project) -> FrozenTable[Any]:
+        """The table and its settings; rows that wait are not part of it yet."""
+        from datasets.tables.frozen import FrozenTable
+
+        table = store.tables.current(project.id)
+        if table is None:
+            raise Conflict(f"the project '{project.name}' has no table yet: import a CSV, TSV or Parquet file")
+        return FrozenTable(table, self.snapshot_of(store, project, table))
+
+    def freeze(self, store: Store, project: Project, version_id: ObjectId) -> FrozenTable[Any] | None:
+        """Rows never change, so the table is all that is kept."""
+        frozen = self.current(store, project)
+        try:
+            store.tables.keep(frozen.table.id, version_id)
+        except NotFound:
+            return None
+        return frozen
+
+    def thaw(self, store: Store, project: Project, content: bytes) -> FrozenTable[Any]:
+        """The rows, with the settings of then."""
+        from datasets.tables.frozen import FrozenTable, thawed
+
+        table = thawed(store, content)
+        return FrozenTable(table, self.snapshot_of(store, project, table))
+
+    def of_version(self, store: Store, project: Project, frozen: FrozenTable[Any]) -> Any:
+        """As it was frozen: nothing more comes to be known of rows."""
+        return frozen.snapshot()
+
+    def exporter(self, name: str, project: Project) -> Callable[[Store, FrozenTable[Any]], Export]:
+        """Plain CSV, or the file as it was uploaded."""
+        from datasets.tables.frozen import exporter
+
+        return exporter(name, project)
 
     def missing(self, snapshot: TableSnapshot) -> list[Finding]:
         """A table, a target, rows, classes."""
@@ -106,16 +144,15 @@ class TableKind:
 
         return RecordedTable.from_bytes(content)
 
-    def as_stored(self, store: Store, project_id: ObjectId, record: RecordedTable) -> RecordedTable:
-        """A table stays stored as long as a job was trained on it."""
-        try:
-            store.tables.get(ObjectId(record.snapshot.table_id))
-        except NotFound:
+    def as_stored(self, store: Store, project_id: ObjectId, record: RecordedRows[Any]) -> Any:
+        """A table stays stored as long as a job was trained on it; another of the same cells is as good."""
+        table = store.tables.of_content(project_id, record.snapshot.content, ObjectId(record.snapshot.table_id))
+        if table is None:
             raise Conflict(
                 "the table of that training is not stored any more: import the same file again, and start a plain "
                 "training"
-            ) from None
-        return record
+            )
+        return record.stored_in(table)
 
     def materialise(
         self, store: Store, job_id: ObjectId, record: RecordedTable, cache: TableCache, folder: Path

@@ -33,7 +33,11 @@ class ReadTable(Protocol):
 
 @contextmanager
 def open_table(
-    file: BinaryIO, folder: Path, look: Callable[[], None] = lambda: None, bounds: Bounds = BOUNDS
+    file: BinaryIO,
+    folder: Path,
+    look: Callable[[], None] = lambda: None,
+    bounds: Bounds = BOUNDS,
+    one_column: bool = False,
 ) -> Iterator[ReadTable]:
     """The table that a file holds; what format it is the file itself tells.
 
@@ -41,6 +45,7 @@ def open_table(
         file: can seek.
         folder: for a temporary copy, when the format needs one.
         look: is called now and then; may raise.
+        one_column: whether a table may have one only; else a text without separators is none.
 
     Raises:
         InvalidInput: it is no table, or one that is not taken, in words.
@@ -52,7 +57,7 @@ def open_table(
             copy.flush()
             yield ParquetTable(Path(copy.name), bounds, look)
     else:
-        yield DelimitedTable(file, bounds, look)
+        yield DelimitedTable(file, bounds, look, one_column=one_column)
 
 
 def check_format(wanted: str, table: ReadTable) -> None:

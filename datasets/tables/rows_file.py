@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 if TYPE_CHECKING:
     import polars as pl
@@ -110,8 +110,10 @@ def _blocks(names: Iterable[str], frames: Iterable[pl.DataFrame]) -> Iterator[tu
     csv.writer(head, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(names)
     yield head.getvalue().encode(), None
     for frame in frames:
+        # A line without anything is no row, and an empty cell alone would be one.
+        style: Literal["always", "necessary"] = "always" if frame.width == 1 else "necessary"
         for part in frame.iter_slices(_rows_of_a_block(frame)):
-            yield part.write_csv(include_header=False, line_terminator="\n").encode(), len(part)
+            yield part.write_csv(include_header=False, line_terminator="\n", quote_style=style).encode(), len(part)
 
 
 def _rows_of_a_block(frame: pl.DataFrame) -> int:
@@ -126,7 +128,7 @@ def read_frames(file: BinaryIO, look: Callable[[], None] = lambda: None) -> Iter
 
     # What was taken once is taken again, with quotes around cells that had none.
     generous = Bounds(file=2**40, cell=2**20, row=2**26)
-    return DelimitedTable(file, generous, look, separator=",").frames()
+    return DelimitedTable(file, generous, look, separator=",", one_column=True).frames()
 
 
 def first_rows(rows: Iterator[Row], most_characters: int) -> Iterator[Row]:

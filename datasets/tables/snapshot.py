@@ -61,11 +61,8 @@ class TableSnapshot:
         return self.rows - self.target.missing if self.target else 0
 
 
-def capture_table(store: Store, project: Project) -> TableSnapshot:
-    """The project's table and settings as they are now; they are one document, so they fit to each other."""
-    table = store.tables.current(project.id)
-    if table is None:
-        return TableSnapshot(project.type)
+def snapshot_of(store: Store, project: Project, table: Table) -> TableSnapshot:
+    """A table with its settings; they are one document, so they fit to each other."""
     settings, profile = TableSettings.of(table.settings), profile_of_table(store, table)
     schema = settings.schema(Column.of(column) for column in table.columns)
     target = profile.of(schema.target) if schema else None

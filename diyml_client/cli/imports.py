@@ -11,10 +11,13 @@ from rich.progress import Progress
 from diyml_client.cli.context import App, command, in_project
 from diyml_client.imports import Import
 from diyml_client.packing import packed
+from diyml_client.projects import Project
 
 SPLITS = ("as given", "ignore", "train", "val", "test")
 FORMATS = ("yolo", "coco", "voc", "folders", "csv")
 _REPORTED = 20
+# Project types whose data are rows, which are exported as one file.
+_OF_ROWS = ("tabular", "anomaly")
 
 
 def add_to(root: click.Group) -> None:
@@ -36,7 +39,7 @@ def add_to(root: click.Group) -> None:
     )(import_)
     command(
         root,
-        click.argument("format", type=click.Choice((*FORMATS, "capsule"))),
+        click.argument("format", type=click.Choice((*FORMATS, "original", "capsule"))),
         in_project(),
         click.option("--version", type=int, help="Of the data set; without it the data as they are."),
         click.option("--output", "-o", type=click.Path(path_type=Path), help="A file; PROJECT-FORMAT.zip without it."),
@@ -94,9 +97,9 @@ def _shown(app: App, record: Import) -> None:
 
 
 def export(app: App, project: str, format: str, version: int | None, output: Path | None) -> None:
-    """Download images and labels in a format, or with `capsule` all of the project."""
+    """Download images and labels, or the rows of a table, in a format, or with `capsule` all of the project."""
     found = app.project(project)
-    target = output or Path(f"{found.name}-{format}.zip")
+    target = output or Path(_name(found, format))
     with app.out.bar("bytes") as bar:
         task = bar.add_task("Downloading", total=None)
 
@@ -109,3 +112,11 @@ def export(app: App, project: str, format: str, version: int | None, output: Pat
             found.exports.download(format, target, version, show)
     size = target.stat().st_size
     app.out.one({"path": str(target), "size": size}, [("file", target), ("bytes", size)])
+
+
+def _name(project: Project, format: str) -> str:
+    """Under which an export is saved: archives, but for the rows of a table."""
+    if format == "original":
+        return project.table.get().filename
+    rows = format == "csv" and project.type in _OF_ROWS
+    return f"{project.name}.csv" if rows else f"{project.name}-{format}.zip"

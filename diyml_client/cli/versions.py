@@ -28,14 +28,16 @@ def add_to(root: click.Group) -> None:
 
 def list_versions(app: App, project: str) -> None:
     """List the versions, newest first."""
-    columns = {"version": "VERSION", "name": "NAME", "images": "IMAGES", "labelled": "LABELLED", "created_at": "MADE"}
+    counts = {"images": "IMAGES", "labelled": "LABELLED", "rows": "ROWS"}
+    columns = {"version": "VERSION", "name": "NAME", **counts, "created_at": "MADE"}
     app.out.list(app.project(project).versions.list(), columns, "There are no versions: diyml versions create")
 
 
 def create(app: App, project: str, name: str, description: str) -> None:
-    """Freeze classes, images, labels and splits as they are now."""
+    """Freeze images with labels and splits, or a table with its settings, as they are now."""
     version = app.project(project).versions.create(name, description)
-    shown = [("version", version.version), ("images", version.images), ("digest", version.digest)]
+    held = ("rows", version.rows) if version.rows else ("images", version.images)
+    shown = [("version", version.version), held, ("digest", version.digest)]
     app.out.one(version, shown)
 
 
@@ -47,6 +49,6 @@ def compare(app: App, project: str, version: int, other: str) -> None:
 
 
 def delete(app: App, project: str, version: int) -> None:
-    """Delete a version, with the images that nothing else names."""
+    """Delete a version, with the data that nothing else names."""
     app.project(project).versions.delete(version)
     app.out.say(f"Version {version} is deleted.")

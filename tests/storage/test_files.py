@@ -26,6 +26,14 @@ def test_content_comes_back_with_its_hash_and_size(store: Store, tmp_path: Path,
     assert (tmp_path / "copy").read_bytes() == content
 
 
+def test_files_of_many_chunks_are_deleted_whole_and_no_others(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("storage.files._CHUNKS_DELETED_TOGETHER", 3)
+    files = [store.artifacts.put(io.BytesIO(b"x" * (CHUNK_BYTES * chunks - 1)), "any") for chunks in (4, 3, 2, 1)]
+    store.artifacts.delete(files[0].id, files[1].id, files[3].id)
+    assert store.database["artifacts.chunks"].distinct("files_id") == [files[2].id]
+    assert len(store.artifacts.read(files[2].id)) == files[2].size
+
+
 def test_buckets_are_apart(store: Store):
     file = store.artifacts.put(io.BytesIO(b"x"), "any")
     with pytest.raises(NotFound):

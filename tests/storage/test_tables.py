@@ -80,7 +80,7 @@ def test_what_an_interrupted_replacement_leaves_is_swept(store: Store, project: 
     assert store.tables.current(project.id).id == new.id
     look = Look(store, settings, utc_now() - AT_ONCE)
     found = [finding.where for r in inspect(look, CHECKS, False, lambda _: None) for finding, _ in r.open]
-    assert found == [f"table {old.id}: another one has replaced it, and no job was trained on it"]
+    assert found == [f"table {old.id}: another one has replaced it, and no job and no version keeps it"]
     assert sweep(store, AT_ONCE) == {**NONE, "old_tables": 1}
     assert store.tables.current(project.id).id == new.id
     assert sweep(store, AT_ONCE) == NONE

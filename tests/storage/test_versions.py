@@ -8,7 +8,8 @@ import threading
 import pytest
 from bson import ObjectId
 
-from datasets.versions import freeze, stored_contents, thawed
+from datasets.image_versions import stored_contents
+from datasets.versions import freeze, thawed
 from settings import Settings
 from storage.checks.check import Look, check
 from storage.checks.files import every_file_that_is_referred_to_is_there_in_its_length

@@ -83,14 +83,8 @@ class ImageRow(Part):
     background: bool
 
 
-class DatasetDocument(Classes):
-    """What the project holds now."""
-
-    images: list[ImageRow]
-
-
-class VersionDocument(Classes):
-    """One version of the dataset."""
+class VersionSaid(Part):
+    """What is said of a version, whatever is in it."""
 
     version: Number
     name: Short
@@ -98,7 +92,44 @@ class VersionDocument(Classes):
     digest: Sha256
     created_at: datetime
     created_by: Short
+
+
+class ImagesDocument(Classes):
+    """Images that a project holds now."""
+
     images: list[ImageRow]
+
+
+class ImagesVersion(VersionSaid, ImagesDocument):
+    """One version of them."""
+
+
+class TableRow(Part):
+    """A table; the file that it came by is the entry `tables/<sha256>`.
+
+    Attributes:
+        content: SHA-256 of names and cells, which the file must give.
+        settings: as `datasets.tables.roles.RoleSettings` writes them.
+    """
+
+    filename: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    format: Literal["csv", "tsv", "parquet"]
+    sha256: Sha256
+    size: Count
+    content: Sha256
+    settings: dict[str, Any]
+
+
+class TableDocument(Part):
+    """The table of a project now, if it has one."""
+
+    table: TableRow | None
+
+
+class TableVersion(VersionSaid):
+    """One version of a table."""
+
+    table: TableRow
 
 
 class ServedRow(Part):

@@ -8,21 +8,20 @@ from typing import Any
 from bson import ObjectId
 from bson.errors import InvalidDocument
 
-from datasets.frozen import FrozenDataset, with_classes
-from datasets.images import read_info
 from storage.device import Device, DeviceKind
 from storage.files import StoredFile
-from storage.images import StoredAnnotation, StoredImage
 from storage.job_events import Event
 from storage.job_runs import LOG_TAIL_LINES
 from storage.projects import Project
 from storage.store import Store
 from storage.users import User
-from training.capsule.checking import Contents, Source, check_name, checked_contents
-from training.capsule.documents import ImageRow, JobDocument, ModelDocument, VersionDocument
-from utils import DomainError, InvalidInput, utc_now
+from training.capsule.checking import checked_contents
+from training.capsule.contents import Contents, Source
+from training.capsule.documents import JobDocument, ModelDocument, VersionSaid
+from training.capsule.refusing import check_name
+from training.capsule.registry import holding_of
+from utils import DomainError, InvalidInput
 
-_BATCH = 500
 _SERVED = "model.onnx"
 _LINES_AN_EVENT = 500
 
@@ -56,32 +55,25 @@ class _Reader:
     def __init__(self, store: Store, contents: Contents, owner: User, name: str, max_pixels: int):
         self._store = store
         self._contents = contents
-        self._max_pixels = max_pixels
         self._owner = owner
         document = contents.project
+        holding = holding_of(document.type)
         fields = {
             "description": document.description,
             "created_at": document.created_at,
             "dataset_versions": document.versions_made,
-            "classes": [row.model_dump() for row in contents.dataset.classes],
-            "retired": [row.model_dump() for row in contents.dataset.retired] + _gone(contents),
-            "group_pattern": contents.dataset.group_pattern,
+            **holding.project_fields(contents),
         }
         self.project = store.restoring.begin(owner, name, document.type, fields)
-        self._files: dict[str, StoredFile] = {}
-        self._taken: set[str] = set()
-        self._looks: dict[str, dict[str, Any]] = {}
-        self._image_files: list[ObjectId] = []
+        self._version_ids = {version.version: ObjectId() for version in contents.versions}
+        self._taking = holding.taking(store, contents, self.project, self._version_ids, max_pixels)
         self._artifacts: list[ObjectId] = []
-        self._image_ids: dict[str, ObjectId] = {}
         self._job_ids = {job.number: ObjectId() for job in contents.jobs}
         self._model_ids = {model.version: ObjectId() for model in contents.models}
 
     def read(self) -> Project:
         """All of it, in the order in which things rely on each other."""
-        for sha256, row in self._contents.images.items():
-            self._files[sha256] = self._image_file(row)
-        self._images(self._contents.dataset.images)
+        self._taking.take()
         for version in self._contents.versions:
             self._version(version)
         for job in self._contents.jobs:
@@ -93,77 +85,22 @@ class _Reader:
 
     def discard(self) -> None:
         """Delete the files that no document has come to name; the project is deleted."""
-        self._store.image_files.delete(*self._image_files)
+        self._taking.discard()
         self._store.artifacts.delete(*self._artifacts)
-
-    def _put_image(self, content: bytes, name: str) -> StoredFile:
-        file = self._store.image_files.put(io.BytesIO(content), name)
-        self._image_files.append(file.id)
-        return file
 
     def _put(self, content: bytes, name: str) -> StoredFile:
         file = self._store.artifacts.put(io.BytesIO(content), name)
         self._artifacts.append(file.id)
         return file
 
-    def _image_file(self, row: ImageRow) -> StoredFile:
-        content = self._contents.read(f"images/{row.sha256}")
-        try:
-            info = read_info(content, self._max_pixels)
-        except DomainError as error:
-            raise InvalidInput(f"the image '{row.name}' in the capsule is none: {error.detail}") from None
-        if (info.format, info.width, info.height) != (row.format, row.width, row.height):
-            raise InvalidInput(f"the image '{row.name}' in the capsule is not as it is described")
-        self._looks[row.sha256] = {"perceptual_hash": info.perceptual_hash, "thumbnail": info.thumbnail}
-        return self._put_image(content, row.name)
-
-    def _images(self, rows: list[ImageRow]) -> None:
-        for start in range(0, len(rows), _BATCH):
-            batch = [self._image_row(row) for row in rows[start : start + _BATCH]]
-            self._store.restoring.add("images", self.project.id, batch)
-
-    def _image_row(self, row: ImageRow) -> dict[str, Any]:
-        now, image_id = utc_now(), ObjectId()
-        self._image_ids[row.name] = image_id
-        file = self._files[row.sha256]
-        if row.sha256 in self._taken:  # two images share no file: one may be deleted without the other
-            content = self._contents.read(f"images/{row.sha256}")
-            file = self._put_image(content, row.name)
-        self._taken.add(row.sha256)
-        return {
-            "_id": image_id,
-            "file_id": file.id,
-            **row.model_dump(exclude={"labels"}),
-            **self._looks[row.sha256],
-            "annotations": [label.model_dump() for label in row.labels],
-            "revision": 1,
-            "created_at": now,
-            "updated_at": now,
-        }
-
-    def _version(self, version: VersionDocument) -> None:
-        store, version_id = self._store, ObjectId()
-        project = with_classes(self.project, version.model_dump(include={"classes", "retired", "group_pattern"}))
-        frozen = FrozenDataset(project, tuple(map(self._stored_image, version.images)))
+    def _version(self, version: Any) -> None:
+        frozen = self._taking.freeze(version)
         if frozen.snapshot().digest() != version.digest:
             raise InvalidInput(f"version {version.version} of the dataset in the capsule does not have its digest")
-        store.kept_files.keep(self.project.id, version_id, (self._files[row.sha256] for row in version.images))
         file = self._put(frozen.to_bytes(), "version.json.gz")
-        fields = version.model_dump(include={"version", "name", "description", "digest", "created_at", "created_by"})
-        row = {"_id": version_id, "file": _reference(file), **fields, **frozen.counts()}
-        store.restoring.add("dataset_versions", self.project.id, [row])
-
-    def _stored_image(self, row: ImageRow) -> StoredImage:
-        file = self._files[row.sha256]
-        fields = ("name", "sha256", "size", "format", "width", "height", "split", "background")
-        return StoredImage(
-            id=self._image_ids.get(row.name) or ObjectId(),
-            project_id=self.project.id,
-            file_id=file.id,
-            annotations=tuple(StoredAnnotation(**label.model_dump()) for label in row.labels),
-            tags=tuple(row.tags),
-            **{name: getattr(row, name) for name in fields},
-        )
+        fields = version.model_dump(include=set(VersionSaid.model_fields))
+        row = {"_id": self._version_ids[version.version], "file": _reference(file), **fields, **frozen.counts()}
+        self._store.restoring.add("dataset_versions", self.project.id, [row])
 
     def _job(self, job: JobDocument) -> None:
         store, job_id = self._store, self._job_ids[job.number]
@@ -241,16 +178,9 @@ class _Reader:
             "publication": {
                 "description": said.description,
                 "licence": said.licence,
-                "example_id": self._image_ids.get(said.example_image or ""),
+                "example_id": self._taking.image_id(said.example_image or ""),
             },
         }
-
-
-def _gone(contents: Contents) -> list[dict[str, Any]]:
-    """Classes that only versions know of, so that their ids never come to mean others."""
-    now = {row.id for row in (*contents.dataset.classes, *contents.dataset.retired)}
-    known = {row.id for part in contents.versions for row in (*part.classes, *part.retired)}
-    return [{"id": class_id, "into": None} for class_id in sorted(known - now)]
 
 
 def _check_network(content: bytes, version: int) -> None:

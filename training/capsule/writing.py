@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 
 from bson import ObjectId
 
-from datasets.frozen import FrozenDataset
-from datasets.versions import current, thawed
-from storage.images import StoredImage
+from datasets.versions import thawed
 from storage.job import Job
 from storage.models import Model
 from storage.order import Place
@@ -21,19 +19,16 @@ from training.capsule.documents import (
     DATASET,
     PROJECT,
     AttemptRow,
-    DatasetDocument,
     FileRow,
-    ImageRow,
     JobDocument,
-    LabelRow,
     ModelDocument,
     ProjectDocument,
     PublicationRow,
     RecordRow,
     ServedRow,
     StateRow,
-    VersionDocument,
 )
+from training.capsule.registry import holding_of
 
 _PAGE = 100
 
@@ -52,6 +47,7 @@ class _Writer:
     def __init__(self, store: Store, project: Project):
         self._store = store
         self._project = project
+        self._holding = holding_of(project.type)
         self._archive = Archive()
         self._written: set[str] = set()
         self._versions = list(_pages(lambda after: store.versions.list_of(project.id, _PAGE, after)))[::-1]
@@ -60,10 +56,11 @@ class _Writer:
         self._models = [model for model in store.models.list_all(project.id)[::-1] if model.job_id in self._numbers]
 
     def write(self) -> Iterator[bytes]:
-        dataset = current(self._store, self._project)
-        yield from self._archive.add_json(PROJECT, self._project_document(dataset))
-        yield from self._archive.add_json(DATASET, DatasetDocument(**_classes(dataset), images=_images(dataset)))
-        yield from self._contents(dataset.images)
+        holding = self._holding
+        frozen = holding.current(self._store, self._project)
+        yield from self._archive.add_json(PROJECT, self._project_document())
+        yield from self._archive.add_json(DATASET, holding.Dataset(**holding.document(frozen)))
+        yield from self._contents(frozen)
         for version in self._versions:
             yield from self._version(version)
         for job in self._jobs:
@@ -72,14 +69,13 @@ class _Writer:
             yield from self._model(model)
         yield from self._archive.end()
 
-    def _contents(self, images: Iterable[StoredImage]) -> Iterator[bytes]:
-        for image in images:
-            if image.sha256 not in self._written:
-                self._written.add(image.sha256)
-                content = self._store.image_files.stream(image.file_id)
-                yield from self._archive.add(f"images/{image.sha256}", content, packed=False)
+    def _contents(self, frozen: Any) -> Iterator[bytes]:
+        for path, content, is_packed in self._holding.entries(self._store, frozen):
+            if path not in self._written:
+                self._written.add(path)
+                yield from self._archive.add(path, content, is_packed)
 
-    def _project_document(self, dataset: FrozenDataset) -> ProjectDocument:
+    def _project_document(self) -> ProjectDocument:
         project, store = self._project, self._store
         said = project.publication
         example = store.images.of_id(project.id, said.example_id) if said.example_id else None
@@ -107,9 +103,9 @@ class _Writer:
         frozen = thawed(self._store, self._project, version)
         names = ("version", "name", "description", "digest", "created_at", "created_by")
         fields = {name: getattr(version, name) for name in names}
-        document = VersionDocument(**fields, **_classes(frozen), images=_images(frozen))
+        document = self._holding.Version(**fields, **self._holding.document(frozen))
         yield from self._archive.add_json(f"versions/{version.version}.json", document)
-        yield from self._contents(frozen.images)
+        yield from self._contents(frozen)
 
     def _model(self, model: Model) -> Iterator[bytes]:
         document = ModelDocument(
@@ -165,28 +161,6 @@ def _pages(read: Any) -> Iterator[Any]:
     while page := read(after):
         yield from page
         after = Place(page[-1].created_at, page[-1].id)
-
-
-def _classes(frozen: FrozenDataset) -> dict[str, Any]:
-    project = frozen.project
-    classes = zip(project.class_ids, project.classes, strict=True)
-    return {
-        "classes": [{"id": class_id, "name": name} for class_id, name in classes],
-        "group_pattern": project.group_pattern,
-        "retired": [{"id": class_id, "name": name} for class_id, name in sorted(project.retired.items())],
-    }
-
-
-def _images(frozen: FrozenDataset) -> list[ImageRow]:
-    names = ("name", "sha256", "size", "format", "width", "height", "split", "background")
-    return [
-        ImageRow(
-            **{name: getattr(image, name) for name in names},
-            tags=list(image.tags),
-            labels=[LabelRow(**vars(annotation)) for annotation in image.annotations],
-        )
-        for image in frozen.images
-    ]
 
 
 def _without_ids(card: dict[str, Any]) -> dict[str, Any]:

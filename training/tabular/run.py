@@ -22,11 +22,12 @@ from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
 from training.tabular import background, pictures
 from training.tabular.algorithms.registry import ALGORITHMS, AUTO
 from training.tabular.data import Rows, load, shape_of
+from training.tabular.drawing import MOST_CELLS
 from training.tabular.fitting import Candidate, TableModel, fit
 from training.tabular.importance import importances
 from training.tabular.metrics import SCORE, confusion, intervals, rounded, scores
 from training.tabular.trainer import TabularParams
-from training.tabular.validation import Race, Validated, folds_of, validate
+from training.tabular.validation import MOST_RACED_ROWS, Race, Validated, folds_of, validate
 from utils import plural
 
 PROBABILITY_TOLERANCE = 1e-4
@@ -34,6 +35,7 @@ VALUE_TOLERANCE = 1e-5
 # Two classes whose probabilities differ by less are equally likely; either is right.
 _TIE = 1e-6
 _FEW_HELD_BACK = 50
+_WHY_DRAWN = f"a model learns from at most {MOST_CELLS:,} numbers after encoding"
 # A card is part of a document of the database, which may have 16 MB.
 _MOST_KNOWN_CHARACTERS = 500_000
 _LICENCE = "weights: trained from scratch on the project's table; fitted with scikit-learn, BSD-3-Clause"
@@ -49,7 +51,7 @@ class TabularRun:
         self._report = report
         self._started = time.monotonic()
         self._shape = shape_of(dataset)
-        self._parts = load(dataset, self._shape)
+        self._parts = load(dataset, self._shape, params.seed)
         self._validated: list[Validated] = []
 
     def fit(self) -> TrainedModel:
@@ -72,8 +74,23 @@ class TabularRun:
     def _introduce(self) -> None:
         rows, columns = plural(len(self._parts.train), "row"), plural(len(self._shape.columns), "column")
         self._report.log(f"Training on {rows} with {columns}, to predict '{self._shape.target}'.")
+        if told := self._drawn_from:
+            train, val = plural(told["train_rows"], "row"), f"{told['val_rows']:,}"
+            self._report.log(f"These are drawn from {train} by the seed, and those held back from {val}: {_WHY_DRAWN}.")
         if self._dataset.val_is_train:
             self._report.log("Too few rows to hold any back: the model is checked on the rows it learns from.")
+
+    @property
+    def _drawn_from(self) -> dict[str, int]:
+        """How many rows each part has; nothing where all of them are used."""
+        there = {name: getattr(self._dataset, name) for name in self._used}
+        return there if any(there[name] > used for name, used in self._used.items()) else {}
+
+    @property
+    def _used(self) -> dict[str, int]:
+        parts = self._parts
+        test = len(parts.test) if parts.test else 0
+        return {"train_rows": len(parts.train), "val_rows": len(parts.val), "test_rows": test}
 
     def _first_that_agrees(self) -> tuple[Candidate, TableModel, bytes, float]:
         """The best candidate whose export gives what it gives itself, fitted to all training rows."""
@@ -95,6 +112,8 @@ class TabularRun:
     def _candidates(self) -> Iterator[Candidate]:
         params, train = self._params, self._parts.train
         if params.algorithm == AUTO:
+            if len(train) > MOST_RACED_ROWS:
+                self._report.log(f"Algorithms are compared on {MOST_RACED_ROWS:,} of these rows.")
             race = Race(self._shape, train, params.folds, params.seed, params.time_budget_seconds)
             self._validated = race.run(self._tell, self._report.stopping)
             yield from (one.candidate for one in self._validated if one.failed is None)
@@ -137,7 +156,7 @@ class TabularRun:
     def _card(
         self, candidate: Candidate | None, model: TableModel | None, content: bytes, difference: float
     ) -> ModelCard:
-        dataset, params, parts = self._dataset, self._params, self._parts
+        dataset, params, parts, drawn_from = self._dataset, self._params, self._parts, self._drawn_from
         return ModelCard(
             project_type=dataset.project_type,
             architecture=candidate.algorithm.NAME if candidate else "",
@@ -148,15 +167,14 @@ class TabularRun:
             export_difference=difference,
             dataset={
                 "digest": dataset.digest,
-                "train_rows": len(parts.train),
-                "val_rows": len(parts.val),
-                "test_rows": len(parts.test) if parts.test else 0,
+                **self._used,
+                **({"drawn_from": drawn_from} if drawn_from else {}),
                 "seed": params.seed,
                 "train_split": params.train_split,
             },
             params={**params.model_dump(), **({"chosen": candidate.as_fields()} if candidate else {})},
             pretrained=False,
-            device="cpu",
+            device="CPU",
             libraries=libraries(),
             licence=_LICENCE,
             onnx_sha256=hashlib.sha256(content).hexdigest(),

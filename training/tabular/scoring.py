@@ -21,8 +21,8 @@ def score_file(path: Path, card: ModelCard, dataset: TableDataset) -> tuple[dict
         TrainingFailed: a target is none of the model's classes, or no number.
     """
     shape = TableShape.of(card.table or {})
-    parts, predictor = load(dataset, shape), TabularPredictor(open_session(path, threads=1), card)
     seed = int(card.dataset.get("seed", 0))
+    parts, predictor = load(dataset, shape, seed), TabularPredictor(open_session(path, threads=1), card)
 
     def judged(rows: Rows) -> dict[str, Any]:
         outputs = predictor.forward(rows.inputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 from inference.tabular.inputs import TableShape
 from training.tabular.algorithms.registry import ALGORITHMS
 from training.tabular.data import Rows
+from training.tabular.drawing import drawn
 from training.tabular.fitting import Candidate, fit
 from training.tabular.metrics import SCORE, rounded, scores
 
 _SMALL = 3_000
+MOST_RACED_ROWS = 50_000
 _MOST_TREES = 5_000
 # A candidate that is so far below the best after one fold is not worth the others.
 _HOPELESS = {True: 0.1, False: 0.2}
@@ -147,15 +149,18 @@ def candidates(rows: int, classes: int) -> Iterator[Candidate]:
 class Race:
     """Candidates one after another until the time is over.
 
+    Of many rows some are enough to tell which is the best, and more candidates come into the time.
+
     Args:
+        rows: all that the best is fitted to afterwards.
         seconds: for all of them; of the first at least one fold is finished.
-        stopped: whether somebody wants it to end now.
     """
 
     def __init__(self, shape: TableShape, rows: Rows, folds: int, seed: int, seconds: float):
         self._shape = shape
-        self._rows = rows
-        self._folds = folds_of(rows, folds, seed)
+        self._all = len(rows)
+        self._rows = rows.take(drawn(rows.targets, MOST_RACED_ROWS, seed))
+        self._folds = folds_of(self._rows, folds, seed)
         self._seed = seed
         self._seconds = seconds
         self._metric = SCORE[bool(shape.classes)]
@@ -172,10 +177,10 @@ class Race:
         def over() -> float:
             return (time.monotonic() - began) / self._seconds
 
-        for candidate in candidates(len(self._rows), len(self._shape.classes)):
-            if self.done and (over() >= 1 or stopped()):
+        for candidate in candidates(self._all, len(self._shape.classes)):
+            best = self._best(self.done)
+            if self.done and (over() >= 1 or stopped() or self._is_perfect()):
                 break
-            best = self._best()
 
             def go_on(found: dict[str, float], best: float | None = best) -> bool:
                 if best is None:
@@ -188,15 +193,30 @@ class Race:
         return self.ranked()
 
     def ranked(self) -> list[Validated]:
-        """The best first; those that did not see all folds count less than any that did, and failed ones last."""
+        """The best first; those that did not see all folds count less than any that did, and failed ones last.
+
+        Before the latter come those that would take too long for all rows.
+        """
         return sorted(self.done, key=self._worth, reverse=True)
 
-    def _worth(self, one: Validated) -> tuple[bool, bool, float, float]:
+    def _worth(self, one: Validated) -> tuple[bool, bool, bool, float, float]:
         score = one.means.get(self._metric, -np.inf)
         second = -one.means.get("log_loss", one.means.get("rmse", np.inf))
         # Differences in the fourth digit are noise; then the surer of two is better.
-        return one.failed is None, one.folds == len(self._folds), round(score, 3), second
+        return one.failed is None, self._is_affordable(one), one.folds == len(self._folds), round(score, 3), second
 
-    def _best(self) -> float | None:
-        found = [one.means[self._metric] for one in self.done if self._metric in one.means]
+    def _is_affordable(self, one: Validated) -> bool:
+        """Whether a fit to all rows takes no longer than the race, as far as one to some of them tells."""
+        if self._all == len(self._rows) or not one.folds:
+            return True
+        fitted = np.mean([len(train) for train, _ in self._folds])
+        return bool(one.seconds / one.folds * self._all / fitted <= self._seconds)
+
+    def _is_perfect(self) -> bool:
+        """Whether nothing is to be gained any more, as far as `_worth` tells scores apart."""
+        best = self._best(one for one in self.done if one.folds == len(self._folds))
+        return best is not None and round(best, 3) >= 1.0
+
+    def _best(self, among: Iterable[Validated]) -> float | None:
+        found = [one.means[self._metric] for one in among if self._metric in one.means]
         return max(found, default=None)

@@ -61,7 +61,7 @@ class Watch:
         if used > limits.memory_bytes:
             return (
                 f"the training used {_size(used)} of memory, {_size(limits.memory_bytes)} are allowed: "
-                "try a smaller batch or image_size, or ask the operator to raise DIYML_JOB_MEMORY_BYTES"
+                "try a smaller batch or image_size or fewer columns, or let the operator raise DIYML_JOB_MEMORY_BYTES"
             )
         return None
 

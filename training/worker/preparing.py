@@ -9,6 +9,7 @@ from typing import Any
 
 from datasets.kinds import Caches, Dataset, Record, Snapshot
 from datasets.registry import KINDS
+from datasets.versions import snapshot_of_version
 from storage.job import Job
 from storage.projects import Project
 from storage.store import Store
@@ -123,7 +124,7 @@ class Preparation:
             snapshot = self._persist(lambda: kind.capture(self._store, project))
             return snapshot
         try:
-            snapshot = self._persist(lambda: kind.of_version(self._store, project, number))
+            snapshot = self._persist(lambda: snapshot_of_version(self._store, project, number))
             return snapshot
         except NotFound as gone:
             raise CannotPrepare(gone.detail) from gone

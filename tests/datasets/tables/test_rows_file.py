@@ -81,3 +81,11 @@ def test_a_page_is_bounded_by_its_characters():
     assert list(first_rows(iter(rows), 5)) == rows[:1]
     assert list(first_rows(iter(rows), 21)) == rows[:2]
     assert list(first_rows(iter(rows), 30)) == rows
+
+
+def test_a_table_of_one_column_keeps_its_empty_cells(tmp_path: Path):
+    frame = pl.DataFrame({"a": ["1", None, 'x"', None]})
+    written = write_rows(tmp_path / "rows", ["a"], [frame])
+    with (tmp_path / "rows").open("rb") as file:
+        assert pl.concat(read_frames(file)).equals(frame)
+    assert written.index.rows[-1] == 4

@@ -10,11 +10,12 @@ import polars as pl
 import pytest
 
 from datasets.record import packed
+from datasets.registry import TABLE
 from datasets.tables.cache import TableCache
 from datasets.tables.record import RecordedTable
 from datasets.tables.schema import TEST_PART, VAL_PART, ColumnType, TableDataset, Task
 from datasets.tables.settings import TypeWish
-from datasets.tables.snapshot import capture_table, missing
+from datasets.tables.snapshot import missing
 from storage.project import Project
 from storage.store import Store
 from tests.datasets.tables.made import csv_of
@@ -45,7 +46,7 @@ def cache(tmp_path: Path) -> TableCache:
 
 def test_a_table_becomes_a_dataset_on_disk(store: Store, project: Project, cache: TableCache, tmp_path: Path):
     place_table(store, project, _CONTENT, target="kind", group="who", ignored=("price",))
-    snapshot = capture_table(store, project)
+    snapshot = TABLE.capture(store, project)
     assert missing(snapshot) == []
     data = cache.split(snapshot, store.artifacts, 0.75, 1)
     assert data.notes() == ["20 rows without a value in the target are left out"]
@@ -70,7 +71,7 @@ def test_a_column_may_say_which_rows_are_to_test_with(
 ):
     said = ["test" if row % 5 == 0 else "train" for row in range(_ROWS)]
     place_table(store, project, csv_of({**_COLUMNS, "said": said}), target="kind", split="said")
-    snapshot = capture_table(store, project)
+    snapshot = TABLE.capture(store, project)
     assert "said" not in {column.name for column in snapshot.schema.features}
     data = RecordedTable.from_bytes(cache.split(snapshot, store.artifacts, 0.75, 1).to_bytes())
     dataset = cache.materialise(data, store.artifacts, tmp_path)
@@ -83,7 +84,7 @@ def test_a_column_may_say_which_rows_are_to_test_with(
 
 def test_what_was_unpacked_once_is_not_fetched_again(store: Store, project: Project, cache: TableCache):
     table = place_table(store, project, _CONTENT, target="kind")
-    snapshot = capture_table(store, project)
+    snapshot = TABLE.capture(store, project)
     path = cache.fetch(snapshot, store.artifacts)
     store.artifacts.delete(table.rows_file.id)
     assert cache.fetch(snapshot, store.artifacts) == path
@@ -94,7 +95,7 @@ def test_what_was_unpacked_once_is_not_fetched_again(store: Store, project: Proj
 
 def test_a_record_comes_back_from_its_bytes_as_it_was(store: Store, project: Project, cache: TableCache):
     place_table(store, project, _CONTENT, target="kind", group="who")
-    data = cache.split(capture_table(store, project), store.artifacts, 0.75, 1)
+    data = cache.split(TABLE.capture(store, project), store.artifacts, 0.75, 1)
     content = data.to_bytes()
     again = RecordedTable.from_bytes(content)
     assert again.to_bytes() == content
@@ -118,21 +119,21 @@ def test_the_digest_follows_content_and_settings(store: Store, project: Project)
         (_CONTENT, {"target": "kind", "types": {"price": TypeWish(ColumnType.TEXT)}}),
     ):
         place_table(store, project, content, **settings)
-        digests.add(capture_table(store, project).digest())
+        digests.add(TABLE.capture(store, project).digest())
     assert len(digests) == 7
     place_table(store, project, _CONTENT.replace(b",", b"\t").replace(b'"size\t cm"', b'"size, cm"'), target="kind")
-    assert capture_table(store, project).digest() in digests
+    assert TABLE.capture(store, project).digest() in digests
 
 
 def _unready(store: Store, project: Project, columns: dict[str, Any], **settings: Any) -> dict[str, str]:
     place_table(store, project, csv_of(columns), **settings)
-    return {finding.code: finding.message for finding in missing(capture_table(store, project))}
+    return {finding.code: finding.message for finding in missing(TABLE.capture(store, project))}
 
 
 def test_what_is_missing_before_a_training_is_said_in_words(store: Store, project: Project):
-    assert [finding.code for finding in missing(capture_table(store, project))] == ["no_table"]
+    assert [finding.code for finding in missing(TABLE.capture(store, project))] == ["no_table"]
     import_file(store, project, _CONTENT)
-    (finding,) = missing(capture_table(store, project))
+    (finding,) = missing(TABLE.capture(store, project))
     assert finding.code == "no_target"
     numbers = list(range(30))
     two = ["a", "b"] * 15

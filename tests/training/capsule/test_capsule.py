@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ from storage.projects import Project
 from storage.store import Store
 from storage.sweeper import sweep
 from storage.users import User
-from tests.conftest import Caller, filled, picture
+from tests.conftest import Caller, picture
 from tests.inference.models import store_brightness_model
 from tests.storage.test_sweeper import AT_ONCE
 from tests.training.capsule.archives import MOST_BYTES, entries_of, packed, with_document
@@ -36,32 +35,6 @@ from utils import Conflict, InvalidInput, utc_now
 
 PIXELS = 1_000_000
 NOTHING = {kind.name: 0 for kind in LEFTOVERS}
-
-
-@pytest.fixture(scope="module")
-def another_settings(session_settings: Settings) -> Settings:
-    return dataclasses.replace(session_settings, database=f"{session_settings.database}_other")
-
-
-@pytest.fixture(scope="module")
-def another_store(another_settings: Settings) -> Iterator[Store]:
-    store = Store(another_settings)
-    store.prepare()
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def another(another_store: Store) -> Iterator[Store]:
-    """The empty store of another installation."""
-    yield another_store
-    for name in filled(another_store.database):
-        another_store.database[name].delete_many({})
-
-
-@pytest.fixture
-def user(another: Store) -> User:
-    return another.users.create("linus", b"long enough")
 
 
 @pytest.fixture

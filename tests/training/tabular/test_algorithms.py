@@ -29,7 +29,7 @@ TASKS = {"two classes": 2, "four classes": 4, "values": 0}
 def task(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[TableShape, Parts]:
     dataset = table(tmp_path_factory.mktemp("table"), TASKS[request.param])
     shape = shape_of(dataset)
-    return shape, load(dataset, shape)
+    return shape, load(dataset, shape, 0)
 
 
 def hard_rows(parts: Parts) -> Inputs:
