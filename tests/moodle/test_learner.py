@@ -9,9 +9,9 @@ from moodle import teaching
 from moodle.datafile import read_labelled, read_samples
 from moodle.evaluation import Wish, evaluate
 from moodle.learner.boosting import fit_boosting
-from moodle.learner.fitting import fit
-from moodle.learner.member import INPUT, OUTPUT
-from moodle.learner.network import fit_linear, fit_perceptron
+from moodle.learner.fitting import fit, mean
+from moodle.learner.member import INPUT, OUTPUT, Member
+from moodle.learner.network import Shape, fit_linear, fit_perceptron
 from moodle.learner.rows import Rows
 from moodle.learner.running import Runner, open_session
 from moodle.model import StoredModel
@@ -32,21 +32,47 @@ def _numbers(rows: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.nda
     return features, (features[:, :classes] + random.normal(0, 0.3, (rows, classes))).argmax(axis=1)
 
 
-@pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("kind", ["linear", "perceptron", "boosting"])
-def test_the_file_says_the_same_as_what_was_fitted(classes: int, kind: str):
-    features, target = _numbers(150, classes)
+def _fitted(kind: str, features: np.ndarray, target: np.ndarray) -> Member:
     ones = np.ones(len(target))
-    member = {
+    return {
         "linear": lambda: fit_linear(features, target, ones),
         "perceptron": lambda: fit_perceptron(features, target, ones, 1),
+        "deep": lambda: fit_perceptron(features, target, ones, 1, Shape((8, 8), "relu", 50)),
         "boosting": lambda: fit_boosting(features, target, ones, 1),
     }[kind]()
+
+
+@pytest.mark.parametrize("leaning", [False, True])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("kind", ["linear", "perceptron", "deep", "boosting"])
+def test_the_file_says_the_same_as_what_was_fitted(classes: int, kind: str, leaning: bool):
+    features, target = _numbers(150, classes)
+    member = _fitted(kind, features, target)
+    member = member.tilted(np.arange(float(classes))) if leaning else member
     others = np.concatenate([features, _numbers(300, classes, 9)[0], np.zeros((1, 8), np.float32)])
     said = open_session(member.onnx()).run([OUTPUT], {INPUT: others})[0]
     assert said.dtype == np.float32
     assert np.abs(said - member.predict(others)).max() < 1e-5
     assert np.array_equal(said.argmax(axis=1), member.predict(others).argmax(axis=1))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("kind", ["linear", "deep", "boosting"])
+def test_a_tilt_moves_the_logits_by_what_was_asked_and_leaves_the_other_as_it_was(classes: int, kind: str):
+    features, target = _numbers(150, classes)
+    member, by = _fitted(kind, features, target), np.linspace(0.7, -0.2, classes)
+    before = member.predict(features)
+    odds = before * np.exp(by)
+    assert np.abs(member.tilted(by).predict(features) - odds / odds.sum(axis=1, keepdims=True)).max() < 1e-9
+    assert np.array_equal(member.predict(features), before)
+
+
+def test_rarer_classes_get_more_say_the_rarer_they_are():
+    random = np.random.default_rng(0)
+    features = random.standard_normal((4_000, 3)).astype(np.float32)
+    target = (random.random(4_000) < 0.1).astype(np.int64)  # nothing tells them apart
+    said = mean(fit(Rows.distinct(features, target)), features)[:, 1].mean()
+    assert 0.12 < said < 0.2
 
 
 def test_rows_in_which_nothing_varies_give_the_shares_of_the_classes():
