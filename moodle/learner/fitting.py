@@ -16,8 +16,7 @@ from moodle.learner.rows import Rows
 
 SMALL_ROWS, LARGE_ROWS = 200, 3000
 SEED = 42
-_SMOOTH, _MIDDLE, _WIDE = Shape((16,), "tanh", 200), Shape((32, 32), "relu", 50), Shape((40, 40), "relu", 50)
-_QUICK = Shape((16,), "tanh", 50)
+_SMALL, _MIDDLE, _LARGE = Shape((16,), "tanh", 200), Shape((32, 32), "relu", 50), Shape((32,), "relu", 50)
 # A class that came a tenth as often as another gets 10 ** 0.2 = 1.6 times the odds.
 _LEAN = 0.2
 
@@ -30,16 +29,16 @@ def fit(rows: Rows, seed: int = SEED) -> list[Member]:
     """
     given, count = (rows.features, rows.target, rows.counts), len(rows.target)
     if count < SMALL_ROWS:
-        return [*_perceptrons(rows, seed, *[_SMOOTH] * 4), fit_linear(*given)]
-    shapes = [_MIDDLE, _MIDDLE] if count < LARGE_ROWS else [_QUICK, _WIDE]
+        return [*_perceptrons(rows, seed, 4, _SMALL), fit_linear(*given)]
+    perceptrons = _perceptrons(rows, seed, 2, _MIDDLE if count < LARGE_ROWS else _LARGE)
     lean = -_LEAN * np.log(np.bincount(rows.target, rows.counts) / rows.total)
-    return [member.tilted(lean) for member in (fit_boosting(*given, seed), *_perceptrons(rows, seed, *shapes))]
+    return [member.tilted(lean) for member in (fit_boosting(*given, seed), *perceptrons)]
 
 
-def _perceptrons(rows: Rows, seed: int, *shapes: Shape) -> list[Member]:
+def _perceptrons(rows: Rows, seed: int, count: int, shape: Shape) -> list[Member]:
     """Some that began differently."""
     given = (rows.features, rows.target, rows.counts)
-    return [fit_perceptron(*given, seed + place, shape) for place, shape in enumerate(shapes)]
+    return [fit_perceptron(*given, seed + place, shape) for place in range(count)]
 
 
 def mean(members: list[Member], features: Features) -> Probabilities:
