@@ -47,6 +47,8 @@ class Card(_Strict):
         classes: in the order in which they give probabilities.
         parts: every classifier of the model.
         kept: SHA-256 of the file of rows that the last generation learned from; None once it is closed.
+        doubt: as how many rows the word of the classifiers counts beside kept rows that equal the one in question;
+            None: it alone counts.
     """
 
     format: Literal["diyml-moodle-1"]
@@ -54,6 +56,7 @@ class Card(_Strict):
     classes: tuple[str, ...] = Field(min_length=2, max_length=1000)
     parts: tuple[Part, ...] = Field(min_length=1, max_length=_MOST_PARTS)
     kept: str | None = Field(default=None, pattern=SHA256)
+    doubt: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     trainings: tuple[Training, ...] = Field(min_length=1)
     libraries: dict[str, str] = Field(default_factory=dict)
 

@@ -130,10 +130,11 @@ class _Numbers(dict[Cell, float]):
     """What cells say, by their text."""
 
     def __missing__(self, cell: Cell) -> float:
-        value = float(cell) if cell.strip() else 0.0
-        # NaN, infinity and 1e400, and Python's own way of writing thousands, say nothing that can be learned.
-        if not math.isfinite(value) or (b"_" if isinstance(cell, bytes) else "_") in cell:
-            raise ValueError(cell)
+        text = cell.decode("ascii", "replace") if isinstance(cell, bytes) else cell
+        value = float(text) if text.strip() else 0.0
+        # NaN, infinity and 1e400 say nothing that can be learned; "1_000" is a number in Python's eyes only.
+        if not math.isfinite(value) or "_" in text:
+            raise ValueError(text)
         value = min(max(value, -_LARGEST), _LARGEST)
         if len(self) < _MOST_KNOWN:
             self[cell] = value

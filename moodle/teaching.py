@@ -1,22 +1,26 @@
 """What a model becomes by a further file.
 
 The distinct rows that a model has learned from are kept with it, so that a further file is learned from together with
-them, and what is repeated counts as often as it came. When they become too many, their generation is closed: its
-classifiers stay as they are, and files that follow teach a new one. Generations are averaged by their rows.
+them, what is repeated counts as often as it came, and a row that equals some of them is told by what came of those.
+When they become too many, their generation is closed: its classifiers stay as they are, and files that follow teach a
+new one. Generations are averaged by their rows.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from moodle.card import Card, Part, Training
 from moodle.datafile import LabelledRows, arranged, relabelled
 from moodle.learner.fitting import fit, mean
+from moodle.learner.member import Member
 from moodle.learner.rows import Rows
 from moodle.learner.running import Runner
+from moodle.learner.seen import doubt_of
 from moodle.model import StoredModel, sha256_of
 from utils import Conflict, InvalidInput, some_of, utc_now
 
@@ -63,7 +67,8 @@ def teach(model: StoredModel | None, data: LabelledRows, most_kept_cells: int = 
     fresh = Rows.distinct(arranged(data.columns, past.columns, data.features), target)
     rows = past.rows.and_more(fresh) if past.rows else fresh
     generation = max((part.generation for part in past.closed), default=-1) + 1
-    files = {sha256_of(content): (kind, content) for kind, content in _fitted(rows)}
+    members = fit(rows)
+    files = {sha256_of(content): (kind, content) for kind, content in _written(members, rows)}
     parts = [Part(sha256=key, kind=kind, rows=rows.total, generation=generation) for key, (kind, _) in files.items()]
     kept = rows.pack() if rows.features.size <= most_kept_cells else None
     card = Card(
@@ -72,6 +77,7 @@ def teach(model: StoredModel | None, data: LabelledRows, most_kept_cells: int = 
         classes=past.classes,
         parts=(*past.closed, *parts),
         kept=sha256_of(kept) if kept else None,
+        doubt=doubt_of(rows, partial(mean, members)) if kept else None,
         trainings=(*past.trainings, Training(at=utc_now(), rows=len(data.target)))[-_MOST_TRAININGS:],
         libraries={name: importlib.metadata.version(name) for name in ("scikit-learn", "onnx", "numpy")},
     )
@@ -99,13 +105,12 @@ def _past(model: StoredModel | None, data: LabelledRows) -> _Past:
     return _Past(card.columns, card.classes, rows, closed, model.files, card.trainings)
 
 
-def _fitted(rows: Rows) -> list[tuple[str, bytes]]:
-    """Kinds and ONNX files of what was fitted, once the files are known to say the same.
+def _written(members: list[Member], rows: Rows) -> list[tuple[str, bytes]]:
+    """Kinds and ONNX files of what was fitted to rows, once the files are known to say the same.
 
     Raises:
         Conflict: a file does not; nothing is kept of it.
     """
-    members = fit(rows)
     made = [(member.kind, member.onnx()) for member in members]
     sample = rows.features[:_COMPARED_ROWS]
     parts = tuple(Part(sha256=sha256_of(content), kind=kind, rows=1, generation=0) for kind, content in made)

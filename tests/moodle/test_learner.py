@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from moodle import teaching
-from moodle.datafile import read_labelled, read_samples
+from moodle.datafile import LabelledRows, read_labelled, read_samples
 from moodle.evaluation import Wish, evaluate
 from moodle.learner.boosting import fit_boosting
 from moodle.learner.fitting import fit, mean
@@ -14,6 +14,7 @@ from moodle.learner.member import INPUT, OUTPUT, Member
 from moodle.learner.network import Shape, fit_linear, fit_perceptron
 from moodle.learner.rows import Rows
 from moodle.learner.running import Runner, open_session
+from moodle.learner.seen import Seen
 from moodle.model import StoredModel
 from moodle.predicting import predictions
 from moodle.splitting import split
@@ -178,3 +179,42 @@ def test_a_split_holds_back_a_fifth_of_each_class_and_trains_on_every_class():
     train, held = split(np.array([0, 0, 1]), np.random.default_rng(0))
     assert len(held) == 1
     assert not np.array_equal(split(target, np.random.default_rng(1))[1], split(target, np.random.default_rng(2))[1])
+
+
+def _repeated(agree: float, rows: int = 600) -> LabelledRows:
+    """Random rows that say nothing of their class; each comes twice, the second time mostly with the same class."""
+    random = np.random.default_rng(5)
+    features = random.standard_normal((rows // 2, 6)).astype(np.float32)
+    target = random.integers(0, 2, rows // 2)
+    again = np.where(random.random(rows // 2) < agree, target, 1 - target)
+    names = tuple(f"c{place}" for place in range(6))
+    return LabelledRows(names, ("0", "1"), np.tile(features, (2, 1)), np.concatenate([target, again]), ())
+
+
+def test_a_row_that_was_seen_is_told_by_what_came_of_it_when_equal_rows_agree():
+    data = _repeated(1.0)
+    model = StoredModel.unpack(teach(None, data).pack())
+    assert model.card.doubt is not None
+    said = Runner(model).predict(data.features).argmax(axis=1)
+    assert np.array_equal(said, data.target)
+    unseen = data.features + np.float32(1e-3)
+    alone = Runner(StoredModel(model.card.model_copy(update={"doubt": None}), model.files))
+    assert np.array_equal(Runner(model).predict(unseen), alone.predict(unseen))
+    assert not np.array_equal(Runner(model).predict(data.features), alone.predict(data.features))
+    scored = evaluate(data, Wish(0, 1, 2, 1)).answer["accuracy"]
+    assert 0.7 < scored < 0.95  # four in five of the rows that are held back have their equal among the others
+
+
+def test_rows_are_not_looked_up_when_equal_rows_disagree_or_none_came_twice():
+    assert teach(None, _repeated(0.5)).card.doubt is None
+    once = _repeated(1.0)
+    features, target = once.features[:300], once.target[:300]
+    assert teach(None, LabelledRows(once.columns, once.classes, features, target, ())).card.doubt is None
+
+
+def test_the_order_of_rows_and_the_sign_of_zero_do_not_matter_to_what_was_seen():
+    rows = Rows.distinct(np.array([[1, 0], [0, 2], [1, 0], [3, 3]], np.float32), np.array([0, 1, 1, 0]))
+    seen = Seen.of(rows, 2, doubt=1.0)
+    half = np.full((3, 2), 0.5)
+    told = seen.mixed(np.array([[-0.0, 2], [1, -0.0], [9, 9]], np.float32), half)
+    assert told == pytest.approx(np.array([[0.25, 0.75], [0.5, 0.5], [0.5, 0.5]]))
