@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moodle.learner.member import Features, Probabilities
-from moodle.learner.rows import Rows
+from moodle.learner.rows import Rows, hashes
 
 # From "what came of an equal row is all that counts" to "one row says next to nothing".
 _DOUBTS = (0.3, 1.0, 3.0, 10.0, 30.0)
@@ -39,7 +38,7 @@ class Seen:
 
     def mixed(self, features: Features, chances: Probabilities) -> Probabilities:
         """Probabilities of classifiers [rows, classes], moved by what came of equal rows; of other rows as they are."""
-        keys = _keys(features)
+        keys = hashes(features)
         places = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
         known = self.keys[places] == keys
         total = self.counts[places] + self.doubt * chances
@@ -77,12 +76,7 @@ def doubt_of(rows: Rows, say: Callable[[Features], Probabilities]) -> float | No
 
 def _grouped(rows: Rows, classes: int) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.float64]]:
     """Hashes of the rows that differ, ascending, the first place of each, and how often each came with each class."""
-    keys, first, group = np.unique(_keys(rows.features), return_index=True, return_inverse=True)
+    keys, first, group = np.unique(hashes(rows.features), return_index=True, return_inverse=True)
     counts = np.zeros((len(keys), classes))
     np.add.at(counts, (group.ravel(), rows.target), rows.counts)
     return keys, first, counts
-
-
-def _keys(features: Features) -> NDArray[np.uint64]:
-    rows = np.ascontiguousarray(features + np.float32(0))  # 0.0 and -0.0 are one value and two patterns of bits
-    return np.frombuffer(b"".join(blake2b(row, digest_size=8).digest() for row in rows), np.uint64)
