@@ -14,7 +14,7 @@ from moodle.learner.fitting import fit, mean
 from moodle.learner.member import Probabilities
 from moodle.learner.rows import Rows
 from moodle.learner.running import Runner
-from moodle.learner.seen import Seen, doubt_of
+from moodle.learner.seen import Seen
 from moodle.model import StoredModel
 from moodle.splitting import can_split, split
 from moodle.status import Answer, Status, failed
@@ -90,8 +90,8 @@ def _by_training(data: LabelledRows) -> Predict:
     def predict(train: Places, held: Places, number: int) -> Probabilities:
         rows, features = Rows.distinct(data.features[train], data.target[train]), data.features[held]
         members = fit(rows, _SEED + number)
-        doubt, chances = doubt_of(rows, partial(mean, members)), mean(members, features)
-        return chances if doubt is None else Seen.of(rows, len(data.classes), doubt).mixed(features, chances)
+        seen, chances = Seen.of(rows, partial(mean, members)), mean(members, features)
+        return seen.mixed(features, chances) if seen else chances
 
     return predict
 

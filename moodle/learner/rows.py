@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from moodle.learner import arrays
 from moodle.learner.member import Features
-from moodle.packed import OLDEST
 from utils import InvalidInput
 
 _HASHED_AT_ONCE = 1_000
@@ -74,15 +71,7 @@ class Rows:
 
     def pack(self) -> bytes:
         """As a compressed file of plain arrays."""
-        stream = io.BytesIO()
-        arrays: dict[str, NDArray[Any]] = {"features": self.features, "target": self.target, "counts": self.counts}
-        # As numpy packs them, but with the quick setting of the compression, which makes mostly zeros nearly as small.
-        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for name, array in arrays.items():
-                packed = io.BytesIO()
-                np.save(packed, array, allow_pickle=False)
-                archive.writestr(zipfile.ZipInfo(f"{name}.npy", OLDEST), packed.getbuffer(), zipfile.ZIP_DEFLATED, 1)
-        return stream.getvalue()
+        return arrays.pack({"features": self.features, "target": self.target, "counts": self.counts})
 
     @classmethod
     def unpack(cls, content: bytes, columns: int, classes: int) -> Rows:
@@ -91,11 +80,7 @@ class Rows:
         Raises:
             InvalidInput: it is something else.
         """
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                rows = cls(arrays["features"], arrays["target"], arrays["counts"])
-        except Exception as error:  # whatever numpy says of bytes that are no such file
-            raise InvalidInput("the rows that the model keeps cannot be read: the file is damaged") from error
+        rows = cls(*arrays.unpack(content, "features", "target", "counts"))
         if not rows.is_sound(columns, classes):
             raise InvalidInput("the rows that the model keeps do not fit to its columns and classes")
         return rows

@@ -9,7 +9,6 @@ import numpy as np
 from inference.answers import Damaged
 from inference.sessions import open_session
 from moodle.learner.member import INPUT, OUTPUT, Features, Probabilities
-from moodle.learner.rows import Rows
 from moodle.learner.seen import Seen
 from moodle.model import StoredModel
 from utils import InvalidInput
@@ -21,14 +20,15 @@ class Runner:
     """A model that is loaded; safe from many threads.
 
     Raises:
-        InvalidInput: one of its files is no ONNX file that can be run, or its rows cannot be read.
+        InvalidInput: one of its files is no ONNX file that can be run, or what it has seen cannot be read.
     """
 
     def __init__(self, model: StoredModel):
         self.card = model.card
         self._weights = model.card.weights()
         self._sessions = [_session(model.files[part.sha256]) for part in model.card.parts]
-        self._seen = _seen(model)
+        seen = model.card.seen
+        self._seen = Seen.unpack(model.files[seen], len(model.card.classes)) if seen else None
 
     def predict(self, features: Features) -> Probabilities:
         """Probabilities [rows, classes] of float32 [rows, columns], each row summing to 1."""
@@ -41,14 +41,6 @@ class Runner:
             total += weight * session.run([OUTPUT], {INPUT: features})[0].astype(np.float64)
         chances = total / total.sum(axis=1, keepdims=True)
         return self._seen.mixed(features, chances) if self._seen else chances
-
-
-def _seen(model: StoredModel) -> Seen | None:
-    card = model.card
-    if card.doubt is None or card.kept is None:
-        return None
-    rows = Rows.unpack(model.files[card.kept], len(card.columns), len(card.classes))
-    return Seen.of(rows, len(card.classes), card.doubt) if len(rows.target) else None
 
 
 def _session(content: bytes) -> Any:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from moodle.learner import arrays
 from moodle.learner.member import Features, Probabilities
 from moodle.learner.rows import Rows, hashes
+from utils import InvalidInput
 
 # From "what came of an equal row is all that counts" to "one row says next to nothing".
 _DOUBTS = (0.3, 1.0, 3.0, 10.0, 30.0)
@@ -31,10 +33,22 @@ class Seen:
     doubt: float
 
     @classmethod
-    def of(cls, rows: Rows, classes: int, doubt: float) -> Seen:
-        """The rows that a model has learned from."""
-        keys, _, counts = _grouped(rows, classes)
-        return cls(keys, counts, doubt)
+    def of(cls, rows: Rows, say: Callable[[Features], Probabilities]) -> Seen | None:
+        """The rows that classifiers have learned from, when they foretell more than the classifiers do.
+
+        The doubt is the one under which rows that came twice or more foretell each other best, each told by its equals
+        and by the classifiers, as in `mixed`; the measure is the likelihood.
+
+        Args:
+            say: probabilities by the classifiers. These have seen the rows, which flatters them, so the doubt is rather
+                too large than too small.
+        """
+        keys, first, group = np.unique(hashes(rows.features), return_index=True, return_inverse=True)
+        counts = np.zeros((len(keys), say(rows.features[:1]).shape[1]))
+        np.add.at(counts, (group.ravel(), rows.target), rows.counts)
+        again = np.flatnonzero(counts.sum(axis=1) > 1)[:_MOST_COMPARED]
+        doubt = _doubt(counts[again], say(rows.features[first[again]])) if len(again) else None
+        return None if doubt is None else cls(keys, counts, doubt)
 
     def mixed(self, features: Features, chances: Probabilities) -> Probabilities:
         """Probabilities of classifiers [rows, classes], moved by what came of equal rows; of other rows as they are."""
@@ -44,27 +58,31 @@ class Seen:
         total = self.counts[places] + self.doubt * chances
         return np.where(known[:, None], total / total.sum(axis=1, keepdims=True), chances)
 
+    def pack(self) -> bytes:
+        """As a compressed file of plain arrays."""
+        return arrays.pack({"keys": self.keys, "counts": self.counts, "doubt": np.array(self.doubt)})
 
-def doubt_of(rows: Rows, say: Callable[[Features], Probabilities]) -> float | None:
-    """How little to trust equal rows: the doubt under which rows that came twice or more foretell each other best.
+    @classmethod
+    def unpack(cls, content: bytes, classes: int) -> Seen:
+        """What `pack` has made.
 
-    Each is told by its equals and by the classifiers, as in `Seen.mixed`; the measure is the likelihood.
+        Raises:
+            InvalidInput: it is something else.
+        """
+        keys, counts, doubt = arrays.unpack(content, "keys", "counts", "doubt")
+        if (
+            (keys.dtype, counts.dtype, doubt.dtype, doubt.shape) != (np.uint64, np.float64, np.float64, ())
+            or counts.shape != (len(keys), classes)
+            or not (len(keys) and (keys[1:] > keys[:-1]).all())
+            or not (np.isfinite(counts).all() and (counts >= 0).all() and 0 < doubt < np.inf)
+        ):
+            raise InvalidInput("the rows that the model has seen do not fit to its classes")
+        return cls(keys, counts, float(doubt))
 
-    Args:
-        say: probabilities by the classifiers, which have learned from the rows. That flatters them, so the doubt is
-            rather too large than too small.
 
-    Returns:
-        None when the classifiers alone foretell them as well, or when no row came twice.
-    """
-    classes = say(rows.features[:1]).shape[1]
-    _, first, counts = _grouped(rows, classes)
-    again = np.flatnonzero(counts.sum(axis=1) > 1)[:_MOST_COMPARED]
-    if not len(again):
-        return None
-    counts, chances = counts[again], say(rows.features[first[again]])
-    others = counts.sum(axis=1, keepdims=True) - 1.0
-    came = counts > 0
+def _doubt(counts: NDArray[np.float64], chances: Probabilities) -> float | None:
+    """The best one for rows that came at least twice; None when the classifiers alone foretell them as well."""
+    others, came = counts.sum(axis=1, keepdims=True) - 1.0, counts > 0
 
     def likelihood(told: Probabilities) -> float:
         return float((counts[came] * np.log(np.maximum(told[came], 1e-12))).sum())
@@ -72,11 +90,3 @@ def doubt_of(rows: Rows, say: Callable[[Features], Probabilities]) -> float | No
     found = {doubt: likelihood((counts - 1.0 + doubt * chances) / (others + doubt)) for doubt in _DOUBTS}
     best = max(found, key=found.__getitem__)
     return best if found[best] > likelihood(chances) else None
-
-
-def _grouped(rows: Rows, classes: int) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.float64]]:
-    """Hashes of the rows that differ, ascending, the first place of each, and how often each came with each class."""
-    keys, first, group = np.unique(hashes(rows.features), return_index=True, return_inverse=True)
-    counts = np.zeros((len(keys), classes))
-    np.add.at(counts, (group.ravel(), rows.target), rows.counts)
-    return keys, first, counts

@@ -12,7 +12,7 @@ from moodle.learner.boosting import fit_boosting
 from moodle.learner.fitting import fit, mean
 from moodle.learner.member import INPUT, OUTPUT, Member
 from moodle.learner.network import Shape, fit_linear, fit_perceptron
-from moodle.learner.rows import Rows
+from moodle.learner.rows import Rows, hashes
 from moodle.learner.running import Runner, open_session
 from moodle.learner.seen import Seen
 from moodle.model import StoredModel
@@ -194,11 +194,11 @@ def _repeated(agree: float, rows: int = 600) -> LabelledRows:
 def test_a_row_that_was_seen_is_told_by_what_came_of_it_when_equal_rows_agree():
     data = _repeated(1.0)
     model = StoredModel.unpack(teach(None, data).pack())
-    assert model.card.doubt is not None
+    assert model.card.seen
     said = Runner(model).predict(data.features).argmax(axis=1)
     assert np.array_equal(said, data.target)
     unseen = data.features + np.float32(1e-3)
-    alone = Runner(StoredModel(model.card.model_copy(update={"doubt": None}), model.files))
+    alone = Runner(StoredModel(model.card.model_copy(update={"seen": None}), model.files))
     assert np.array_equal(Runner(model).predict(unseen), alone.predict(unseen))
     assert not np.array_equal(Runner(model).predict(data.features), alone.predict(data.features))
     scored = evaluate(data, Wish(0, 1, 2, 1)).answer["accuracy"]
@@ -206,15 +206,33 @@ def test_a_row_that_was_seen_is_told_by_what_came_of_it_when_equal_rows_agree():
 
 
 def test_rows_are_not_looked_up_when_equal_rows_disagree_or_none_came_twice():
-    assert teach(None, _repeated(0.5)).card.doubt is None
+    assert teach(None, _repeated(0.5)).card.seen is None
     once = _repeated(1.0)
     features, target = once.features[:300], once.target[:300]
-    assert teach(None, LabelledRows(once.columns, once.classes, features, target, ())).card.doubt is None
+    assert teach(None, LabelledRows(once.columns, once.classes, features, target, ())).card.seen is None
 
 
 def test_the_order_of_rows_and_the_sign_of_zero_do_not_matter_to_what_was_seen():
     rows = Rows.distinct(np.array([[1, 0], [0, 2], [1, 0], [3, 3]], np.float32), np.array([0, 1, 1, 0]))
-    seen = Seen.of(rows, 2, doubt=1.0)
-    half = np.full((3, 2), 0.5)
+    seen = Seen.of(rows, lambda features: np.full((len(features), 2), 0.5))
+    assert seen is None  # the one row that came twice came with both classes
+    keys, group = np.unique(hashes(rows.features), return_inverse=True)
+    counts = np.zeros((len(keys), 2))
+    np.add.at(counts, (group, rows.target), rows.counts)
+    seen, half = Seen.unpack(Seen(keys, counts, 1.0).pack(), 2), np.full((3, 2), 0.5)
     told = seen.mixed(np.array([[-0.0, 2], [1, -0.0], [9, 9]], np.float32), half)
     assert told == pytest.approx(np.array([[0.25, 0.75], [0.5, 0.5], [0.5, 0.5]]))
+
+
+def test_what_was_seen_is_refused_when_it_is_not_sound():
+    keys, counts = np.array([1, 2], np.uint64), np.ones((2, 2))
+    for content in (
+        b"cos\nsystem\n",
+        Seen(keys[::-1], counts, 1.0).pack(),
+        Seen(keys, counts[:1], 1.0).pack(),
+        Seen(keys, counts * np.nan, 1.0).pack(),
+        Seen(keys, counts, 0.0).pack(),
+        Seen(keys[:0], counts[:0], 1.0).pack(),
+    ):
+        with pytest.raises(InvalidInput, match="rows that the model"):
+            Seen.unpack(content, 2)
