@@ -69,13 +69,13 @@ format: install-dev ## Put the style right
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 
-# The other server that ours is measured against; its pins agree with ours.
+# The other server that ours is measured against, whose pins agree with ours, and a package for the data that it carries.
 install-bench: install
-	@sum="$$(cat requirements.txt requirements-bench.txt | cksum)"; \
+	@sum="$$(cat requirements.txt requirements-bench.txt requirements-data.txt | cksum)"; \
 	if [ "$$(cat $(VENV)/installed-bench 2>/dev/null)" = "$$sum" ]; then exit 0; fi; \
 	set -e; \
-	echo "Installing requirements-bench.txt"; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.txt; \
+	echo "Installing requirements-bench.txt and requirements-data.txt"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bench.txt -r requirements-data.txt; \
 	echo "$$sum" > $(VENV)/installed-bench
 
 # A script, or a folder that can be run; ARGS go to each of them, so name one with BENCH.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from datasets.findings import Finding
 from datasets.series.schema import SeriesSchema
-from datasets.series.settings import SeriesSettings, is_label
+from datasets.series.settings import SeriesSettings, label_word
 from datasets.tables.appending import waiting_rows
 from datasets.tables.cells import shown
 from datasets.tables.changing import profile_of_table
@@ -25,7 +25,6 @@ from utils import plural
 LEAST_ROWS = 50
 # A sensor may well be different in every row.
 _TOLD = {CONSTANT, MOSTLY_MISSING, MOSTLY_NUMBERS}
-_LABEL_WORDS = ("anomal", "label", "fault", "outlier", "changepoint", "change_point", "is_normal")
 
 
 @dataclass(frozen=True)
@@ -136,12 +135,11 @@ def _gaps_of(column: ColumnProfile, rows: int) -> Iterator[Finding]:
 
 def _label_like(column: ColumnProfile) -> Iterator[Finding]:
     """A label among the sensors would make every score right, and none useful."""
-    name = column.column.name
-    is_binary = column.values_are_all and all(is_label(value) for value, _ in column.values)
-    if is_binary and any(word in name.lower().replace(" ", "_") for word in _LABEL_WORDS):
+    if label_word(column) is not None:
         yield Finding(
             "looks_like_label",
-            f"the column {shown(name)} looks like a label and is taken for a sensor: set `label` to it, or ignore it",
+            f"the column {shown(column.column.name)} looks like a label and is taken for a sensor: "
+            "set `label` to it, or ignore it",
         )
 
 

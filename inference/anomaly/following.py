@@ -6,10 +6,14 @@ series may come in any pieces.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
+# Of rows within an alarm, what is usual learns so much less.
+_ALARMS_COUNT = 0.2
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Rules:
         reference: score of usual rows, as a part of the threshold.
         slack: deviations from the reference that are no change, in thresholds; `limit` what the sum of the rest must
             reach to be one (CUSUM of Page, 1954).
+        drift_rows: rows in which what is usual follows scores that creep; 0 is never.
     """
 
     threshold: float
@@ -33,6 +38,7 @@ class Rules:
     reference: float = 0.5
     slack: float = 0.5
     limit: float = 10.0
+    drift_rows: float = 0.0
 
     @property
     def settle_rows(self) -> int:
@@ -54,11 +60,12 @@ class Memory:
     """What is remembered of the rows before.
 
     Attributes:
-        level: smoothed score, in thresholds.
+        level: smoothed score, in thresholds, before any allowance for drift.
         alarm: whether the row before was an anomaly.
         reference: score that lasting changes are told from.
         up: sum of the cumulative test for a rise; `down` likewise.
         settling: rows until a new reference is known, after a change; `settled` is the sum of those that make it.
+        usual: mean of the level over `drift_rows`, in which alarms count for little.
     """
 
     level: float
@@ -68,11 +75,12 @@ class Memory:
     down: float = 0.0
     settling: float = 0.0
     settled: float = 0.0
+    usual: float = 0.0
 
     @classmethod
     def begin(cls, rules: Rules) -> Memory:
         """Before the first row."""
-        return cls(rules.reference, False, rules.reference)
+        return cls(rules.reference, False, rules.reference, usual=rules.reference)
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class Followed:
     """What came of some rows, in their order.
 
     Attributes:
-        scores: float64, smoothed, 1.0 is the threshold.
+        scores: float64, smoothed, with the allowance for drift; 1.0 is the threshold.
         anomalies: bool; `changes` likewise.
     """
 
@@ -90,17 +98,25 @@ class Followed:
 
 
 def follow(raw: np.ndarray, memory: Memory, rules: Rules) -> tuple[Followed, Memory]:
-    """Take in some rows of one series: float64 [n] raw scores, 0 or more."""
-    scores, anomalies = [], []
-    level, alarm = memory.level, memory.alarm
+    """Take in some rows of one series: float64 [n] raw scores, 0 or more.
+
+    Machines wander, and scores creep with them. So the score is divided by the root of what its usual level has grown
+    by: a fault that comes faster than `drift_rows` still stands out, and one that lasts stays an alarm.
+    """
+    levels, scores, anomalies = [], [], []
+    level, alarm, usual = memory.level, memory.alarm, memory.usual
     for score in np.minimum(raw / rules.threshold, rules.ceiling).tolist():
         level += rules.smoothing * (score - level)
-        alarm = level >= (rules.release if alarm else 1.0)
-        scores.append(level)
+        told = level / math.sqrt(max(1.0, usual / rules.reference)) if rules.drift_rows else level
+        alarm = told >= (rules.release if alarm else 1.0)
+        if rules.drift_rows:
+            usual += (level - usual) * (_ALARMS_COUNT if alarm else 1.0) / rules.drift_rows
+        levels.append(level)
+        scores.append(told)
         anomalies.append(alarm)
-    changes, memory = _changes(scores, memory, rules)
+    changes, memory = _changes(levels, memory, rules)
     followed = Followed(np.array(scores, dtype=float), np.array(anomalies, dtype=bool), np.array(changes, dtype=bool))
-    return followed, replace(memory, level=level, alarm=alarm)
+    return followed, replace(memory, level=level, alarm=alarm, usual=usual)
 
 
 def _changes(scores: list[float], memory: Memory, rules: Rules) -> tuple[list[bool], Memory]:
@@ -127,4 +143,4 @@ def _changes(scores: list[float], memory: Memory, rules: Rules) -> tuple[list[bo
         changes.append(changed)
         if changed:
             up, down, settling, settled = 0.0, 0.0, float(wait), 0.0
-    return changes, Memory(memory.level, memory.alarm, reference, up, down, settling, settled)
+    return changes, replace(memory, reference=reference, up=up, down=down, settling=settling, settled=settled)

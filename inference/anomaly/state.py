@@ -10,11 +10,11 @@ import numpy as np
 
 from inference.anomaly.following import Memory
 
-_VERSION = 1
+_VERSION = 2
 _MODEL_BYTES = 16
 # Version, model, sensors, rows kept, rows seen, time of the last row; then the memory, ages, and the rows.
 _HEAD = struct.Struct(f"<B{_MODEL_BYTES}sIIQd")
-_MEMORY = struct.Struct("<d?5d")
+_MEMORY = struct.Struct("<d?6d")
 
 
 @dataclass(frozen=True)

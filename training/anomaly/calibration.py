@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,6 @@ from training.anomaly.thresholds import ThresholdMethod, threshold
 
 # Changes are told from deviations that normal rows hardly have, summed up beyond what they ever summed up to.
 _LEAST_SLACK, _LEAST_LIMIT, _LIMIT_MARGIN = 0.15, 3.0, 1.5
-_NO_LIMIT = 1e12
 
 
 def smoothed(raw: np.ndarray, smoothing: float) -> np.ndarray:
@@ -27,27 +27,24 @@ def calibrate(
     raw: Sequence[np.ndarray],
     rate: float,
     method: ThresholdMethod,
-    smoothing: float,
-    release: float,
-    ceiling: float,
+    wanted: Rules,
     robust: bool = False,
 ) -> Rules:
-    """Threshold and limits from stretches of raw scores of normal rows.
+    """What was wanted, with threshold and limits found from stretches of raw scores of normal rows.
 
     Args:
         rate: part of normal rows that may be told to be anomalies.
         robust: some of the rows may be anomalies.
     """
-    stretches = [smoothed(one, smoothing) for one in raw if len(one)]
+    stretches = [smoothed(one, wanted.smoothing) for one in raw if len(one)]
     together = np.concatenate(stretches)
     limit = max(threshold(together, rate, method, robust), 1e-9)
-    shares = np.minimum(together / limit, ceiling)
+    shares = np.minimum(together / limit, wanted.ceiling)
     reference = float(np.median(shares))
     slack = max(_LEAST_SLACK, 2 * 1.4826 * float(np.median(np.abs(shares - reference))))
-    rules = Rules(limit, smoothing, ceiling, release, reference, slack, _NO_LIMIT)
-    most = max(_largest_sum(np.minimum(one / limit, ceiling), reference, slack) for one in stretches)
+    most = max(_largest_sum(np.minimum(one / limit, wanted.ceiling), reference, slack) for one in stretches)
     change = max(_LEAST_LIMIT, _LIMIT_MARGIN * (0.0 if robust else most))
-    return Rules(rules.threshold, smoothing, ceiling, release, reference, slack, change)
+    return replace(wanted, threshold=limit, reference=reference, slack=slack, limit=change)
 
 
 def _largest_sum(shares: np.ndarray, reference: float, slack: float) -> float:

@@ -13,7 +13,7 @@ def describe() -> list[dict[str, Any]]:
     auto: dict[str, Any] = {
         "name": AUTO,
         "title": "Chosen by held-back rows",
-        "description": "Tries several of the others within `time_budget_seconds`, and averages the best.",
+        "description": "Tries several of the others within `time_budget_seconds`, and hears all that are good.",
         "most_rows": None,
         "parameters": [],
     }

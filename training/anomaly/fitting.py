@@ -15,6 +15,7 @@ from training.anomaly.detectors.protocol import Detector, Fitted, Fitting
 # Training rows are left out by stretches, as what comes later is another stretch too.
 _BLOCKS = 4
 _BLOCKS_IN_EPOCHS = 2
+_USUAL = 0.9
 # Of contaminated rows the oddest are left out before the fit that counts.
 _TRIMMED = 0.1
 
@@ -37,7 +38,7 @@ class Tried:
 
     Attributes:
         blocks: scores of stretches of training windows, by fits that had not seen them.
-        unit: their mean, by which detectors are compared and averaged.
+        unit: what a tenth of them exceeds, in which detectors are compared.
     """
 
     candidate: Candidate
@@ -63,7 +64,7 @@ def fit_and_try(candidate: Candidate, windows: np.ndarray, fitting: Fitting) -> 
             _fit(candidate, rest, quiet).score(block)[0]
             for block, rest in _left_out(windows, _BLOCKS_IN_EPOCHS if candidate.detector.IN_EPOCHS else _BLOCKS)
         ]
-    unit = max(float(np.concatenate(blocks).mean()), 1e-9)
+    unit = max(float(np.quantile(np.concatenate(blocks), _USUAL)), 1e-9)
     return Tried(candidate, fitted, blocks, unit, time.monotonic() - started)
 
 

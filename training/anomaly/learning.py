@@ -68,31 +68,24 @@ def learn(
     chosen = [one.tried for one in ranked if one.chosen]
     members = [Member(one.candidate.detector.NAME, one.fitted, one.unit) for one in chosen]
     model = AnomalyModel(scaling, members, params.window)
-    blocks = averaged(chosen, len(scaled))
+    blocks = together(chosen, len(scaled))
     held = held_back(found, model, only_normal)
+    wanted = Rules(1.0, params.smoothing, params.ceiling, params.release, drift_rows=float(params.drift_rows))
     rules = [
-        calibrate(
-            raw,
-            params.false_alarm_rate,
-            params.threshold,
-            params.smoothing,
-            params.release,
-            params.ceiling,
-            robust=not only_normal,
-        )
+        calibrate(raw, params.false_alarm_rate, params.threshold, wanted, robust=not only_normal)
         for raw in ([*blocks, *held], blocks)
     ]
     return Learned(model, ranked, rules[0], rules[1], failed)
 
 
-def averaged(chosen: Sequence[Tried], count: int) -> list[np.ndarray]:
+def together(chosen: Sequence[Tried], count: int) -> list[np.ndarray]:
     """Scores of the stretches that were left out, as the model would have given them.
 
     Detectors that were tried on fewer, longer stretches are cut where the others are.
     """
     edges = np.linspace(0, count, max(len(one.blocks) for one in chosen) + 1).astype(int)
-    total = np.mean([np.concatenate(one.blocks) / one.unit for one in chosen], axis=0)
-    return [total[start:stop] for start, stop in pairwise(edges) if stop > start]
+    oddest = np.max([np.concatenate(one.blocks) / one.unit for one in chosen], axis=0)
+    return [oddest[start:stop] for start, stop in pairwise(edges) if stop > start]
 
 
 def held_back(found: Sequence[Stretch], model: AnomalyModel, only_normal: bool) -> list[np.ndarray]:

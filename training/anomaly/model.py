@@ -1,4 +1,4 @@
-"""A model of normal operation: scaling, and one detector or several whose scores are averaged."""
+"""A model of normal operation: scaling, and one detector or several, of whom the one that finds most odd is heard."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LEAST = 1e-12
 
 @dataclass(frozen=True)
 class Member:
-    """A fitted detector and its score of usual rows that it was not fitted to, above 0."""
+    """A fitted detector and what a tenth of its scores of usual rows that it was not fitted to exceed, above 0."""
 
     name: str
     fitted: Fitted
@@ -33,7 +33,7 @@ class AnomalyModel:
     window: int
 
     def score(self, windows: np.ndarray) -> Scores:
-        """Of windows as read float64 [n, window, sensors]: the mean of the members in their units, and parts of it."""
+        """Of windows as read float64 [n, window, sensors]: the largest of the members in their units, and its parts."""
         some = [windows[at : at + _AT_ONCE] for at in range(0, len(windows), _AT_ONCE)]
         found = [self._score(np.ascontiguousarray(one)) for one in some]
         if not found:
@@ -44,24 +44,26 @@ class AnomalyModel:
         """The file that is served."""
         graph = SeriesGraph()
         scaled = self.scaling.add(graph, "window")
-        scores, shares = [], []
+        largest, shares = "", ""
         for member in self.members:
             score, parts = member.fitted.add(graph, scaled, self.window)
-            score = graph.over(score, member.unit * len(self.members))
+            score = graph.op("Unsqueeze", graph.over(score, member.unit), graph.ints([1]))
             total = graph.op("Max", graph.reduce("ReduceSum", parts, [1], keep=True), graph.doubles(_LEAST))
-            column = graph.op("Unsqueeze", score, graph.ints([1]))
-            scores.append(score)
-            shares.append(graph.times(graph.over(parts, total), column))
-        score = scores[0] if len(scores) == 1 else graph.op("Sum", *scores)
-        share = shares[0] if len(shares) == 1 else graph.op("Sum", *shares)
-        return graph.series_model(self.window, len(self.scaling.centres), score, share).SerializeToString()
+            share = graph.times(graph.over(parts, total), score)
+            if largest:
+                share = graph.op("Where", graph.op("Greater", score, largest), share, shares)
+                score = graph.op("Max", score, largest)
+            largest, shares = score, share
+        score = graph.op("Squeeze", largest, graph.ints([1]))
+        return graph.series_model(self.window, len(self.scaling.centres), score, shares).SerializeToString()
 
     def _score(self, windows: np.ndarray) -> Scores:
         scaled = self.scaling.apply(windows)
-        total, shares = np.zeros(len(windows)), np.zeros((len(windows), windows.shape[2]))
+        largest, shares = np.full(len(windows), -1.0), np.zeros((len(windows), windows.shape[2]))
         for member in self.members:
             score, parts = member.fitted.score(scaled)
-            score = score / (member.unit * len(self.members))
-            total += score
-            shares += parts / np.maximum(parts.sum(1, keepdims=True), _LEAST) * score[:, None]
-        return total, shares
+            score = score / member.unit
+            share = parts / np.maximum(parts.sum(1, keepdims=True), _LEAST) * score[:, None]
+            shares = np.where((score > largest)[:, None], share, shares)
+            largest = np.maximum(score, largest)
+        return largest, shares

@@ -26,19 +26,19 @@ class TrainOn(str, Enum):
 class AnomalyParams(TrainerParams):
     """Hyper-parameters of a detector of anomalies."""
 
-    train_split: float = Field(default=0.8, ge=0.3, le=0.95, description="Fraction of each series to train on.")
+    train_split: float = Field(default=0.9, ge=0.3, le=0.95, description="Fraction of each series to train on.")
     detector: str = Field(
-        default=AUTO, description="`auto` tries several and averages the best; else the name of one detector."
+        default=AUTO, description="`auto` tries several and hears all that are good; else the name of one detector."
     )
     parameters: dict[str, Any] = Field(
         default={}, description="Of the detector, by name; those that are left out have their defaults."
     )
     window: int = Field(default=16, ge=1, le=512, description="Rows that are looked at together, the newest last.")
     smoothing: float = Field(
-        default=0.15, gt=0.0, le=1.0, description="Weight of the newest row in the score's moving mean; 1 is none."
+        default=0.3, gt=0.0, le=1.0, description="Weight of the newest row in the score's moving mean; 1 is none."
     )
     false_alarm_rate: float = Field(
-        default=0.01, ge=1e-6, le=0.2, description="Part of normal rows that may be called anomalies."
+        default=0.02, ge=1e-6, le=0.2, description="Part of normal rows that may be called anomalies."
     )
     threshold: ThresholdMethod = Field(
         default=ThresholdMethod.QUANTILE,
@@ -49,6 +49,12 @@ class AnomalyParams(TrainerParams):
     )
     ceiling: float = Field(
         default=10.0, ge=1.0, le=1_000.0, description="A row's score counts for at most so many thresholds."
+    )
+    drift_rows: int = Field(
+        default=400,
+        ge=0,
+        le=1_000_000,
+        description="Rows in which the score's usual level follows slow drift; 0: never.",
     )
     train_on: TrainOn = Field(
         default=TrainOn.NORMAL,

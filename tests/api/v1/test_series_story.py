@@ -69,7 +69,7 @@ def test_readings_become_a_model_that_judges_rows_of_others(
     job = wait_for(store, ObjectId(job_id), "succeeded", "failed")
     assert job.state.value == "succeeded", (job.error, job.log)
     record = client.get(f"/api/v1/jobs/{job_id}/record", headers=mine).json["dataset"]
-    assert record["train_images"] == round(0.8 * (_ROWS + _MORE))
+    assert record["train_images"] == round(0.9 * (_ROWS + _MORE))
     table = client.get(f"{url}/table", headers=mine).json
     assert (table["rows"], table["waiting_rows"], table["settings"]["series"]) == (_ROWS + _MORE, 0, "machine")
     assert client.put(f"{url}/publication", json={}, headers=mine).status_code == 200

@@ -73,4 +73,13 @@ def test_labels_are_numbers_or_words_in_any_case(label: str, profile: TableProfi
 
 
 def test_the_only_column_of_dates_is_the_time_until_somebody_says_otherwise(profile: TableProfile):
-    assert SeriesSettings.begin(profile) == SeriesSettings(time="At")
+    assert SeriesSettings.begin(profile).time == "At"
+
+
+def test_what_looks_like_a_label_is_no_sensor_until_somebody_says_otherwise(profile: TableProfile, tmp_path_factory):
+    assert SeriesSettings.begin(profile).label == "Fault"
+    two = {"v": ["1.5", "2.5"], "changepoint": ["0", "1"], "anomaly": ["0.0", "1.0"], "fault rate": ["0", "7"]}
+    begun = SeriesSettings.begin(profiled(two, tmp_path_factory.mktemp("two")))
+    assert (begun.label, begun.ignored) == ("anomaly", ("changepoint",))
+    none = {"v": ["1.5", "2.5"], "valve": ["0", "1"], "fault": ["none", "leak"]}
+    assert SeriesSettings.begin(profiled(none, tmp_path_factory.mktemp("none"))) == SeriesSettings()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.anomaly.following import Memory, follow
+from inference.anomaly.following import Memory, Rules, follow
 from training.anomaly.calibration import calibrate
 from training.anomaly.metrics import area_under_roc, by_events, by_ranges, by_rows, false_alarms, ranges
 from training.anomaly.thresholds import ThresholdMethod, peaks_over_threshold, threshold
@@ -74,7 +74,7 @@ def test_contaminated_rows_do_not_raise_the_threshold():
 
 def test_normal_rows_raise_the_alarm_as_rarely_as_was_asked():
     raw = np.random.default_rng(3).gamma(4, 1, 20_000)
-    rules = calibrate([raw[:10_000]], 0.01, QUANTILE, 0.15, 1.0, 10.0)
+    rules = calibrate([raw[:10_000]], 0.01, QUANTILE, Rules(1.0, smoothing=0.15))
     alarms = follow(raw[10_000:], Memory.begin(rules), rules)[0].anomalies
     assert alarms.mean() == pytest.approx(0.01, rel=0.8)
 
@@ -82,10 +82,41 @@ def test_normal_rows_raise_the_alarm_as_rarely_as_was_asked():
 def test_a_lasting_change_is_told_once_with_its_delay_and_so_is_the_way_back():
     random = np.random.default_rng(4)
     normal = random.gamma(9, 1 / 9, 600)
-    rules = calibrate([normal], 0.01, QUANTILE, 0.15, 0.7, 10.0)
+    rules = calibrate([normal], 0.01, QUANTILE, Rules(1.0, smoothing=0.15, release=0.7))
     raw = np.concatenate([normal[:200], 4 + normal[:200], normal[:200]])
     changes = np.flatnonzero(follow(raw, Memory.begin(rules), rules)[0].changes)
     assert len(changes) >= 2
     assert 200 <= changes[0] < 215
     assert any(400 <= change < 430 for change in changes)
     assert len(changes) <= 4
+
+
+def _alarms(raw: np.ndarray, rules: Rules) -> np.ndarray:
+    return follow(raw, Memory.begin(rules), rules)[0].anomalies
+
+
+def test_scores_that_creep_are_followed_and_a_fault_on_top_of_them_is_told():
+    creeping = np.linspace(0.5, 1.6, 4_000)
+    strict, patient = Rules(1.0), Rules(1.0, drift_rows=400)
+    assert _alarms(creeping, strict)[-1_000:].all()
+    assert not _alarms(creeping, patient)[:3_000].any()
+    faulty = creeping.copy()
+    faulty[2_000:2_200] += 2.0
+    assert _alarms(faulty, patient)[2_000:2_200].all()
+
+
+def test_a_fault_that_lasts_stays_an_alarm_although_drift_is_followed():
+    rules = Rules(1.0, release=0.7, drift_rows=100)
+    assert _alarms(np.concatenate([np.full(200, 0.5), np.full(5_000, 2.0)]), rules)[200:].all()
+
+
+def test_drift_is_followed_in_any_pieces_alike():
+    raw = np.random.default_rng(5).gamma(4, 0.2, 300)
+    rules = Rules(1.0, smoothing=0.3, drift_rows=50)
+    whole, end = follow(raw, Memory.begin(rules), rules)
+    scores, memory = [], Memory.begin(rules)
+    for piece in np.array_split(raw, 23):
+        told, memory = follow(piece, memory, rules)
+        scores.append(told.scores)
+    assert np.concatenate(scores).tolist() == whole.scores.tolist()
+    assert memory == end

@@ -16,7 +16,7 @@ HEAD_ROWS = 400
 
 
 @dataclass(frozen=True)
-class Made:
+class Labelled:
     """One series.
 
     Attributes:
@@ -61,7 +61,7 @@ WORLDS = {
 }
 
 
-def make(kind: str, world: World, seed: int) -> Made:
+def make(kind: str, world: World, seed: int) -> Labelled:
     """One series of `rig` or `loop`; always the same of a seed."""
     random = np.random.default_rng([seed, list(KINDS).index(kind)])
     rows = int(random.integers(1000, 1200))
@@ -70,7 +70,7 @@ def make(kind: str, world: World, seed: int) -> Made:
     values, fault = KINDS[kind](random, world, rows, start, stop)
     labels = np.zeros(rows, dtype=bool)
     labels[start:stop] = True
-    return Made(values, labels, fault)
+    return Labelled(values, labels, fault)
 
 
 def wandering(random: np.random.Generator, rows: int, smooth: float) -> np.ndarray:

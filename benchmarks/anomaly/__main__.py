@@ -1,9 +1,11 @@
 """How good is `auto` for anomalies? Beside scikit-learn's IsolationForest with its defaults, on the same rows.
 
-    python -m benchmarks.anomaly [--series 8] [--first 0] [--detectors auto control_chart pca ...] [--worlds ...]
+    python -m benchmarks.anomaly [--series 8] [--first 0] [--detectors auto pca ...] [--sets "plant 8" "rig calm" ...]
 
 Each series is learned from its first 400 rows, which are normal, with the defaults of the trainer; the rest is judged.
-F1 and the rate of false alarms are of single rows: `micro` of all rows of a world together, `mean` of its series.
+F1 and the rate of false alarms are of single rows: `micro` of all rows of a set together, `mean` of its series.
+`plant` is the Tennessee Eastman process, `--series` times each of its faults by all sensors and by eight; `rig` and
+`loop` are made, `--series` of each world.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks.anomaly_series import HEAD_ROWS, KINDS, WORLDS, Made, make
+from benchmarks.anomaly.made import HEAD_ROWS, KINDS, WORLDS, Labelled, make
+from benchmarks.anomaly.process import FAULTS, plant
 from inference.anomaly.following import Memory, follow
 from training.anomaly.data import Stretch
 from training.anomaly.detectors.protocol import Fitting
@@ -29,6 +32,20 @@ from training.anomaly.trainer import AnomalyParams
 Judging = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """From the head and the rest of a series to an alarm for each row of the rest."""
 BASELINE = "IsolationForest()"
+
+
+def _plant(sensors: int) -> Callable[[int, int], list[Labelled]]:
+    return lambda count, first: [plant(sensors, fault, first + n) for n in range(count) for fault in FAULTS]
+
+
+def _made(kind: str, world: str) -> Callable[[int, int], list[Labelled]]:
+    return lambda count, first: [make(kind, WORLDS[world], first + number) for number in range(count)]
+
+
+SETS = {
+    **{f"plant {sensors}": _plant(sensors) for sensors in (52, 8)},
+    **{f"{kind} {world}": _made(kind, world) for kind in KINDS for world in WORLDS},
+}
 
 
 def baseline(head: np.ndarray, rest: np.ndarray) -> np.ndarray:
@@ -55,7 +72,7 @@ def ours(**chosen: object) -> Judging:
     return judge
 
 
-def measure(judge: Judging, series: Sequence[Made]) -> dict[str, float]:
+def measure(judge: Judging, series: Sequence[Labelled]) -> dict[str, float]:
     """F1 and false alarms, of all rows and as a mean of the series, and seconds a series."""
     started = time.perf_counter()
     alarms = [judge(one.values[:HEAD_ROWS], one.values[HEAD_ROWS:]) for one in series]
@@ -80,19 +97,18 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=8)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--detectors", nargs="+", default=[AUTO, *DETECTORS])
-    parser.add_argument("--worlds", nargs="+", default=list(WORLDS), choices=list(WORLDS))
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     print(f"{platform.machine()}, python {platform.python_version()}; {' '.join(sys.argv[1:])}")
     judges = {BASELINE: baseline, **{name: ours(detector=name) for name in given.detectors}}
     print(f"{'':18s} {'':16s} micro F1  false missed   mean F1  false  s/series")
     totals: dict[str, list[dict[str, float]]] = {name: [] for name in judges}
-    for kind in KINDS:
-        for world in given.worlds:
-            series = [make(kind, WORLDS[world], given.first + number) for number in range(given.series)]
-            for name, judge in judges.items():
-                totals[name].append(measure(judge, series))
-                print(_line(f"{kind} {world}", name, totals[name][-1]), flush=True)
+    for chosen in given.sets:
+        series = SETS[chosen](given.series, given.first)
+        for name, judge in judges.items():
+            totals[name].append(measure(judge, series))
+            print(_line(chosen, name, totals[name][-1]), flush=True)
     for name, found in totals.items():
         print(_line("all", name, {key: float(np.mean([one[key] for one in found])) for key in found[0]}))
 
