@@ -95,6 +95,8 @@ def _case(case: Case, servers: list[Server], seeds: range) -> None:
         files, held = case.made(seed)
         for server in servers:
             _ask(server, f"{case.name.split()[0].strip(',')}-{seed}", files, held, seen[server.name])
+            last = seen[server.name]
+            print(f"  {seed:>4} {server.name:10} accuracy {last.accuracy[-1]:.4f}  F1 {last.f1[-1]:.4f}", flush=True)
     for name, each in seen.items():
         print(f"  {name:10} {_told(each)}", flush=True)
     ours, theirs = seen["DIYML"], seen["reference"]
