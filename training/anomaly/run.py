@@ -112,8 +112,16 @@ class AnomalyRun:
             TrainingFailed: too far.
         """
         admit(content)
-        single = any(DETECTORS[member.name].IN_EPOCHS for member in model.members)
+        single = _has_network(model)
         return compare(model, judge, self._stretches, self._dataset.val_is_train, single)
+
+    def _device(self, learned: Learned) -> str:
+        """What was computed on, in words: without a network, all of it is numpy's."""
+        if not _has_network(learned.model):
+            return "CPU"
+        from training.devices import choose_device, describe_device
+
+        return describe_device(choose_device())
 
     def _card(self, learned: Learned, content: bytes) -> ModelCard:
         dataset, params = self._dataset, self._params
@@ -136,7 +144,7 @@ class AnomalyRun:
             },
             params=params.model_dump(mode="json"),
             pretrained=False,
-            device="cpu",
+            device=self._device(learned),
             libraries=libraries(),
             licence=_LICENCE,
             onnx_sha256=hashlib.sha256(content).hexdigest(),
@@ -194,3 +202,7 @@ def compare(
             f"the exported model does not agree with the trained one: scores are {difference:.2g} apart"
         )
     return difference
+
+
+def _has_network(model: AnomalyModel) -> bool:
+    return any(DETECTORS[member.name].IN_EPOCHS for member in model.members)

@@ -16,7 +16,6 @@ from torch.nn import functional
 
 from inference.classification import INPUT, OUTPUT
 from training.protocol import Report, TrainingFailed, Workspace
-from utils import plural
 
 SCRATCH = "diyml-small-resnet"
 PRETRAINED = "mobilenet_v3_small"
@@ -24,18 +23,6 @@ OPSET = 17
 _MEAN = (0.485, 0.456, 0.406)
 _STD = (0.229, 0.224, 0.225)
 _EVALUATION_BATCH = 128
-
-
-def choose_device() -> torch.device:
-    """The first GPU when torch can use one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def describe_device(device: torch.device) -> str:
-    """The device in words, for the model card."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"CPU, {plural(torch.get_num_threads(), 'thread')}"
 
 
 class Block(nn.Module):

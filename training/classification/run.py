@@ -24,6 +24,7 @@ from training.classification.fitting import Fitter
 from training.classification.pixels import Labelled, load, read
 from training.classification.scoring import score, scorer
 from training.classification.trainer import ClassificationParams
+from training.devices import choose_device, describe_device
 from training.environment import file_sha256, libraries
 from training.protocol import Report, TrainedModel, TrainingFailed, Workspace
 from training.stopping import StoppedEarly, Stopping, metrics_on
@@ -60,7 +61,7 @@ class ClassificationRun:
         self._report = report
         self._stopping = Stopping(report, params.epochs, workspace.stop_seconds)
         self._started = time.monotonic()
-        self._device = networks.choose_device()
+        self._device = choose_device()
         self._weights = networks.find_weights(workspace, report)
         self.size_px = params.image_size or (PRETRAINED_SIZE_PX if self._weights else SCRATCH_SIZE_PX)
 
@@ -114,7 +115,7 @@ class ClassificationRun:
         origin = f"from the pretrained weights {self._weights.name}" if self._weights else "from scratch"
         images = plural(len(self._dataset.train), "image")
         classes = plural(len(self._dataset.classes), "class", "classes")
-        device = networks.describe_device(self._device)
+        device = describe_device(self._device)
         self._report.log(f"Training {origin} on {images} of {classes}, at {self.size_px} px, on {device}.")
         if self._dataset.val_is_train:
             self._report.log("Too few images to hold any back: the model is checked on the images it learns from.")
@@ -151,7 +152,7 @@ class ClassificationRun:
             },
             params={**params.model_dump(), "image_size": self.size_px},
             pretrained=self._weights is not None,
-            device=networks.describe_device(self._device),
+            device=describe_device(self._device),
             libraries=libraries(),
             licence=_PRETRAINED_LICENCE if self._weights else _SCRATCH_LICENCE,
             onnx_sha256=hashlib.sha256(onnx_path.read_bytes()).hexdigest(),

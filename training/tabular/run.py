@@ -156,7 +156,7 @@ class TabularRun:
             },
             params={**params.model_dump(), **({"chosen": candidate.as_fields()} if candidate else {})},
             pretrained=False,
-            device="cpu",
+            device="CPU",
             libraries=libraries(),
             licence=_LICENCE,
             onnx_sha256=hashlib.sha256(content).hexdigest(),

@@ -87,12 +87,15 @@ class AutoencoderDetector(Detector):
         """See `Detector`."""
         import torch
 
+        from training.devices import choose_device
+
+        device = choose_device()
         generator = torch.Generator().manual_seed(fitting.seed)
         chosen = np.linspace(0, len(windows) - 1, min(len(windows), _MOST_WINDOWS)).astype(int)
-        data = torch.tensor(_fours(windows[chosen]), dtype=torch.float32)
+        data = torch.tensor(_fours(windows[chosen]), dtype=torch.float32, device=device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(fitting.seed)
-            network = _network(windows.shape[2], params.channels)
+            network = _network(windows.shape[2], params.channels).to(device)
         optimiser = torch.optim.Adam(network.parameters(), lr=params.learning_rate)
         for epoch in range(fitting.epochs):
             loss = _epoch(network, optimiser, data, params.batch, generator)
@@ -102,7 +105,7 @@ class AutoencoderDetector(Detector):
             if fitting.stopping():
                 break
         layers = [
-            (layer.weight.detach().numpy().copy(), layer.bias.detach().numpy().copy())
+            (layer.weight.detach().cpu().numpy().copy(), layer.bias.detach().cpu().numpy().copy())
             for layer in _convolutions(network)
         ]
         rough = Autoencoder(layers, np.ones(windows.shape[2]))
@@ -113,15 +116,15 @@ def _epoch(network: Any, optimiser: Any, data: torch.Tensor, batch: int, generat
     """One pass; gives the mean loss."""
     import torch
 
-    total = 0.0
-    for some in torch.randperm(len(data), generator=generator).split(batch):
+    total = torch.zeros((), device=data.device)  # asked for once a pass: each asking waits for a GPU
+    for some in torch.randperm(len(data), generator=generator).to(data.device).split(batch):
         optimiser.zero_grad()
         # Absolute errors: a few anomalies among the training windows weigh less than by squares.
         loss = (network(data[some]) - data[some]).abs().mean()
         loss.backward()
         optimiser.step()
-        total += float(loss.detach()) * len(some)
-    return total / len(data)
+        total = total + loss.detach() * len(some)
+    return float(total) / len(data)
 
 
 def _network(sensors: int, channels: int) -> Any:
