@@ -112,6 +112,10 @@ class StreamBatches:
         except DuplicateKeyError:
             raise ChangedMeanwhile("another worker follows this stream") from None
 
+    def recount(self, stream_id: ObjectId, number: int, counts: Counts) -> None:
+        """Have a batch say other counts, since messages have come of which it holds nothing."""
+        self._batches.update_one({"stream_id": stream_id, "number": number}, {"$set": {"counts": vars(counts)}})
+
     def last(self, stream_id: ObjectId) -> Batch | None:
         """The newest."""
         row = self._batches.find_one({"stream_id": stream_id}, sort=[("number", -1)])

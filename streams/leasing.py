@@ -26,7 +26,7 @@ from pymongo.errors import BulkWriteError
 
 from storage.database import Document, MongoCollection
 
-# A consumer says so in a message that must not be stored again once it is consumed.
+# Who publishes it says so in a message with an id that must be stored once, also after it was consumed.
 REMEMBERED = "x-remembered"
 _LEASE_MS = 30_000
 _AT_ONCE = 500
@@ -141,7 +141,8 @@ class Channel(mongodb.Channel):
             # The server writes its time here, with a number that tells apart what comes in the same second.
             "order": Timestamp(0, 0),
         }
-        if message_id := message["properties"].get("message_id"):
+        message_id = message["properties"].get("message_id")
+        if message_id and (message.get("headers") or {}).get(REMEMBERED):
             row["message_id"] = str(message_id)
         if self._is_transaction:
             self._puts.append(row)

@@ -84,6 +84,11 @@ class Line:
         self.last, self.number, self.counts, self.duplicates = batch, batch.number, batch.counts, 0
         self._remember(batch.number, batch.counts.rows, split(batch.ids))
 
+    def count_duplicates(self) -> Counts:
+        """Count the duplicates that came without anything new; gives what the counts of the last batch are then."""
+        self.counts, self.duplicates = self.counts.plus(duplicates=self.duplicates), 0
+        return self.counts
+
     def mark(self) -> dict[str, Any]:
         """What is to be published with the answers."""
         places: dict[str, list[int]] = defaultdict(list)

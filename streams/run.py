@@ -78,6 +78,8 @@ class Run:
             self._judging.accept(outcome)
             self._keep_letters(batch, found)
             ready += found
+        elif self.line.duplicates:
+            self._store.stream_batches.recount(self._stream.id, self.line.number, self.line.count_duplicates())
         for answer in ready:
             self._publish(answer)
         self._intake.commit(deliveries[:cut], self.line.mark())

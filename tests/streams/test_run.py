@@ -14,6 +14,7 @@ from settings import Settings
 from streams.intake import Intake
 from streams.models import ServingModel
 from streams.run import Run
+from streams.sending import Sender
 from tests.streams.line import StreamLine, judged_at_once, row
 from utils import ChangedMeanwhile
 
@@ -97,3 +98,28 @@ def test_what_comes_again_after_its_answer_was_published_is_a_duplicate_for_the_
     run = follow(line, Intake(line.settings, line.stream), 4)
     assert len(line.received()) == 1
     assert (run.line.counts.rows, run.line.counts.duplicates) == (4, 2)
+
+
+def duplicates(line: StreamLine) -> int:
+    last = line.store.stream_batches.last(line.stream.id)
+    return last.counts.duplicates if last else 0
+
+
+def test_duplicates_are_counted_in_one_batch_with_what_is_new_and_in_one_without(line: StreamLine):
+    for _ in range(3):
+        line.send_rows(0, 2)
+    follow(line, Intake(line.settings, line.stream), 2)
+    assert duplicates(line) == 4
+    line.send_rows(0, 2)
+    run = follow(line, Intake(line.settings, line.stream), 2)
+    assert duplicates(line) == run.line.counts.duplicates == 6
+    assert len(line.received()) == 2
+
+
+def test_duplicates_that_are_sent_by_http_while_the_first_of_them_waits_are_counted_too(line: StreamLine):
+    sender = Sender(line.settings)
+    for number in (0, 0, 1):
+        sender.send(line.stream, json.dumps(row(number)), f"a-{number}")
+    follow(line, Intake(line.settings, line.stream), 2)
+    assert duplicates(line) == 1
+    assert scores(line.received()) == pytest.approx(judged_at_once([row(0), row(1)]))
