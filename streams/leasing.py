@@ -120,7 +120,7 @@ class Channel(mongodb.Channel):
 
     def _ensure_indexes(self, database: Any) -> None:
         messages = database[self.messages_collection]
-        messages.create_index([("queue", 1), ("order", 1), ("_id", 1)])
+        messages.create_index([("queue", 1), ("gone_at", 1), ("order", 1), ("_id", 1)])
         only = {"message_id": {"$exists": True}}
         messages.create_index([("queue", 1), ("message_id", 1)], unique=True, partialFilterExpression=only)
         messages.create_index("gone_at", expireAfterSeconds=_REMEMBERED_SECONDS)
