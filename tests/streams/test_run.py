@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ import pytest
 
 from alerts.watching import Watcher
 from settings import Settings
+from streams.connecting import connection
 from streams.intake import Intake
 from streams.models import ServingModel
 from streams.run import Run
-from streams.sending import Sender
 from tests.streams.line import StreamLine, judged_at_once, row
 from utils import ChangedMeanwhile
 
@@ -116,10 +116,33 @@ def test_duplicates_are_counted_in_one_batch_with_what_is_new_and_in_one_without
     assert len(line.received()) == 2
 
 
-def test_duplicates_that_are_sent_by_http_while_the_first_of_them_waits_are_counted_too(line: StreamLine):
-    sender = Sender(line.settings)
-    for number in (0, 0, 1):
-        sender.send(line.stream, json.dumps(row(number)), f"a-{number}")
+def test_duplicates_that_are_sent_by_our_transport_while_the_first_of_them_waits_are_counted_too(line: StreamLine):
+    with connection(line.settings, sends=True) as broker:
+        for number in (0, 0, 1):
+            broker.Producer().publish(row(number), routing_key=line.stream.queue, message_id=f"a-{number}")
     follow(line, Intake(line.settings, line.stream), 2)
     assert duplicates(line) == 1
     assert scores(line.received()) == pytest.approx(judged_at_once([row(0), row(1)]))
+
+
+OLDER: dict[str, Callable[[bytes], bytes]] = {
+    "of another version": lambda state: bytes([state[0] - 1]) + state[1:],
+    "shorter": lambda state: state[:-8],
+    "nothing of it": lambda state: b"",
+}
+
+
+@pytest.mark.parametrize("older", OLDER)
+def test_a_state_of_an_older_layout_begins_anew(line: StreamLine, older: str):
+    line.send_rows(0, 6)
+    follow(line, Intake(line.settings, line.stream), 6)
+    before = line.store.stream_states.load(line.stream.id, ["a"])["a"]
+    line.store.stream_states.save(line.stream.id, line.project.id, {"a": OLDER[older](before)}, 1_000)
+    line.received()
+    line.send_rows(6, 10)
+    run = follow(line, Intake(line.settings, line.stream), 10)
+    results = [json.loads(message.body) for message in line.received()]
+    assert [item["warming_up"] for result in results for item in result["rows"]] == [True, True, False, False]
+    found = [item["score"] for result in results for item in result["rows"]]
+    assert found == pytest.approx(judged_at_once([row(number) for number in range(6, 10)]))
+    assert run.line.counts.dead == 0
