@@ -146,3 +146,39 @@ def test_a_state_of_an_older_layout_begins_anew(line: StreamLine, older: str):
     found = [item["score"] for result in results for item in result["rows"]]
     assert found == pytest.approx(judged_at_once([row(number) for number in range(6, 10)]))
     assert run.line.counts.dead == 0
+
+
+def test_batches_that_are_old_go_and_what_sensors_remember_stays(line: StreamLine, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("streams.line.KEPT_ROWS", 4)
+    for number in range(0, 12, 2):
+        line.send_rows(number, number + 2)
+        follow(line, Intake(line.settings, line.stream), number + 2)
+    kept = line.store.stream_batches.after(line.stream.id, 0)
+    assert [batch.counts.rows for batch in kept] == [8, 10, 12]
+    assert scores(line.received()) == pytest.approx(judged_at_once([row(number) for number in range(12)]))
+
+
+def test_states_of_more_keys_than_are_kept_at_once_are_kept_bit_by_bit(
+    line: StreamLine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("streams.merging._AT_ONCE", 2)
+    machines = [f"m{number}" for number in range(5)]
+    serving = ServingModel(line.store, line.project.id).current()
+    with Intake(line.settings, line.stream) as intake:
+        run = Run(line.store, line.stream, intake, Watcher(line.store, line.settings))
+        intake.begin()
+        kept = []
+        for number in range(4):
+            line.send([row(number, machine) for machine in machines])
+            run.step(serving)
+            kept.append(len(line.store.stream_states.keys(line.stream.id)))
+            merged = line.store.streams.get(line.project.id).merged
+            assert (merged > 0) == (kept[-1] == len(machines))
+    assert kept == [2, 4, 5, 5]
+    # This worker has ended without keeping the rest.
+    line.send([row(4, machine) for machine in machines])
+    follow(line, Intake(line.settings, line.stream), 25)
+    results = [json.loads(message.body)["rows"] for message in line.received()]
+    for machine in machines:
+        found = [item["score"] for rows in results for item in rows if item["key"] == machine]
+        assert found == pytest.approx(judged_at_once([row(number) for number in range(5)]))
