@@ -42,7 +42,7 @@ class Run:
         self._collect_at = self._prune_at = 0.0
         if last := self.line.last:  # whoever wrote it may have been ended before telling of it
             self._keep_letters(last, [Answer.of(line) for line in last.answers])
-            self._observe(rows_by_key(last.answers))
+            watcher.observe_all(stream.project_id, rows_by_key(last.answers))
 
     def step(self, serving: Serving | None) -> None:
         """Take what has come, and see it through."""
@@ -86,7 +86,7 @@ class Run:
             self._publish(answer)
         self._intake.commit(deliveries[:cut], self.line.mark())
         if outcome:
-            self._observe(outcome.by_key())
+            self._watcher.observe_all(self._stream.project_id, outcome.by_key())
 
     def _sorted(self, messages: list[Message]) -> tuple[list[Answer], list[Message]]:
         """Answers that are there already, and messages that are new; the others are duplicates."""
@@ -139,10 +139,6 @@ class Run:
         letters = {place: answer.to_letter() for place, answer in enumerate(found) if answer.reason is not None}
         if letters:
             self._store.stream_letters.add(batch.stream_id, batch.project_id, batch.number, letters)
-
-    def _observe(self, rows: dict[str, list[Any]]) -> None:
-        for key, of_key in rows.items():
-            self._watcher.observe(self._stream.project_id, key, of_key)
 
     def _prune(self) -> None:
         # What a batch alone holds must stay: rows to be collected, and states.
