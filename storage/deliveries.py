@@ -206,7 +206,9 @@ class Deliveries:
             waiting = {"lane_id": lane.id, "group": first.group, "state": DeliveryState.WAITING.value}
             earlier = self._deliveries.distinct("incident_id", {**waiting, "seq": {"$lt": first.seq}})
             others = {"type": first.type, "_id": {"$ne": first.id}, "incident_id": {"$nin": earlier}}
-            change: Document = {"claim": lane.claim, "sent_with": first.id, "tried_at": "$$NOW"}
+            # Any of them may be the first the next time, and goes on from there.
+            tries: Document = {"$max": ["$tries", first.tries]}
+            change: Document = {"claim": lane.claim, "sent_with": first.id, "tried_at": "$$NOW", "tries": tries}
             self._deliveries.update_many({**waiting, **others}, [{"$set": change}])
         return first
 

@@ -271,6 +271,7 @@ def test_a_mail_about_many_keys_that_the_server_refuses_is_tried_again_with_all_
         postbox.answer = "250 OK"
         wait_until(lambda: states_of_mails(store, project) == ["delivered"] * 3)
     assert [mail["Subject"] for mail in postbox.mails] == ["Alert: 3 keys of 'pumps' (bearings)"]
+    assert store.database["deliveries"].distinct("tries") == [postbox.tries]
 
 
 def test_ends_are_told_together_too_and_none_before_its_beginning(
