@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from queue import Empty
@@ -150,17 +151,18 @@ class Channel(mongodb.Channel):
             self._store([row])
 
     def _store(self, rows: list[Document]) -> None:
-        groups = [list(group) for _, group in itertools.groupby(rows, lambda row: row["queue"])]
-        for group in groups:
-            # The journal keeps its order, so the last of them brings the others with it.
-            target = self.messages if group is groups[-1] else self.unhurried
+        """Store messages in their order; each has its `_id` by then, so what was stored already is no new one."""
+        for ordered in (True, False):
             try:
-                target.insert_many(group, ordered=False)
+                if rows:
+                    self.messages.insert_many(rows, ordered=ordered)
+                break
             except BulkWriteError as error:
-                # It was stored before, by somebody who was killed after that.
+                # It was stored before, by somebody who was killed after that. The others follow, still in their order.
                 if any(item["code"] != _DUPLICATE for item in error.details["writeErrors"]):
                     raise
-            self._trim(group[0]["queue"], len(group))
+        for queue, count in Counter(row["queue"] for row in rows).items():
+            self._trim(queue, count)
 
     def _trim(self, queue: str, added: int) -> None:
         """Drop the oldest messages of a queue that has a bound; it may be a tenth longer meanwhile."""
