@@ -1,12 +1,13 @@
 """How many rows a second does a stream judge, and how long does one take? Beside a bare loop on the same broker.
 
-    python -m benchmarks.streams [--messages 10000] [--sensors 8] [--keys 4] [--broker amqp://user:password@host//]
+    python -m benchmarks.streams [--messages 10000] [--sensors 8] [--keys 4] [--rate 800]
+        [--broker amqp://user:password@host//]
 
 Without a broker the embedded one is measured. The model is the one of principal components that training fits, on made
 readings. The bare loop takes a message, reads its JSON, publishes an answer of the same size and acknowledges, one
 after the other, as a consumer written with kombu does; the stream does all that it does. Each message is one row. Then
 messages come at half of the rate that the stream can take, and each is timed from before it was sent until its result
-was received.
+was received; the bare loop is timed at the same load, or at half of its own rate if that is less, and so is the stream.
 """
 
 from __future__ import annotations
@@ -312,6 +313,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--sensors", type=int, default=8)
     parser.add_argument("--keys", type=int, default=4)
+    parser.add_argument("--rate", type=float, help="messages a second at which to time as well")
     parser.add_argument("--broker", default="")
     wish = parser.parse_args()
     kind = "RabbitMQ" if wish.broker else "the embedded broker"
@@ -326,12 +328,15 @@ def main() -> None:
         ours = stream_rate(settings, store, project, contents)
         print(f"stream           {ours:8,.0f} messages/s, {ours / bare:.2f} of it", flush=True)
         stream, first = store.streams.get(project.id), len(contents)
-        for name, rate in (("stream", ours / 2), ("stream", bare / 2)):
+        same = min(ours, bare) / 2
+        for rate in dict.fromkeys([ours / 2, same, *([wish.rate] if wish.rate else [])]):
             some = (contents * 20)[: round(rate * _LOAD_SECONDS)]
-            print(timed(settings, stream.queue, str(stream.results_queue), some, rate, first).line(name), flush=True)
+            print(
+                timed(settings, stream.queue, str(stream.results_queue), some, rate, first).line("stream"), flush=True
+            )
             first += len(some)
-        some = (contents * 20)[: round(bare / 2 * _LOAD_SECONDS)]
-        print(bare_latencies(settings, some, bare / 2).line("bare loop"))
+        some = (contents * 20)[: round(same * _LOAD_SECONDS)]
+        print(bare_latencies(settings, some, same).line("bare loop"))
 
 
 if __name__ == "__main__":
