@@ -74,7 +74,7 @@ class Run:
         if fresh:
             outcome, found = self._judged(fresh, serving)
             batch = self._batch(fresh, outcome, found)
-            self._store.stream_batches.append(batch)
+            self._store.stream_batches.append(batch, waits=not self._intake.shares_journal)
             self.line.accept(batch)
             self._judging.accept(outcome)
             self._merging.add(batch.states)

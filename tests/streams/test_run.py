@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from streams.intake import Intake
 from streams.models import ServingModel
 from streams.run import Run
 from tests.streams.line import StreamLine, judged_at_once, row
+from training.broker import broker_url
 from utils import ChangedMeanwhile
 
 
@@ -182,3 +184,12 @@ def test_states_of_more_keys_than_are_kept_at_once_are_kept_bit_by_bit(
     for machine in machines:
         found = [item["score"] for rows in results for item in rows if item["key"] == machine]
         assert found == pytest.approx(judged_at_once([row(number) for number in range(5)]))
+
+
+def test_only_a_broker_in_our_own_database_makes_batches_last(line: StreamLine):
+    assert Intake(line.settings, line.stream).shares_journal is False  # nothing is known before it is open
+    with Intake(line.settings, line.stream) as intake:
+        assert intake.shares_journal
+    named = dataclasses.replace(line.settings, broker_url=broker_url(line.settings))
+    with Intake(named, line.stream) as intake:
+        assert not intake.shares_journal
