@@ -25,7 +25,7 @@ class Reporter:
     def __init__(
         self, watcher: Watcher, teller: AlertTeller, stop: threading.Event, look_seconds: float = LOOK_SECONDS
     ):
-        self._steps = (watcher.tick, teller.tell_all)
+        self._steps = (watcher.tick, teller.tell_all, teller.draw_some)
         self._stop = stop
         self._look_seconds = look_seconds
         self.thread = threading.Thread(target=self._run, name="reporter", daemon=True)

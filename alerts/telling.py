@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from bson import ObjectId
 
@@ -22,16 +23,28 @@ logger = logging.getLogger(__name__)
 
 # Longer than drawing takes; after that an incident is taken from a teller that is gone.
 LEASE_SECONDS = 60.0
+# After a mail of a rule the next one waits that long, and tells of all keys that were affected meanwhile. For as long
+# only the first is drawn before it is told: of a thousand that fail together, the last would be told half an hour late.
+APART_SECONDS = 60.0
+_DRAWING_SECONDS = 1.0
 
 
 class AlertTeller:
     """Makes deliveries. Any number of workers may do it at once: a change has one delivery a receiver."""
 
-    def __init__(self, store: Store, settings: Settings, lease_seconds: float = LEASE_SECONDS):
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        lease_seconds: float = LEASE_SECONDS,
+        apart_seconds: float = APART_SECONDS,
+    ):
         self._store = store
         self._settings = settings
         self._public_url = settings.public_url.rstrip("/")
         self._lease_seconds = lease_seconds
+        self._apart_seconds = apart_seconds
+        self._drawn_at: dict[ObjectId, float] = {}
 
     def tell_all(self) -> None:
         """Tell what is untold."""
@@ -46,13 +59,30 @@ class AlertTeller:
     def tell(self, incident: Incident) -> None:
         """Make the deliveries of one incident, in the order of its changes, then note that."""
         project = self._store.projects.get(incident.project_id)
-        told = incident.told or ()
+        told, undrawn = incident.told or (), False
         if project:
-            is_drawn = draw(self._store, incident, project)
-            for change in incident.changes:
-                if change["seq"] > incident.told_up_to:
-                    told = self._tell(incident, project, change, told, is_drawn)
-        self._store.alert_incidents.note_told(incident, told)
+            changes = [change for change in incident.changes if change["seq"] > incident.told_up_to]
+            types = {change["type"] for change in changes}
+            wanted = incident.has_rows and bool(types & {OPENED, TRIAL})
+            undrawn = wanted and TRIAL not in types and not self._may_draw(incident)
+            is_drawn = wanted and not undrawn and draw(self._store, incident, project)
+            for change in changes:
+                told = self._tell(incident, project, change, told, is_drawn)
+        self._store.alert_incidents.note_told(incident, told, undrawn)
+
+    def draw_some(self) -> None:
+        """Draw incidents that were told undrawn, for about a second."""
+        ends = time.monotonic() + _DRAWING_SECONDS
+        while time.monotonic() < ends and (incident := self._store.alert_incidents.claim_undrawn(self._lease_seconds)):
+            if project := self._store.projects.get(incident.project_id):
+                draw(self._store, incident, project)
+            self._store.alert_incidents.note_drawn(incident.id)
+
+    def _may_draw(self, incident: Incident) -> bool:
+        """Whether there is time for it before it is told."""
+        now = time.monotonic()
+        self._drawn_at = {id: at for id, at in self._drawn_at.items() if now - at < self._apart_seconds}
+        return self._drawn_at.setdefault(incident.rule_id, now) == now
 
     def _tell(
         self, incident: Incident, project: Project, change: Document, told: tuple[ObjectId, ...], is_drawn: bool
@@ -72,6 +102,7 @@ class AlertTeller:
             self._store.deliveries.add(
                 lane_id, project.owner_id, type, body, project.id,
                 seq=change["seq"], incident_id=incident.id, with_picture=with_picture,
+                group=incident.rule_id if is_mail and type != TRIAL else None, apart_seconds=self._apart_seconds,
             )  # fmt: skip
             (self._store.mail_lanes if is_mail else self._store.webhook_lanes).wake(lane_id)
         return told

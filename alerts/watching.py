@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bson import ObjectId
@@ -39,8 +39,8 @@ _GRACE_SECONDS = 60.0
 class Watcher:
     """Watches judged rows. Any number of processes may have one, and any number of threads may use it.
 
-    A batch costs one look at the database, and one write when it changes what rules remember; nothing where a project
-    has no rules.
+    A batch costs one look at the database, and a write for each key of which it changes what rules remember; nothing
+    where a project has no rules.
     """
 
     def __init__(self, store: Store, settings: Settings):
@@ -62,16 +62,24 @@ class Watcher:
         Raises:
             Unavailable: the database does not answer; nothing is lost when it is called again with the same rows.
         """
-        rules = self._rules.of(project_id) if judged else []
-        if not rules:
-            return
+        self.observe_all(project_id, {key: judged})
+
+    def observe_all(self, project_id: ObjectId, judged: Mapping[str, Sequence[Judged]]) -> None:
+        """Look at rows of several keys; see `observe`."""
+        rules = self._rules.of(project_id) if any(judged.values()) else []
+        if rules:
+            for key, state in self._states.get_all(project_id, judged).items():
+                self._observe(rules, state, judged[key])
+
+    def _observe(self, rules: list[AlertRule], state: AlertState, judged: Sequence[Judged]) -> None:
         for _ in range(_TRIES):
-            state = self._states.get(project_id, key)
-            pending = self._pending.of(project_id, key)
+            pending = self._pending.of(state.project_id, state.key)
             fresh = pending.fresh(state, judged)
             if not fresh or self._look(rules, state, pending, fresh):
                 return
-        raise Unavailable(f"the key '{key[:100]}' is written to by too many at once: try again", retry_after_seconds=1)
+            state = self._states.get(state.project_id, state.key)
+        key = state.key[:100]
+        raise Unavailable(f"the key '{key}' is written to by too many at once: try again", retry_after_seconds=1)
 
     def tick(self) -> None:
         """Find keys that have fallen silent, and finish what a process that is gone had begun.

@@ -1,12 +1,13 @@
 """How many rows a second does a stream judge, and how long does one take? Beside a bare loop on the same broker.
 
-    python -m benchmarks.streams [--messages 10000] [--sensors 8] [--keys 4] [--broker amqp://user:password@host//]
+    python -m benchmarks.streams [--messages 10000] [--sensors 8] [--keys 4] [--rate 800]
+        [--broker amqp://user:password@host//]
 
 Without a broker the embedded one is measured. The model is the one of principal components that training fits, on made
 readings. The bare loop takes a message, reads its JSON, publishes an answer of the same size and acknowledges, one
 after the other, as a consumer written with kombu does; the stream does all that it does. Each message is one row. Then
 messages come at half of the rate that the stream can take, and each is timed from before it was sent until its result
-was received.
+was received; the bare loop is timed at the same load, or at half of its own rate if that is less, and so is the stream.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +52,8 @@ _TICK_SECONDS = 0.01
 _LOAD_SECONDS = 10.0
 _LONGEST_SECONDS = 120.0
 _ANSWER_CHARACTERS = 600
+_ACKNOWLEDGED = 10
+BARE = ("diyml.stream.bare", "diyml.stream.bare.out")
 
 
 def readings(rows: int, sensors: int) -> np.ndarray:
@@ -127,11 +132,11 @@ class Publisher:
         self._channel.tx_select()
         self._queue = queue
 
-    def publish(self, rows: list[dict[str, Any]], first: int) -> None:
+    def publish(self, contents: list[str], first: int) -> None:
         """Publish rows as messages with numbers from `first` on."""
-        for number, content in enumerate(rows, first):
+        for number, content in enumerate(contents, first):
             message = self._channel.prepare_message(
-                json.dumps(content), content_type="application/json", content_encoding="utf-8",
+                content, content_type="application/json", content_encoding="utf-8",
                 properties={"message_id": str(number), "delivery_mode": 2},
             )  # fmt: skip
             self._channel.basic_publish(message, "", self._queue)
@@ -142,23 +147,32 @@ class Publisher:
         self._connection.release()
 
 
-def fill(settings: Settings, queue: str, rows: list[dict[str, Any]], first: int) -> None:
+def fill(settings: Settings, queue: str, contents: list[str], first: int = 0) -> None:
     """Put many messages into a queue."""
     publisher = Publisher(settings, queue)
-    for start in range(0, len(rows), 500):
-        publisher.publish(rows[start : start + 500], first + start)
+    for start in range(0, len(contents), 500):
+        publisher.publish(contents[start : start + 500], first + start)
     publisher.close()
 
 
-def bare_rate(settings: Settings, rows: list[dict[str, Any]]) -> float:
-    """Messages a second of a loop that consumes and publishes."""
-    taken, given = "diyml.stream.bare", "diyml.stream.bare.out"
-    answer = "x" * _ANSWER_CHARACTERS
+@contextmanager
+def bare_queues(settings: Settings) -> Iterator[None]:
+    """The queues of the bare loop, empty."""
     with connection(settings) as broker:
-        for queue in (taken, given):
+        for queue in BARE:
             with broker.channel() as channel:
                 channel.queue_declare(queue, durable=True, auto_delete=False, arguments={"x-queue-type": "quorum"})
-        fill(settings, taken, rows, 0)
+    yield
+    with connection(settings) as broker, broker.channel() as channel:
+        for queue in BARE:
+            channel.queue_delete(queue)
+
+
+def bare_loop(settings: Settings, most: int, seconds: float) -> float:
+    """Consume and publish so many messages, for so many seconds at most; gives messages a second."""
+    taken, given = BARE
+    answer = "x" * _ANSWER_CHARACTERS
+    with connection(settings) as broker:
         channel, done, came = broker.channel(), 0, deque[Any]()
         producer = broker.Producer(channel=broker.channel())
 
@@ -173,26 +187,42 @@ def bare_rate(settings: Settings, rows: list[dict[str, Any]]) -> float:
         channel.basic_qos(0, 1_000, False)
         channel.basic_consume(taken, no_ack=False, callback=came.append, consumer_tag="bare")
         began = time.perf_counter()
-        while done < len(rows):
-            broker.drain_events(timeout=30)
+        while done < most and time.perf_counter() - began < seconds:
+            with suppress(TimeoutError):
+                broker.drain_events(timeout=1)
             while came:  # not in the callback, since publishing there delivers the next message
                 answer_to(came.popleft())
                 done += 1
-        seconds = time.perf_counter() - began
-    with connection(settings) as broker, broker.channel() as channel:
-        channel.queue_delete(taken)
-        channel.queue_delete(given)
-    return len(rows) / seconds
+        return done / (time.perf_counter() - began)
 
 
-def stream_rate(settings: Settings, store: Store, project: Project, rows: list[dict[str, Any]]) -> float:
+def bare_rate(settings: Settings, contents: list[str]) -> float:
+    """Messages a second of the bare loop when its queue is full."""
+    with bare_queues(settings):
+        fill(settings, BARE[0], contents)
+        return bare_loop(settings, len(contents), _LOAD_SECONDS)
+
+
+def bare_latencies(settings: Settings, contents: list[str], rate: float) -> Timed:
+    """Of the bare loop in a process of its own."""
+    with bare_queues(settings):
+        loop = get_context("spawn").Process(target=bare_loop, args=(settings, 10**9, _LONGEST_SECONDS), daemon=True)
+        loop.start()
+        try:
+            return timed(settings, *BARE, contents, rate)
+        finally:
+            loop.kill()
+            loop.join()
+
+
+def stream_rate(settings: Settings, store: Store, project: Project, contents: list[str]) -> float:
     """Rows a second of a stream whose queue is full, from the end of its first batch on."""
     stream, _ = store.streams.put(project.id, StreamWish(enabled=False), 0)
     with connection(settings) as broker:
         declare(broker, stream)
-    fill(settings, stream.queue, rows, 0)
+    fill(settings, stream.queue, contents)
     store.streams.put(project.id, StreamWish(enabled=True), 0)
-    wait_until_judged(store, stream, len(rows))
+    wait_until_judged(store, stream, len(contents))
     batches = store.stream_batches.after(stream.id, 0, 100_000)
     first, last = batches[0], batches[-1]
     print(f"  {len(batches)} batches, the last with {len(last.answers[0])} characters an answer")
@@ -208,42 +238,73 @@ def wait_until_judged(store: Store, stream: Stream, rows: int) -> None:
         time.sleep(0.2)
 
 
-def latencies(settings: Settings, stream: Stream, rows: list[dict[str, Any]], rate: float, first: int) -> list[float]:
-    """Seconds from sending to receiving of each row, when so many come a second."""
+@dataclass(frozen=True)
+class Timed:
+    """Messages that were timed.
+
+    Attributes:
+        seconds: from before each was sent until its result was received.
+        rate: at which they were sent in fact.
+        lost: results that never came.
+    """
+
+    seconds: list[float]
+    rate: float
+    lost: int
+
+    def line(self, name: str) -> str:
+        """For people."""
+        p50, p95, p99 = np.percentile(self.seconds, [50, 95, 99]) * 1000
+        missing = f", {self.lost:,} never came" if self.lost else ""
+        return (
+            f"{name:16s} {self.rate:8,.0f} messages/s come: p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms "
+            f"of {len(self.seconds):,}{missing}"
+        )
+
+
+def timed(settings: Settings, taken: str, given: str, contents: list[str], rate: float, first: int = 0) -> Timed:
+    """Send so many a second to one queue, and receive what comes of them from another one.
+
+    The first second, in which connections and caches are warmed, is sent and not timed.
+    """
     sent_at: dict[str, float] = {}
     found: list[float] = []
-    publisher, many = Publisher(settings, stream.queue), max(1, round(rate * _TICK_SECONDS))
+    publisher, many = Publisher(settings, taken), max(1, round(rate * _TICK_SECONDS))
+    pace, warm, seconds = many / rate, round(rate), [0.0]
 
     def send() -> None:
         began = time.perf_counter()
-        for tick, start in enumerate(range(0, len(rows), many)):
-            if (early := began + tick * _TICK_SECONDS - time.perf_counter()) > 0:
+        for tick, start in enumerate(range(0, len(contents), many)):
+            if (early := began + tick * pace - time.perf_counter()) > 0:
                 time.sleep(early)
-            some = rows[start : start + many]
+            some = contents[start : start + many]
             now = time.perf_counter()
             sent_at.update((str(number), now) for number in range(first + start, first + start + len(some)))
             publisher.publish(some, first + start)
+        seconds[0] = time.perf_counter() - began
 
     def received(message: Any) -> None:
         if came := sent_at.get(message.properties["message_id"]):
             found.append(time.perf_counter() - came)
-        channel.basic_ack(message.delivery_tag)
+        tags.append(message.delivery_tag)
 
+    tags: list[Any] = []
     with connection(settings) as broker, broker.channel() as channel:
-        channel.queue_purge(stream.results_queue)
+        channel.queue_purge(given)
         channel.basic_qos(0, 1_000, False)
-        channel.basic_consume(stream.results_queue, no_ack=False, callback=received, consumer_tag="timed")
+        channel.basic_consume(given, no_ack=False, callback=received, consumer_tag="timed")
         sender = threading.Thread(target=send)
         sender.start()
         ends = time.monotonic() + _LONGEST_SECONDS
-        while len(found) < len(rows) and time.monotonic() < ends:
-            try:
+        while len(found) < len(contents) and time.monotonic() < ends:
+            with suppress(TimeoutError):
                 broker.drain_events(timeout=1)
-            except TimeoutError:
-                continue
+            if len(tags) >= _ACKNOWLEDGED:
+                channel.basic_ack(tags[-1], multiple=True)
+                tags.clear()
         sender.join()
     publisher.close()
-    return found
+    return Timed(found[warm:], len(contents) / seconds[0], len(contents) - len(found))
 
 
 def main() -> None:
@@ -252,24 +313,30 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--sensors", type=int, default=8)
     parser.add_argument("--keys", type=int, default=4)
+    parser.add_argument("--rate", type=float, help="messages a second at which to time as well")
     parser.add_argument("--broker", default="")
     wish = parser.parse_args()
     kind = "RabbitMQ" if wish.broker else "the embedded broker"
     print(f"python -m benchmarks.streams {' '.join(sys.argv[1:])}".replace(wish.broker or "\0", "amqp://..."))
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {kind}")
     values = readings(wish.messages, wish.sensors)
-    rows = [row(one, wish.keys, number) for number, one in enumerate(values)]
+    contents = [json.dumps(row(one, wish.keys, number)) for number, one in enumerate(values)]
     with platform_of(wish.broker) as (settings, store, project):
         serve(store, project, pca_model(wish.sensors), wish.sensors)
-        bare = bare_rate(settings, rows)
+        bare = bare_rate(settings, contents)
         print(f"bare loop        {bare:8,.0f} messages/s", flush=True)
-        ours = stream_rate(settings, store, project, rows)
+        ours = stream_rate(settings, store, project, contents)
         print(f"stream           {ours:8,.0f} messages/s, {ours / bare:.2f} of it", flush=True)
-        rate = ours / 2
-        timed = (rows * 10)[: round(rate * _LOAD_SECONDS)]
-        found = latencies(settings, store.streams.get(project.id), timed, rate, len(rows))
-        p50, p95, p99 = np.percentile(found, [50, 95, 99]) * 1000
-        print(f"at {rate:,.0f} a second   p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms of {len(found):,}")
+        stream, first = store.streams.get(project.id), len(contents)
+        same = min(ours, bare) / 2
+        for rate in dict.fromkeys([ours / 2, same, *([wish.rate] if wish.rate else [])]):
+            some = (contents * 20)[: round(rate * _LOAD_SECONDS)]
+            print(
+                timed(settings, stream.queue, str(stream.results_queue), some, rate, first).line("stream"), flush=True
+            )
+            first += len(some)
+        some = (contents * 20)[: round(same * _LOAD_SECONDS)]
+        print(bare_latencies(settings, some, same).line("bare loop"))
 
 
 if __name__ == "__main__":

@@ -47,6 +47,8 @@ class Card(_Strict):
         classes: in the order in which they give probabilities.
         parts: every classifier of the model.
         kept: SHA-256 of the file of rows that the last generation learned from; None once it is closed.
+        seen: SHA-256 of the file that says what came of rows of the last generation, see `learner.seen`; None when that
+            foretells nothing.
     """
 
     format: Literal["diyml-moodle-1"]
@@ -54,8 +56,13 @@ class Card(_Strict):
     classes: tuple[str, ...] = Field(min_length=2, max_length=1000)
     parts: tuple[Part, ...] = Field(min_length=1, max_length=_MOST_PARTS)
     kept: str | None = Field(default=None, pattern=SHA256)
+    seen: str | None = Field(default=None, pattern=SHA256)
     trainings: tuple[Training, ...] = Field(min_length=1)
     libraries: dict[str, str] = Field(default_factory=dict)
+
+    def names(self) -> set[str]:
+        """SHA-256 of every file."""
+        return {part.sha256 for part in self.parts} | {name for name in (self.kept, self.seen) if name}
 
     def weights(self) -> list[float]:
         """The say of each part, summing to 1: that of its generation by rows, shared within the generation."""

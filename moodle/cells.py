@@ -25,7 +25,7 @@ Line = tuple[int, Sequence[Cell] | bytes, Cell]
 def read_cells(header: Header, content: bytes, start: int, text_at: int) -> tuple[NDArray[np.float32], list[str]]:
     """Features [rows, columns], finite, and the texts of one column.
 
-    A blank cell is 0 by the protocol, and what float32 cannot hold is its largest value.
+    A blank cell is 0 by the protocol, and what is finite and too large for float32 is its largest value.
 
     Args:
         content: of the whole file; its rows begin at `start`.
@@ -111,7 +111,7 @@ class _Rows:
                 name = self._header.columns[at + (at >= self._text_at)]
                 told = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
                 return InvalidInput(
-                    f"line {line}, column '{name[:100]}': wanted is a number, got {told.strip()[:50]!r}"
+                    f"line {line}, column '{name[:100]}': wanted is a finite number, got {told.strip()[:50]!r}"
                 )
         return InvalidInput(f"line {line} holds what is no number")
 
@@ -130,8 +130,12 @@ class _Numbers(dict[Cell, float]):
     """What cells say, by their text."""
 
     def __missing__(self, cell: Cell) -> float:
-        value = float(cell) if cell.strip() else 0.0
-        value = 0.0 if math.isnan(value) else min(max(value, -_LARGEST), _LARGEST)
+        text = cell.decode("ascii", "replace") if isinstance(cell, bytes) else cell
+        value = float(text) if text.strip() else 0.0
+        # NaN, infinity and 1e400 say nothing that can be learned; "1_000" is a number in Python's eyes only.
+        if not math.isfinite(value) or "_" in text:
+            raise ValueError(text)
+        value = min(max(value, -_LARGEST), _LARGEST)
         if len(self) < _MOST_KNOWN:
             self[cell] = value
         return value

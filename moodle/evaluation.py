@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from moodle.learner.fitting import fit, mean
 from moodle.learner.member import Probabilities
 from moodle.learner.rows import Rows
 from moodle.learner.running import Runner
+from moodle.learner.seen import Seen
 from moodle.model import StoredModel
 from moodle.splitting import can_split, split
 from moodle.status import Answer, Status, failed
@@ -86,8 +88,10 @@ def _problem(data: LabelledRows) -> str | None:
 
 def _by_training(data: LabelledRows) -> Predict:
     def predict(train: Places, held: Places, number: int) -> Probabilities:
-        rows = Rows.distinct(data.features[train], data.target[train])
-        return mean(fit(rows, _SEED + number), data.features[held])
+        rows, features = Rows.distinct(data.features[train], data.target[train]), data.features[held]
+        members = fit(rows, _SEED + number)
+        seen, chances = Seen.of(rows, partial(mean, members)), mean(members, features)
+        return seen.mixed(features, chances) if seen else chances
 
     return predict
 

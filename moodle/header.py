@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from dataclasses import dataclass
 
 from utils import InvalidInput
@@ -44,6 +45,8 @@ def split_header(content: bytes) -> tuple[Header, int]:
     Raises:
         InvalidInput: it is none.
     """
+    if b"\0" in content:
+        raise InvalidInput(f"the data file holds a NUL byte, which no CSV has: {_WANTED}")
     lines, place = [], 3 if content.startswith(b"\xef\xbb\xbf") else 0
     for _ in range(HEADER_LINES):
         end = content.find(b"\n", place)
@@ -62,7 +65,7 @@ def split_header(content: bytes) -> tuple[Header, int]:
 
 def _cells(line: bytes) -> list[str]:
     try:
-        text = line.decode("utf-8").strip("\r\n \0")
+        text = line.decode("utf-8").strip("\r\n ")
         rows = list(csv.reader([text], strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(f"the data file is no CSV in UTF-8 ({str(error)[:100]}): {_WANTED}") from None
@@ -75,11 +78,15 @@ def _classes(meta: dict[str, str]) -> tuple[str, ...] | None:
         return None
     try:
         values = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter of a hundred thousand brackets
         values = None
-    if not isinstance(values, list) or not all(isinstance(value, (int, float, str)) for value in values):
+    if not isinstance(values, list) or not all(map(_is_class, values)):
         raise InvalidInput(f"targetclasses must be a JSON list such as [0,1], got {text[:100]!r}")
     classes = tuple(value if isinstance(value, str) else json.dumps(value) for value in values)
     if not 2 <= len(set(classes)) == len(classes) <= _MOST_CLASSES:
         raise InvalidInput(f"targetclasses must be 2 to {_MOST_CLASSES} different values, got {text[:100]}")
     return classes
+
+
+def _is_class(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, (int, float)) and math.isfinite(value))

@@ -1,4 +1,4 @@
-"""A model as one file: a ZIP of its card, its ONNX files and, while it may learn more, the rows that it keeps."""
+"""A model as one file: a ZIP of its card, its ONNX files, what it has seen and, while it may learn more, its rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from moodle.card import Card
 from moodle.packed import OLDEST, unpacked
 from utils import InvalidInput
 
-CARD, KEPT = "model.json", "rows.npz"
+CARD, KEPT, SEEN = "model.json", "rows.npz", "seen.npz"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class StoredModel:
         """Its files by the names that they are stored under."""
         parts = {f"part-{place:03}.onnx": self.files[part.sha256] for place, part in enumerate(self.card.parts)}
         kept = {KEPT: self.files[self.card.kept]} if self.card.kept else {}
-        return {CARD: self.card.model_dump_json(indent=1).encode(), **parts, **kept}
+        seen = {SEEN: self.files[self.card.seen]} if self.card.seen else {}
+        return {CARD: self.card.model_dump_json(indent=1).encode(), **parts, **kept, **seen}
 
     @classmethod
     def unpack(cls, content: bytes) -> StoredModel:
@@ -55,7 +56,7 @@ class StoredModel:
         """The same of files by name."""
         name, card = _find_card(contents)
         files = {sha256_of(content): content for other, content in contents.items() if other != name}
-        wanted = {part.sha256 for part in card.parts} | ({card.kept} if card.kept else set())
+        wanted = card.names()
         if missing := wanted - set(files):
             raise InvalidInput(f"the model is not whole: {len(missing)} of {len(wanted)} files are missing or changed")
         for other, content in contents.items():

@@ -32,13 +32,14 @@ def perform(folder: Path) -> None:
 
 
 def _train(folder: Path, task: dict[str, Any]) -> Answer:
-    from moodle.teaching import misses_a_class, teach
+    from moodle.teaching import Lesson, misses_a_class
 
     data = read_labelled((folder / DATA).read_bytes())
     if misses_a_class(data):
         return not_all_classes()
-    made = teach(_model(folder), data)
-    (folder / MADE_MODEL).write_bytes(made.pack())
+    lesson = Lesson.of(_model(folder), data)
+    del data  # as large as all that the fit needs
+    (folder / MADE_MODEL).write_bytes(lesson.learned().pack())
     return trained()
 
 

@@ -1,22 +1,26 @@
 """What a model becomes by a further file.
 
 The distinct rows that a model has learned from are kept with it, so that a further file is learned from together with
-them, and what is repeated counts as often as it came. When they become too many, their generation is closed: its
-classifiers stay as they are, and files that follow teach a new one. Generations are averaged by their rows.
+them, what is repeated counts as often as it came, and a row that equals some of them is told by what came of those.
+When they become too many, their generation is closed: its classifiers stay as they are, and files that follow teach a
+new one. Generations are averaged by their rows.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from moodle.card import Card, Part, Training
 from moodle.datafile import LabelledRows, arranged, relabelled
 from moodle.learner.fitting import fit, mean
+from moodle.learner.member import Member
 from moodle.learner.rows import Rows
 from moodle.learner.running import Runner
+from moodle.learner.seen import Seen
 from moodle.model import StoredModel, sha256_of
 from utils import Conflict, InvalidInput, some_of, utc_now
 
@@ -45,39 +49,64 @@ def misses_a_class(data: LabelledRows) -> bool:
     return len(set(data.target[data.target >= 0].tolist())) < len(data.classes)
 
 
-def teach(model: StoredModel | None, data: LabelledRows, most_kept_cells: int = MOST_KEPT_CELLS) -> StoredModel:
-    """The model that has learned from a file too.
+@dataclass(frozen=True)
+class Lesson:
+    """What there is to learn from a file, together with what a model has kept; holds nothing else of the file."""
 
-    Args:
-        data: with at least one row of each class.
+    past: _Past
+    rows: Rows
+    came: int
 
-    Raises:
-        InvalidInput: the file does not fit to its header, or to the model.
-    """
-    if data.unknown:
-        raise InvalidInput(
-            f"the target holds {some_of(list(data.unknown))}, targetclasses names {some_of(list(data.classes))}"
+    @classmethod
+    def of(cls, model: StoredModel | None, data: LabelledRows) -> Lesson:
+        """Of a file with at least one row of each class.
+
+        Raises:
+            InvalidInput: the file does not fit to its header, or to the model.
+        """
+        if data.unknown:
+            raise InvalidInput(
+                f"the target holds {some_of(list(data.unknown))}, targetclasses names {some_of(list(data.classes))}"
+            )
+        past = _past(model, data)
+        target = relabelled(data.classes, past.classes, data.target)
+        fresh = Rows.distinct(arranged(data.columns, past.columns, data.features), target)
+        return cls(past, past.rows.and_more(fresh) if past.rows else fresh, len(data.target))
+
+    def learned(self, most_kept_cells: int = MOST_KEPT_CELLS) -> StoredModel:
+        """The model that has learned from it.
+
+        Raises:
+            Conflict: its files do not say what was fitted; nothing is kept of it.
+        """
+        past, rows = self.past, self.rows
+        members = fit(rows)
+        found = Seen.of(rows, partial(mean, members))
+        written = {sha256_of(content): (kind, content) for kind, content in _written(members, rows)}
+        seen = found.pack() if found else None
+        kept = rows.pack() if rows.features.size <= most_kept_cells else None
+        made = [*(content for _, content in written.values()), *(content for content in (seen, kept) if content)]
+        generation = max((part.generation for part in past.closed), default=-1) + 1
+        parts = [
+            Part(sha256=name, kind=kind, rows=rows.total, generation=generation) for name, (kind, _) in written.items()
+        ]
+        card = Card(
+            format="diyml-moodle-1",
+            columns=past.columns,
+            classes=past.classes,
+            parts=(*past.closed, *parts),
+            seen=sha256_of(seen) if seen else None,
+            kept=sha256_of(kept) if kept else None,
+            trainings=(*past.trainings, Training(at=utc_now(), rows=self.came))[-_MOST_TRAININGS:],
+            libraries={name: importlib.metadata.version(name) for name in ("scikit-learn", "onnx", "numpy")},
         )
-    past = _past(model, data)
-    target = relabelled(data.classes, past.classes, data.target)
-    fresh = Rows.distinct(arranged(data.columns, past.columns, data.features), target)
-    rows = past.rows.and_more(fresh) if past.rows else fresh
-    generation = max((part.generation for part in past.closed), default=-1) + 1
-    files = {sha256_of(content): (kind, content) for kind, content in _fitted(rows)}
-    parts = [Part(sha256=key, kind=kind, rows=rows.total, generation=generation) for key, (kind, _) in files.items()]
-    kept = rows.pack() if rows.features.size <= most_kept_cells else None
-    card = Card(
-        format="diyml-moodle-1",
-        columns=past.columns,
-        classes=past.classes,
-        parts=(*past.closed, *parts),
-        kept=sha256_of(kept) if kept else None,
-        trainings=(*past.trainings, Training(at=utc_now(), rows=len(data.target)))[-_MOST_TRAININGS:],
-        libraries={name: importlib.metadata.version(name) for name in ("scikit-learn", "onnx", "numpy")},
-    )
-    held = {part.sha256: past.files[part.sha256] for part in past.closed}
-    made = {key: content for key, (_, content) in files.items()}
-    return StoredModel(card, {**held, **made, **({sha256_of(kept): kept} if kept else {})})
+        held = {part.sha256: past.files[part.sha256] for part in past.closed}
+        return StoredModel(card, {**held, **{sha256_of(content): content for content in made}})
+
+
+def teach(model: StoredModel | None, data: LabelledRows, most_kept_cells: int = MOST_KEPT_CELLS) -> StoredModel:
+    """The model that has learned from a file too; see `Lesson`."""
+    return Lesson.of(model, data).learned(most_kept_cells)
 
 
 def _past(model: StoredModel | None, data: LabelledRows) -> _Past:
@@ -99,13 +128,12 @@ def _past(model: StoredModel | None, data: LabelledRows) -> _Past:
     return _Past(card.columns, card.classes, rows, closed, model.files, card.trainings)
 
 
-def _fitted(rows: Rows) -> list[tuple[str, bytes]]:
-    """Kinds and ONNX files of what was fitted, once the files are known to say the same.
+def _written(members: list[Member], rows: Rows) -> list[tuple[str, bytes]]:
+    """Kinds and ONNX files of what was fitted to rows, once the files are known to say the same.
 
     Raises:
         Conflict: a file does not; nothing is kept of it.
     """
-    members = fit(rows)
     made = [(member.kind, member.onnx()) for member in members]
     sample = rows.features[:_COMPARED_ROWS]
     parts = tuple(Part(sha256=sha256_of(content), kind=kind, rows=1, generation=0) for kind, content in made)

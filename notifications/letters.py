@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from bson import ObjectId
 
 from storage.alert_incidents import CLOSED, OPENED, TRIAL
 from storage.deliveries import Delivery
@@ -24,18 +27,29 @@ _ALERTS = {
     CLOSED: "Over: '{key}' of '{project_name}' ({rule_name})",
     TRIAL: "A trial of the alert rule '{rule_name}' of '{project_name}'",
 }
+_SEVERAL = {
+    OPENED: "Alert: {count:,} keys of '{project_name}' ({rule_name})",
+    CLOSED: "Over: {count:,} keys of '{project_name}' ({rule_name})",
+}
 _WHY_ALERT = (
     "You get this mail because an alert rule of your project tells you. PATCH /api/v1/me or the rule changes that."
 )
 _MOST_CHARACTERS = 100
+# Keys that one mail lists.
+MOST_KEYS = 20
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A subject in one line, and plain text."""
+    """A subject in one line, and plain text.
+
+    Attributes:
+        picture_of: incident whose picture goes along; None for none.
+    """
 
     subject: str
     text: str
+    picture_of: ObjectId | None = None
 
 
 def confirmation(code: str, username: str) -> Letter:
@@ -68,9 +82,7 @@ def job_letter(delivery: Delivery) -> Letter:
 def alert_letter(delivery: Delivery) -> Letter:
     """Tells of the beginning or the end of an incident, or tries a rule out."""
     data: dict[str, Any] = json.loads(delivery.body)["data"]
-    headline = _ALERTS[delivery.type].format(
-        **{name: _cut(str(data[name])) for name in ("key", "rule_name", "project_name")}
-    )
+    headline = _ALERTS[delivery.type].format(**_names(data))
     told = {"The kind": data["kind"], "Began": data["began_at"]}
     if data["ended_at"]:
         told |= {
@@ -86,7 +98,40 @@ def alert_letter(delivery: Delivery) -> Letter:
         parts.append("\n".join(["What has the largest share in that score:", *shares]))
     if data["incident_url"]:
         parts.append(f"The incident: {data['incident_url']}")
-    return Letter(" ".join(headline.split()), "\n\n".join([*parts, _WHY_ALERT]) + "\n")
+    picture_of = delivery.incident_id if delivery.with_picture else None
+    return Letter(" ".join(headline.split()), "\n\n".join([*parts, _WHY_ALERT]) + "\n", picture_of)
+
+
+def alerts_letter(deliveries: Sequence[Delivery], count: int) -> Letter:
+    """Tells of the beginning, or the end, of several incidents of one rule.
+
+    Args:
+        deliveries: those that are listed.
+        count: how many there are.
+    """
+    told: list[dict[str, Any]] = [json.loads(delivery.body)["data"] for delivery in deliveries]
+    headline = _SEVERAL[deliveries[0].type].format(count=count, **_names(told[0]))
+    lines = [_line(data) for data in told]
+    if count > len(told):
+        lines.append(f"... and {count - len(told):,} more")
+    parts = [f"{headline}.", "\n".join(lines)]
+    pictured = next((at for at, delivery in enumerate(deliveries) if delivery.with_picture), None)
+    if pictured is not None:
+        parts.append(f"The picture shows '{_cut(told[pictured]['key'])}'.")
+    parts.append(f"All of them: {told[0]['incident_url'].rpartition('/')[0]}?rule={told[0]['rule_id']}")
+    picture_of = None if pictured is None else deliveries[pictured].incident_id
+    return Letter(" ".join(headline.split()), "\n\n".join([*parts, _WHY_ALERT]) + "\n", picture_of)
+
+
+def _line(data: dict[str, Any]) -> str:
+    """One incident of several."""
+    score = "" if data["worst_score"] is None else f", worst score {_number(data['worst_score'])}"
+    lasted = f", lasted {_duration(data['duration_seconds'])}" if data["ended_at"] else ""
+    return f"{' '.join(_cut(data['key']).split())}: began {data['began_at']}{lasted}{score}"
+
+
+def _names(data: dict[str, Any]) -> dict[str, str]:
+    return {name: _cut(str(data[name])) for name in ("key", "rule_name", "project_name")}
 
 
 def _cut(text: str) -> str:

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 
 from notifications.events import ALERTS, CONFIRMATION
-from notifications.letters import Letter, alert_letter, confirmation, job_letter
+from notifications.letters import MOST_KEYS, Letter, alert_letter, alerts_letter, confirmation, job_letter
 from notifications.outcomes import Outcome, Result
 from settings import Settings
 from storage.deliveries import Delivery
@@ -60,11 +60,16 @@ class MailSender:
     def _written(self, lane: Lane, delivery: Delivery) -> tuple[str, Letter] | None:
         mailbox = self._store.mailboxes.get(lane.id)
         if delivery.type != CONFIRMATION:
-            letter = alert_letter if delivery.type in ALERTS else job_letter
-            return (mailbox.email, letter(delivery)) if mailbox.email else None
+            return (mailbox.email, self._told(delivery)) if mailbox.email else None
         user, address = self._store.users.get(lane.id), mailbox.pending
         code = self._store.mailboxes.new_code(lane.id, address) if user and address else None
         return (address, confirmation(code, user.username)) if user and address and code else None
+
+    def _told(self, delivery: Delivery) -> Letter:
+        if delivery.type not in ALERTS:
+            return job_letter(delivery)
+        others, count = self._store.deliveries.sent_with(delivery, MOST_KEYS - 1) if delivery.group else ([], 0)
+        return alerts_letter([delivery, *others], 1 + count) if others else alert_letter(delivery)
 
     def _message(self, delivery: Delivery, address: str, letter: Letter) -> EmailMessage:
         message = EmailMessage()
@@ -75,13 +80,10 @@ class MailSender:
         message["Message-ID"] = f"<{delivery.id}@{parseaddr(self._settings.mail_from)[1].partition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(letter.text, cte="quoted-printable")  # which every server passes on
-        if picture := self._picture(delivery):
+        picture = self._store.alert_incidents.picture(letter.picture_of) if letter.picture_of else None
+        if picture:
             message.add_attachment(picture, "image", "png", disposition="inline", filename="incident.png")
         return message
-
-    def _picture(self, delivery: Delivery) -> bytes | None:
-        incident_id = delivery.incident_id if delivery.with_picture else None
-        return self._store.alert_incidents.picture(incident_id) if incident_id else None
 
     def _hand_over(self, message: EmailMessage) -> None:
         settings = self._settings

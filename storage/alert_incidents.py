@@ -96,6 +96,7 @@ class AlertIncidents:
         )
         self._incidents.create_index([("project_id", 1), ("opened_at", -1), ("_id", -1)])
         self._incidents.create_index("untold", sparse=True)
+        self._incidents.create_index("undrawn", sparse=True)
         self._incidents.create_index("closed_at", expireAfterSeconds=int(KEPT.total_seconds()))
 
     def open(self, rule: AlertRule, id: ObjectId, key: str, found: Document, rows: bytes | None) -> bool:
@@ -210,6 +211,17 @@ class AlertIncidents:
         change = {"$set": {"picture": picture, "has_picture": True}}
         self._incidents.update_one({"_id": incident_id, "picture": {"$exists": False}}, change)
 
+    def claim_undrawn(self, lease_seconds: float) -> Incident | None:
+        """The newest that was told before it was drawn, for so long this caller's alone."""
+        query: Document = {"undrawn": {"$exists": True}, "$expr": {"$lte": ["$undrawn", "$$NOW"]}}
+        change: list[Document] = [{"$set": {"undrawn": {"$add": ["$$NOW", round(lease_seconds * 1000)]}}}]
+        row = self._incidents.find_one_and_update(query, change, projection=_BULK, sort=[("_id", -1)])
+        return _incident(row) if row else None
+
+    def note_drawn(self, incident_id: ObjectId) -> None:
+        """It was drawn, or cannot be."""
+        self._incidents.update_one({"_id": incident_id}, {"$unset": {"undrawn": ""}})
+
     def picture(self, incident_id: ObjectId) -> bytes | None:
         """The picture of an incident, a PNG file; None when there is none."""
         row = self._incidents.find_one({"_id": incident_id}, {"picture": 1}) or {}
@@ -224,15 +236,18 @@ class AlertIncidents:
         )
         return _incident(row) if row else None
 
-    def note_told(self, incident: Incident, lane_ids: Sequence[ObjectId]) -> None:
-        """Note that the changes of an incident have become deliveries, and to whom.
+    def note_told(self, incident: Incident, lane_ids: Sequence[ObjectId], undrawn: bool = False) -> None:
+        """Note that the changes of an incident have become deliveries, to whom, and whether it is still to be drawn.
 
         A change that has come meanwhile keeps its mark. The lanes are noted once: who was so slow that another one
         has told them has done the same.
         """
         seq = max((change["seq"] for change in incident.changes), default=0)
         self._incidents.update_one({"_id": incident.id, "told": None}, {"$set": {"told": list(lane_ids)}})
-        self._incidents.update_one({"_id": incident.id}, {"$max": {"told_up_to": seq}, "$unset": {"held_until": ""}})
+        change: Document = {"$max": {"told_up_to": seq}, "$unset": {"held_until": ""}}
+        self._incidents.update_one(
+            {"_id": incident.id}, {**change, "$set": {"undrawn": utc_now()}} if undrawn else change
+        )
         no_more = {"changes": {"$not": {"$elemMatch": {"seq": {"$gt": seq}}}}}
         self._incidents.update_one({"_id": incident.id, **no_more}, {"$unset": {"untold": ""}})
 

@@ -8,7 +8,7 @@ whoever comes by carries it out, any number of times, so a process may die betwe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -100,6 +100,12 @@ class AlertStates:
         id = state_id(project_id, key)
         row = self._states.find_one({"_id": id}, _WITHOUT_ROWS)
         return _state(row) if row else AlertState(id, project_id, key)
+
+    def get_all(self, project_id: ObjectId, keys: Iterable[str]) -> dict[str, AlertState]:
+        """The same of several keys."""
+        found = {key: AlertState(state_id(project_id, key), project_id, key) for key in keys}
+        stored = self._states.find({"_id": {"$in": [state.id for state in found.values()]}}, _WITHOUT_ROWS)
+        return found | {row["key"]: _state(row) for row in stored}
 
     def save(self, state: AlertState, change: Change, row_came: bool = True) -> bool:
         """Change a state; false when somebody else has changed it since it was read, and nothing is done.

@@ -42,6 +42,7 @@ class Delivery:
         job_id: whose change of state it tells; `seq` is that change's number. None for other messages.
         incident_id: likewise of an incident.
         with_picture: whether that incident's picture goes with it.
+        group: what it has in common with others that one message may tell of as well; None where it goes by itself.
         tries: how often it was sent, or begun to be.
         due_at: when it is tried next, while it waits.
         status: what came of the last try, in words.
@@ -59,6 +60,7 @@ class Delivery:
     job_id: ObjectId | None = None
     incident_id: ObjectId | None = None
     with_picture: bool = False
+    group: ObjectId | None = None
     seq: int = 0
     tries: int = 0
     tried_at: datetime | None = None
@@ -103,6 +105,10 @@ class Deliveries:
         self._deliveries.create_index([("lane_id", 1), ("job_id", 1), ("seq", 1)])
         self._deliveries.create_index([("lane_id", 1), ("incident_id", 1), ("seq", 1)])
         self._deliveries.create_index([("lane_id", 1), ("created_at", -1), ("_id", -1)])
+        only: Document = {"group": {"$exists": True}}
+        in_group = [("lane_id", 1), ("group", 1), ("type", 1), ("tried_at", -1)]
+        self._deliveries.create_index(in_group, partialFilterExpression=only)
+        self._deliveries.create_index("sent_with", sparse=True)
         self._deliveries.create_index("project_id")
         self._deliveries.create_index("created_at", expireAfterSeconds=int(KEPT.total_seconds()))
 
@@ -117,14 +123,26 @@ class Deliveries:
         seq: int = 0,
         incident_id: ObjectId | None = None,
         with_picture: bool = False,
+        group: ObjectId | None = None,
+        apart_seconds: float = 0.0,
     ) -> ObjectId:
-        """Record something to tell; a change that is recorded already stays as it is."""
+        """Record something to tell; a change that is recorded already stays as it is.
+
+        Args:
+            group: whatever waits of the same lane, group and type goes in one message.
+            apart_seconds: how long after the last message of its group the next one may go.
+        """
         now = utc_now()
         told_of = job_id or incident_id
         id = delivery_id(lane_id, told_of, seq) if told_of else ObjectId()
         row: Document = {"_id": id, "lane_id": lane_id, "owner_id": owner_id, "type": type, "body": body}
         row |= {"project_id": project_id, "job_id": job_id, "seq": seq, "created_at": now, "due_at": now}
         row |= {"incident_id": incident_id, "with_picture": with_picture} if incident_id else {}
+        if group:
+            row |= {
+                "group": group,
+                "due_at": self._due_in_group({"lane_id": lane_id, "group": group, "type": type}, apart_seconds),
+            }
         with suppress(DuplicateKeyError):  # told before, by a worker that was lost or is at it now
             self._deliveries.insert_one({**row, "state": DeliveryState.WAITING.value, "tries": 0})
         return id
@@ -173,9 +191,32 @@ class Deliveries:
                 {"_id": first["_id"], **waiting, **_DUE}, change, return_document=ReturnDocument.AFTER
             )
             if taken:
-                return _delivery(taken)
+                return self._with_its_group(lane, _delivery(taken))
             self._deliveries.update_one({"_id": row["_id"], **waiting}, {"$max": {"due_at": first["due_at"]}})
         return None
+
+    def _due_in_group(self, group: Document, apart_seconds: float) -> datetime:
+        tried = self._deliveries.find_one({**group, "tried_at": {"$exists": True}}, sort=[("tried_at", -1)])
+        now = utc_now()
+        return max(now, tried["tried_at"] + timedelta(seconds=apart_seconds)) if tried else now
+
+    def _with_its_group(self, lane: Lane, first: Delivery) -> Delivery:
+        """Let what waits of the group share the fate of its first delivery, but no end before its beginning."""
+        if first.group:
+            waiting = {"lane_id": lane.id, "group": first.group, "state": DeliveryState.WAITING.value}
+            earlier = self._deliveries.distinct("incident_id", {**waiting, "seq": {"$lt": first.seq}})
+            others = {"type": first.type, "_id": {"$ne": first.id}, "incident_id": {"$nin": earlier}}
+            # Any of them may be the first the next time, and goes on from there.
+            tries: Document = {"$max": ["$tries", first.tries]}
+            change: Document = {"claim": lane.claim, "sent_with": first.id, "tried_at": "$$NOW", "tries": tries}
+            self._deliveries.update_many({**waiting, **others}, [{"$set": change}])
+        return first
+
+    def sent_with(self, first: Delivery, limit: int) -> tuple[list[Delivery], int]:
+        """Those that go with a delivery that was taken, the oldest first and not too many, and how many they are."""
+        query = {"sent_with": first.id, "state": DeliveryState.WAITING.value}
+        rows = self._deliveries.find(query).sort([("created_at", 1), ("_id", 1)]).limit(limit)
+        return [_delivery(row) for row in rows], self._deliveries.count_documents(query)
 
     def next_due(self, lane_id: ObjectId) -> datetime | None:
         """When something of the lane is due; None when nothing waits."""
@@ -186,7 +227,7 @@ class Deliveries:
     def end(self, lane: Lane, delivery: Delivery, state: DeliveryState, status: str) -> None:
         """End a delivery; what waited behind it is due now."""
         change = {"state": state.value, "status": status}
-        ended = self._deliveries.update_one(self._taken(lane, delivery), {"$set": change}).modified_count
+        ended = self._deliveries.update_many(self._taken(lane, delivery), {"$set": change}).modified_count
         if ended and (told_of := _told_of(delivery.job_id, delivery.incident_id)):
             self._due_now({"lane_id": lane.id, **told_of})
 
@@ -194,10 +235,14 @@ class Deliveries:
         """Try it again after so many seconds."""
         later: Document = {"$add": ["$$NOW", round(seconds * 1000)]}
         change = {"due_at": later, "status": {"$literal": status}}
-        self._deliveries.update_one(self._taken(lane, delivery), [{"$set": change}])
+        self._deliveries.update_many(self._taken(lane, delivery), [{"$set": change}])
 
     def _taken(self, lane: Lane, delivery: Delivery) -> Document:
-        return {"_id": delivery.id, "state": DeliveryState.WAITING.value, "claim": lane.claim}
+        """The delivery, and those that go with it."""
+        which: Document = (
+            {"$or": [{"_id": delivery.id}, {"sent_with": delivery.id}]} if delivery.group else {"_id": delivery.id}
+        )
+        return {**which, "state": DeliveryState.WAITING.value, "claim": lane.claim}
 
     def due_now(self, lane_id: ObjectId) -> None:
         """Whatever waits in the lane is due now: its receiver is there again, or another one."""

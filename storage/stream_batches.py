@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from bson import Binary, ObjectId
+from pymongo import WriteConcern
 from pymongo.errors import DuplicateKeyError
 
 from storage.database import Database, Document, shielded
@@ -84,13 +85,17 @@ class StreamBatches:
 
     def __init__(self, database: Database[Document]):
         self._batches = database["stream_batches"]
+        self._unhurried = self._batches.with_options(write_concern=WriteConcern(1))
 
     def create_indexes(self) -> None:
         self._batches.create_index([("stream_id", 1), ("number", 1)], unique=True)
         self._batches.create_index("project_id")
 
-    def append(self, batch: Batch) -> None:
+    def append(self, batch: Batch, waits: bool = True) -> None:
         """Write a batch down; from then on it counts.
+
+        Args:
+            waits: until it is in the journal; not needed by who makes something else last in the same database next.
 
         Raises:
             ChangedMeanwhile: another worker has written one of this number.
@@ -108,9 +113,13 @@ class StreamBatches:
         if batch.collect:
             row["collect"] = json.dumps(batch.collect)
         try:
-            self._batches.insert_one(row)
+            (self._batches if waits else self._unhurried).insert_one(row)
         except DuplicateKeyError:
             raise ChangedMeanwhile("another worker follows this stream") from None
+
+    def recount(self, stream_id: ObjectId, number: int, counts: Counts) -> None:
+        """Have a batch say other counts, since messages have come of which it holds nothing."""
+        self._batches.update_one({"stream_id": stream_id, "number": number}, {"$set": {"counts": vars(counts)}})
 
     def last(self, stream_id: ObjectId) -> Batch | None:
         """The newest."""

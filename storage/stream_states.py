@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bson import Binary, ObjectId
-from pymongo import UpdateOne
+from pymongo import UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError
 
 from storage.database import Database, Document, shielded
@@ -19,6 +19,8 @@ class StreamStates:
 
     def __init__(self, database: Database[Document]):
         self._states = database["stream_states"]
+        # Batches hold the same until their states are said to be kept, and that is written behind these in the journal.
+        self._unhurried = self._states.with_options(write_concern=WriteConcern(1))
 
     def create_indexes(self) -> None:
         self._states.create_index([("stream_id", 1), ("key", 1)], unique=True)
@@ -44,7 +46,7 @@ class StreamStates:
             for key, state in states.items()
         ]
         try:
-            self._states.bulk_write(writes, ordered=False)
+            self._unhurried.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
             # There is one already, and it is newer.
             if any(item["code"] != _DUPLICATE for item in error.details["writeErrors"]):

@@ -19,13 +19,18 @@ SOURCE = "stream"
 
 
 class Collecting:
-    """Hands rows over from batches, in order, each batch once."""
+    """Hands rows over from batches, in order, each batch once.
+
+    Attributes:
+        through: number of the last batch whose rows were handed over.
+        is_behind: whether later ones may have rows, too.
+    """
 
     def __init__(self, store: Store, stream: Stream):
         self._store = store
         self._stream = stream
         self.through = store.streams.get(stream.project_id).collected_through
-        self._is_behind = True
+        self.is_behind = True
 
     def wants(self, counts: Counts) -> bool:
         """Whether more rows are to be collected."""
@@ -34,12 +39,12 @@ class Collecting:
     def wanted(self, rows: Sequence[Mapping[str, Any]], counts: Counts) -> list[dict[str, Any]]:
         """Those of the rows that are to become data."""
         taken = [dict(row) for row in rows[: max(0, self._stream.collect_until - counts.collected)]]
-        self._is_behind = self._is_behind or bool(taken)
+        self.is_behind = self.is_behind or bool(taken)
         return taken
 
     def hand_over(self) -> None:
         """Add the rows of batches to the project's data, as far as it takes them now."""
-        if not self._is_behind:
+        if not self.is_behind:
             return
         project = self._store.projects.get(self._stream.project_id)
         if project is None:
@@ -52,7 +57,7 @@ class Collecting:
                 return  # those that wait become part of the table first
             self.through = batch.number
             self._store.streams.advance(self._stream.id, refused=refused, collected_through=batch.number)
-        self._is_behind = bool(batches)
+        self.is_behind = bool(batches)
 
     def _add(self, project: Project, rows: Sequence[Mapping[str, Any]], key: str) -> int:
         """Add rows, all but those that do not fit; gives how many these are."""

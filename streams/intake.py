@@ -32,6 +32,7 @@ class Intake:
 
     def __init__(self, settings: Settings, stream: Stream):
         self._stream = stream
+        self._has_own_broker = bool(settings.broker_url)
         self._connection: Connection = connection(settings)
         self._waiting: deque[Any] = deque()
         self._open: Any = None
@@ -85,6 +86,11 @@ class Intake:
     @property
     def _is_local(self) -> bool:
         return hasattr(self._open, "take_back")
+
+    @property
+    def shares_journal(self) -> bool:
+        """Whether the queues are in the database: then a commit makes all that was written before it last."""
+        return self._is_local and not self._has_own_broker
 
     def read_mark(self) -> dict[str, Any] | None:
         """What the last commit left behind; None when there was none."""

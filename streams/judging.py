@@ -11,6 +11,7 @@ from typing import Any
 from inference.anomaly.judging import Judged, State
 from storage.store import Store
 from storage.streams import Stream
+from streams.merging import Merging
 from streams.messages import Message, key_of
 from streams.models import Serving
 from utils import InvalidInput
@@ -52,14 +53,15 @@ class Judging:
 
     Args:
         stream: as it was when its lease was taken.
+        merging: gets the states.
     """
 
-    def __init__(self, store: Store, stream: Stream):
+    def __init__(self, store: Store, stream: Stream, merging: Merging):
         self._store = store
         self._stream = stream
         self._states: OrderedDict[str, State] = OrderedDict()
+        self._merging = merging
         self._keys = set(store.stream_states.keys(stream.id))
-        self.unmerged: dict[str, bytes] = {}
 
     def cut(self, messages: Sequence[Message], serving: Serving | None) -> int:
         """How many of the messages make one batch; at least one."""
@@ -92,14 +94,13 @@ class Judging:
         for key, state in outcome.states.items():
             self._states[key] = state
             self._states.move_to_end(key)
-            self.unmerged[key] = state.to_bytes()
         self._keys |= outcome.states.keys()
         while len(self._states) > _MOST_REMEMBERED:
             self._states.popitem(last=False)
 
     def _load(self, keys: set[str], serving: Serving) -> dict[str, State]:
         missing = [key for key in keys if key not in self._states]
-        stored = {key: self.unmerged[key] for key in missing if key in self.unmerged}
+        stored = {key: state for key in missing if (state := self._merging.find(key)) is not None}
         if rest := [key for key in missing if key not in stored and key in self._keys]:
             stored |= self._store.stream_states.load(self._stream.id, rest)
         return {key: self._states.get(key) or _state(stored.get(key), serving) for key in keys}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from queue import Empty
@@ -26,13 +27,13 @@ from pymongo.errors import BulkWriteError
 
 from storage.database import Document, MongoCollection
 
-# A consumer says so in a message that must not be stored again once it is consumed.
+# Who publishes it says so in a message with an id that must be stored once, also after it was consumed.
 REMEMBERED = "x-remembered"
 _LEASE_MS = 30_000
 _AT_ONCE = 500
 _OPERATION_MS = 10_000
 _REMEMBERED_SECONDS = 3600
-_SHORTEST_SECONDS, _LONGEST_SECONDS = 0.002, 0.1
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 0.002, 0.05
 _DUPLICATE = 11000
 _FREE: Document = {"$expr": {"$lte": [{"$ifNull": ["$held_until", "$$NOW"]}, "$$NOW"]}}
 
@@ -120,7 +121,7 @@ class Channel(mongodb.Channel):
 
     def _ensure_indexes(self, database: Any) -> None:
         messages = database[self.messages_collection]
-        messages.create_index([("queue", 1), ("order", 1), ("_id", 1)])
+        messages.create_index([("queue", 1), ("gone_at", 1), ("order", 1), ("_id", 1)])
         only = {"message_id": {"$exists": True}}
         messages.create_index([("queue", 1), ("message_id", 1)], unique=True, partialFilterExpression=only)
         messages.create_index("gone_at", expireAfterSeconds=_REMEMBERED_SECONDS)
@@ -141,7 +142,8 @@ class Channel(mongodb.Channel):
             # The server writes its time here, with a number that tells apart what comes in the same second.
             "order": Timestamp(0, 0),
         }
-        if message_id := message["properties"].get("message_id"):
+        message_id = message["properties"].get("message_id")
+        if message_id and (message.get("headers") or {}).get(REMEMBERED):
             row["message_id"] = str(message_id)
         if self._is_transaction:
             self._puts.append(row)
@@ -149,17 +151,18 @@ class Channel(mongodb.Channel):
             self._store([row])
 
     def _store(self, rows: list[Document]) -> None:
-        groups = [list(group) for _, group in itertools.groupby(rows, lambda row: row["queue"])]
-        for group in groups:
-            # The journal keeps its order, so the last of them brings the others with it.
-            target = self.messages if group is groups[-1] else self.unhurried
+        """Store messages in their order; each has its `_id` by then, so what was stored already is no new one."""
+        for ordered in (True, False):
             try:
-                target.insert_many(group, ordered=False)
+                if rows:
+                    self.messages.insert_many(rows, ordered=ordered)
+                break
             except BulkWriteError as error:
-                # It was stored before, by somebody who was killed after that.
+                # It was stored before, by somebody who was killed after that. The others follow, still in their order.
                 if any(item["code"] != _DUPLICATE for item in error.details["writeErrors"]):
                     raise
-            self._trim(group[0]["queue"], len(group))
+        for queue, count in Counter(row["queue"] for row in rows).items():
+            self._trim(queue, count)
 
     def _trim(self, queue: str, added: int) -> None:
         """Drop the oldest messages of a queue that has a bound; it may be a tenth longer meanwhile."""

@@ -84,6 +84,11 @@ class Line:
         self.last, self.number, self.counts, self.duplicates = batch, batch.number, batch.counts, 0
         self._remember(batch.number, batch.counts.rows, split(batch.ids))
 
+    def count_duplicates(self) -> Counts:
+        """Count the duplicates that came without anything new; gives what the counts of the last batch are then."""
+        self.counts, self.duplicates = self.counts.plus(duplicates=self.duplicates), 0
+        return self.counts
+
     def mark(self) -> dict[str, Any]:
         """What is to be published with the answers."""
         places: dict[str, list[int]] = defaultdict(list)
@@ -92,22 +97,22 @@ class Line:
                 places[str(number)].append(place)
         return {"stream": str(self._stream.id), "number": self.number, "open": places}
 
-    def forget(self, collected_through: int) -> int:
+    def forget(self, through: int) -> int:
         """Forget batches that are too old; gives the first number to keep.
 
         Args:
-            collected_through: later ones stay, as their rows are still wanted.
+            through: later ones stay, whatever their age.
         """
-        while len(self._lengths) > 1 and self._is_old(collected_through):
+        while len(self._lengths) > 1 and self._is_old(through):
             self._lengths.popleft()
         first = self._lengths[0][0] if self._lengths else 0
         for known_as in [known_as for known_as, number in self._known.items() if number < first]:
             del self._known[known_as]
         return first
 
-    def _is_old(self, collected_through: int) -> bool:
+    def _is_old(self, through: int) -> bool:
         number, rows = self._lengths[0]
-        return self.counts.rows - rows > KEPT_ROWS and number <= collected_through
+        return self.counts.rows - rows > KEPT_ROWS and number <= through
 
 
 def split(ids: bytes) -> list[bytes]:

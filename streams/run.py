@@ -15,6 +15,7 @@ from streams.collecting import Collecting
 from streams.intake import Intake
 from streams.judging import Judging, Outcome
 from streams.line import Line
+from streams.merging import Merging
 from streams.messages import Message, read
 from streams.models import Serving
 from utils import Unavailable
@@ -22,7 +23,7 @@ from utils import Unavailable
 logger = logging.getLogger(__name__)
 
 _FETCH_SECONDS = 0.25
-_MERGE_SECONDS = 1.0
+_COLLECT_SECONDS = 1.0
 _PRUNE_SECONDS = 10.0
 
 
@@ -34,25 +35,25 @@ class Run:
         self._stream = stream
         self._intake = intake
         self._watcher = watcher
-        self._merge_left_over()
+        self._merging = Merging(store, stream)
         self.line = Line(store, stream, intake.read_mark())
-        self._judging = Judging(store, stream)
+        self._judging = Judging(store, stream, self._merging)
         self.collecting = Collecting(store, stream)
-        self._merge_at = self._prune_at = 0.0
+        self._collect_at = self._prune_at = 0.0
         if last := self.line.last:  # whoever wrote it may have been ended before telling of it
             self._keep_letters(last, [Answer.of(line) for line in last.answers])
-            self._observe(rows_by_key(last.answers))
+            watcher.observe_all(stream.project_id, rows_by_key(last.answers))
 
     def step(self, serving: Serving | None) -> None:
         """Take what has come, and see it through."""
         deliveries = self._intake.fetch(_FETCH_SECONDS)
         if deliveries:
             self._take(deliveries, serving)
+        self._merging.step(self.line.number)
         now = time.monotonic()
-        if now >= self._merge_at:
-            self._merge()
+        if now >= self._collect_at:
             self.collecting.hand_over()
-            self._merge_at = now + _MERGE_SECONDS
+            self._collect_at = now + _COLLECT_SECONDS
         if now >= self._prune_at:
             self._prune()
             self._prune_at = now + _PRUNE_SECONDS
@@ -60,7 +61,7 @@ class Run:
     def close(self) -> None:
         """What may be done later is done now, if it can be; whoever follows next does it otherwise."""
         try:
-            self._merge()
+            self._merging.finish(self.line.number)
         except Unavailable as error:
             logger.info("stream %s: %s", self._stream.id, error.detail)
 
@@ -73,16 +74,19 @@ class Run:
         if fresh:
             outcome, found = self._judged(fresh, serving)
             batch = self._batch(fresh, outcome, found)
-            self._store.stream_batches.append(batch)
+            self._store.stream_batches.append(batch, waits=not self._intake.shares_journal)
             self.line.accept(batch)
             self._judging.accept(outcome)
+            self._merging.add(batch.states)
             self._keep_letters(batch, found)
             ready += found
+        elif self.line.duplicates:
+            self._store.stream_batches.recount(self._stream.id, self.line.number, self.line.count_duplicates())
         for answer in ready:
             self._publish(answer)
         self._intake.commit(deliveries[:cut], self.line.mark())
         if outcome:
-            self._observe(outcome.by_key())
+            self._watcher.observe_all(self._stream.project_id, outcome.by_key())
 
     def _sorted(self, messages: list[Message]) -> tuple[list[Answer], list[Message]]:
         """Answers that are there already, and messages that are new; the others are duplicates."""
@@ -136,29 +140,9 @@ class Run:
         if letters:
             self._store.stream_letters.add(batch.stream_id, batch.project_id, batch.number, letters)
 
-    def _observe(self, rows: dict[str, list[Any]]) -> None:
-        for key, of_key in rows.items():
-            self._watcher.observe(self._stream.project_id, key, of_key)
-
-    def _merge_left_over(self) -> None:
-        """States of batches whose worker was ended before it merged them."""
-        merged = self._store.streams.get(self._stream.project_id).merged
-        while batches := self._store.stream_batches.after(self._stream.id, merged):
-            for batch in batches:
-                if batch.states:
-                    self._save(batch.states, batch.number)
-            merged = batches[-1].number
-            self._store.streams.advance(self._stream.id, merged=merged)
-
-    def _merge(self) -> None:
-        if self._judging.unmerged:
-            self._save(self._judging.unmerged, self.line.number)
-            self._judging.unmerged = {}
-            self._store.streams.advance(self._stream.id, merged=self.line.number)
-
-    def _save(self, states: dict[str, bytes], number: int) -> None:
-        self._store.stream_states.save(self._stream.id, self._stream.project_id, states, number)
-
     def _prune(self) -> None:
-        self._store.stream_batches.prune(self._stream.id, self.line.forget(self.collecting.through))
+        # What a batch alone holds must stay: rows to be collected, and states.
+        collected = self.collecting.through if self.collecting.is_behind else self.line.number
+        first = self.line.forget(min(collected, self._merging.through))
+        self._store.stream_batches.prune(self._stream.id, first)
         self._store.stream_letters.prune(self._stream.id)

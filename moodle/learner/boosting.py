@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,13 @@ class Boosting:
     def predict(self, features: Features) -> Probabilities:
         """See `Member.predict`."""
         return self.model.predict_proba(features[:, self.columns])
+
+    def tilted(self, by: NDArray[np.float64]) -> Boosting:
+        """See `Member.tilted`."""
+        model = copy(self.model)
+        baseline = model._baseline_prediction  # to which the trees add, the log-odds or one logit a class
+        model._baseline_prediction = baseline + (by[1:] - by[:1] if baseline.shape[-1] < len(by) else by)
+        return Boosting(self.columns, model, self.kind)
 
     def onnx(self) -> bytes:
         """See `Member.onnx`."""

@@ -32,7 +32,7 @@ def network_file(network: Network) -> bytes:
     if len(bias) == 1:
         # Of the log-odds z, the logits 0 and z have the same odds.
         layers[-1] = np.hstack([np.zeros_like(weights), weights]), np.array([0.0, bias[0]])
-    return _finished(graph, Perceptron(tuple(layers), "tanh", len(layers[-1][1])).add(graph, cut))
+    return _finished(graph, Perceptron(tuple(layers), network.activation, len(layers[-1][1])).add(graph, cut))
 
 
 def _finished(graph: Graph, probabilities: str) -> bytes:

@@ -22,6 +22,10 @@ class Member(Protocol):
         """Probabilities [rows, classes], each row summing to 1; features are float32 [rows, columns]."""
         ...
 
+    def tilted(self, by: NDArray[np.float64]) -> Member:
+        """The same with `by` [classes] added to the logits of the classes."""
+        ...
+
     def onnx(self) -> bytes:
         """The same as an ONNX file: `features` float32 in, `probabilities` float32 out, no custom operators."""
         ...

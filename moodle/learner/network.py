@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from moodle.learner.member import Features, Probabilities, as_two
 
 Doubles = NDArray[np.float64]
+Activation = Literal["tanh", "relu"]
 # A value further from the mean than this says no more than "far out"; so 1e30 moves nothing else.
 FAR = 5.0
 _PENALTY, _PENALTY_A_COLUMN, _FREE_COLUMNS, _MOST_PENALTY = 0.3, 0.5, 4, 100.0
@@ -57,22 +59,34 @@ class Layer:
 
 @dataclass(frozen=True)
 class Network:
-    """A scaling and layers, tanh between them; one output is the log-odds of the second class, more are logits."""
+    """A scaling and layers, the last of which gives the log-odds of the second of two classes, or a logit a class.
+
+    Attributes:
+        activation: what stands between the layers.
+    """
 
     kind: str
     scaling: Scaling
     layers: tuple[Layer, ...]
+    activation: Activation = "tanh"
 
     def predict(self, features: Features) -> Probabilities:
         """See `Member.predict`."""
         values = self.scaling.apply(features)
         for layer in self.layers[:-1]:
-            values = np.tanh(values @ layer.weights + layer.bias)
+            sums = values @ layer.weights + layer.bias
+            values = np.tanh(sums) if self.activation == "tanh" else np.maximum(sums, 0.0)
         logits = values @ self.layers[-1].weights + self.layers[-1].bias
         if logits.shape[1] == 1:
             return as_two(0.5 * (1.0 + np.tanh(0.5 * logits[:, 0])))
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return odds / odds.sum(axis=1, keepdims=True)
+
+    def tilted(self, by: Doubles) -> Network:
+        """See `Member.tilted`."""
+        *before, last = self.layers
+        bias = last.bias + (by[1:] - by[:1] if len(last.bias) < len(by) else by)
+        return replace(self, layers=(*before, Layer(last.weights, bias)))
 
     def onnx(self) -> bytes:
         """See `Member.onnx`."""
@@ -103,10 +117,19 @@ def fit_linear(features: Features, target: NDArray[np.int64], weights: Doubles, 
     return Network("linear", scaling, (Layer(model.coef_.T.astype(np.float64), model.intercept_.astype(np.float64)),))
 
 
+@dataclass(frozen=True)
+class Shape:
+    """How a perceptron is made: neurons of each hidden layer, what they make of their sums, and steps of the fit."""
+
+    hidden: tuple[int, ...] = (16,)
+    activation: Activation = "tanh"
+    steps: int = 200
+
+
 def fit_perceptron(
-    features: Features, target: NDArray[np.int64], weights: Doubles, seed: int, steps: int = 200
+    features: Features, target: NDArray[np.int64], weights: Doubles, seed: int, shape: Shape = Shape()
 ) -> Network:
-    """A multilayer perceptron of one hidden layer, by L-BFGS.
+    """A multilayer perceptron, by L-BFGS.
 
     The more columns there are, the less each may weigh: without that, a hundred indicators are learned by heart.
     """
@@ -116,9 +139,16 @@ def fit_perceptron(
     if not len(scaling.columns):
         return constant(np.bincount(target, weights) / weights.sum())
     penalty = min(_MOST_PENALTY, max(_PENALTY, _PENALTY_A_COLUMN * (len(scaling.columns) - _FREE_COLUMNS)))
-    model = MLPClassifier((16,), activation="tanh", solver="lbfgs", alpha=penalty, max_iter=steps, random_state=seed)
+    model = MLPClassifier(
+        shape.hidden,
+        activation=shape.activation,
+        solver="lbfgs",
+        alpha=penalty,
+        max_iter=shape.steps,
+        random_state=seed,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(scaling.apply(features), target, sample_weight=weights)
     layers = tuple(Layer(matrix, bias) for matrix, bias in zip(model.coefs_, model.intercepts_, strict=True))
-    return Network("perceptron", scaling, layers)
+    return Network("perceptron", scaling, layers, shape.activation)

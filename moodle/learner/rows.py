@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import dataclass
-from typing import Any
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
+from moodle.learner import arrays
 from moodle.learner.member import Features
-from moodle.packed import OLDEST
 from utils import InvalidInput
+
+_HASHED_AT_ONCE = 1_000
+
+
+def hashes(features: Features, target: NDArray[np.int64] | None = None) -> NDArray[np.uint64]:
+    """A number for each row, the same for equal ones, with their target when it is given; in little memory."""
+    found = np.empty(len(features), np.uint64)
+    for start in range(0, len(features), _HASHED_AT_ONCE):
+        stop = start + _HASHED_AT_ONCE
+        # 0.0 and -0.0 are one value and two patterns of bits.
+        rows = np.ascontiguousarray(features[start:stop] + np.float32(0))
+        labels = np.zeros(len(rows), np.int64) if target is None else np.ascontiguousarray(target[start:stop])
+        digests = (blake2b(row, digest_size=8, salt=label) for row, label in zip(rows, labels, strict=True))
+        found[start:stop] = np.frombuffer(b"".join(each.digest() for each in digests), np.uint64)
+    return found
 
 
 @dataclass(frozen=True)
@@ -33,10 +46,7 @@ class Rows:
     def distinct(cls, features: Features, target: NDArray[np.int64], counts: NDArray[np.float64] | None = None) -> Rows:
         """The distinct ones of rows, in the order in which each came first."""
         counts = np.ones(len(target)) if counts is None else counts
-        # 0.0 and -0.0 are one value and two patterns of bits.
-        together = np.ascontiguousarray(np.column_stack([features + np.float32(0), target.astype(np.float32)]))
-        keys = together.view(np.dtype((np.void, together.dtype.itemsize * together.shape[1]))).ravel()
-        _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+        _, first, group = np.unique(hashes(features, target), return_index=True, return_inverse=True)
         sums = np.bincount(group.ravel(), counts).astype(np.float64)
         order = np.argsort(first)
         chosen = first[order]
@@ -61,15 +71,7 @@ class Rows:
 
     def pack(self) -> bytes:
         """As a compressed file of plain arrays."""
-        stream = io.BytesIO()
-        arrays: dict[str, NDArray[Any]] = {"features": self.features, "target": self.target, "counts": self.counts}
-        # As numpy packs them, but with the quick setting of the compression, which makes mostly zeros nearly as small.
-        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for name, array in arrays.items():
-                packed = io.BytesIO()
-                np.save(packed, array, allow_pickle=False)
-                archive.writestr(zipfile.ZipInfo(f"{name}.npy", OLDEST), packed.getbuffer(), zipfile.ZIP_DEFLATED, 1)
-        return stream.getvalue()
+        return arrays.pack({"features": self.features, "target": self.target, "counts": self.counts})
 
     @classmethod
     def unpack(cls, content: bytes, columns: int, classes: int) -> Rows:
@@ -78,11 +80,7 @@ class Rows:
         Raises:
             InvalidInput: it is something else.
         """
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                rows = cls(arrays["features"], arrays["target"], arrays["counts"])
-        except Exception as error:  # whatever numpy says of bytes that are no such file
-            raise InvalidInput("the rows that the model keeps cannot be read: the file is damaged") from error
+        rows = cls(*arrays.unpack(content, "features", "target", "counts"))
         if not rows.is_sound(columns, classes):
             raise InvalidInput("the rows that the model keeps do not fit to its columns and classes")
         return rows

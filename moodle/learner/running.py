@@ -9,6 +9,7 @@ import numpy as np
 from inference.answers import Damaged
 from inference.sessions import open_session
 from moodle.learner.member import INPUT, OUTPUT, Features, Probabilities
+from moodle.learner.seen import Seen
 from moodle.model import StoredModel
 from utils import InvalidInput
 
@@ -19,13 +20,15 @@ class Runner:
     """A model that is loaded; safe from many threads.
 
     Raises:
-        InvalidInput: one of its files is no ONNX file that can be run.
+        InvalidInput: one of its files is no ONNX file that can be run, or what it has seen cannot be read.
     """
 
     def __init__(self, model: StoredModel):
         self.card = model.card
         self._weights = model.card.weights()
         self._sessions = [_session(model.files[part.sha256]) for part in model.card.parts]
+        seen = model.card.seen
+        self._seen = Seen.unpack(model.files[seen], len(model.card.classes)) if seen else None
 
     def predict(self, features: Features) -> Probabilities:
         """Probabilities [rows, classes] of float32 [rows, columns], each row summing to 1."""
@@ -36,7 +39,8 @@ class Runner:
         total = np.zeros((len(features), len(self.card.classes)))
         for weight, session in zip(self._weights, self._sessions, strict=True):
             total += weight * session.run([OUTPUT], {INPUT: features})[0].astype(np.float64)
-        return total / total.sum(axis=1, keepdims=True)
+        chances = total / total.sum(axis=1, keepdims=True)
+        return self._seen.mixed(features, chances) if self._seen else chances
 
 
 def _session(content: bytes) -> Any:

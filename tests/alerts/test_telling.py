@@ -15,6 +15,7 @@ from alerts.reporter import Reporter
 from alerts.telling import AlertTeller, try_out
 from alerts.watching import Watcher
 from settings import Settings
+from storage.deliveries import DeliveryState
 from storage.projects import Project
 from storage.store import Store
 from storage.users import User
@@ -200,3 +201,127 @@ def test_a_rule_is_tried_out_with_the_last_incidents_picture(
     assert mail["Subject"] == "A trial of the alert rule 'bearings' of 'pumps'"
     assert parts_of(mail)["image/png"].startswith(PNG)
     assert len(incidents(store, project)) == 1
+
+
+def many_open(store: Store, settings: Settings, project: Project, count: int, first: int = 0) -> None:
+    """Incidents of so many keys, told by a teller."""
+    watcher = Watcher(store, settings)
+    for number in range(first, first + count):
+        watcher.observe(project.id, f"pump {number}", ODD)
+    AlertTeller(store, settings).tell_all()
+
+
+def states_of_mails(store: Store, project: Project) -> list[str]:
+    rows = store.database["deliveries"].find({"project_id": project.id})
+    return [str(row["state"]) for row in rows]
+
+
+def test_keys_that_fail_together_are_told_in_one_mail_that_lists_some_and_counts_the_others(
+    store: Store, mail_settings: Settings, postbox: Postbox, ada: User, project: Project
+):
+    a_rule(store, project)
+    many_open(store, mail_settings, project, 23)
+    with mailing(store, mail_settings):
+        wait_until(lambda: states_of_mails(store, project) == ["delivered"] * 23)
+    (mail,) = postbox.mails
+    assert mail["Subject"] == "Alert: 23 keys of 'pumps' (bearings)"
+    text = parts_of(mail)["text/plain"].decode().replace("\r\n", "\n")
+    listed = [line.partition(":")[0] for line in text.split("\n") if ": began 2026-05-04T10:00:0" in line]
+    assert listed == [f"pump {number}" for number in range(20)]
+    assert "... and 3 more" in text
+    assert f"https://diyml.example/api/v1/projects/{project.id}/incidents?rule=" in text
+    assert parts_of(mail)["image/png"].startswith(PNG)
+    assert "The picture shows 'pump 0'" in text
+
+
+def test_after_a_mail_of_a_rule_the_next_one_waits_for_others_and_those_of_another_rule_do_not(
+    store: Store, mail_settings: Settings, postbox: Postbox, ada: User, project: Project
+):
+    a_rule(store, project)
+    with mailing(store, mail_settings):
+        many_open(store, mail_settings, project, 1)
+        wait_until(lambda: states_of_mails(store, project) == ["delivered"])
+    a_rule(store, project, name="oil")
+    many_open(store, mail_settings, project, 2, first=1)
+    with mailing(store, mail_settings):
+        wait_until(lambda: len(postbox.mails) == 2)
+    waiting = list(store.database["deliveries"].find({"state": "waiting"}))
+    last = store.database["deliveries"].find_one({"state": "delivered"}, sort=[("_id", 1)])
+    assert [mail["Subject"] for mail in postbox.mails] == [
+        "Alert: 'pump 0' of 'pumps' (bearings)",
+        "Alert: 2 keys of 'pumps' (oil)",
+    ]
+    assert last
+    assert len(waiting) == 2
+    store.database["deliveries"].update_many({"state": "waiting"}, {"$set": {"due_at": last["created_at"]}})
+    store.mail_lanes.wake(ada.id)
+    with mailing(store, mail_settings):
+        wait_until(lambda: len(postbox.mails) == 3)
+    assert postbox.mails[2]["Subject"] == "Alert: 2 keys of 'pumps' (bearings)"
+
+
+def test_a_mail_about_many_keys_that_the_server_refuses_is_tried_again_with_all_of_them(
+    store: Store, mail_settings: Settings, postbox: Postbox, ada: User, project: Project
+):
+    a_rule(store, project)
+    many_open(store, mail_settings, project, 3)
+    postbox.answer = "451 later"
+    with mailing(store, mail_settings):
+        wait_until(lambda: postbox.tries >= 2)
+        postbox.answer = "250 OK"
+        wait_until(lambda: states_of_mails(store, project) == ["delivered"] * 3)
+    assert [mail["Subject"] for mail in postbox.mails] == ["Alert: 3 keys of 'pumps' (bearings)"]
+    assert store.database["deliveries"].distinct("tries") == [postbox.tries]
+
+
+def test_ends_are_told_together_too_and_none_before_its_beginning(
+    store: Store, mail_settings: Settings, postbox: Postbox, ada: User, project: Project
+):
+    a_rule(store, project)
+    many_open(store, mail_settings, project, 3)
+    watcher = Watcher(store, mail_settings)
+    for number in range(3):
+        watcher.observe(project.id, f"pump {number}", CALM)
+    AlertTeller(store, mail_settings).tell_all()
+    with mailing(store, mail_settings):
+        wait_until(lambda: states_of_mails(store, project) == ["delivered"] * 6)
+    assert [mail["Subject"] for mail in postbox.mails] == [
+        "Alert: 3 keys of 'pumps' (bearings)",
+        "Over: 3 keys of 'pumps' (bearings)",
+    ]
+    assert "pump 2: began 2026-05-04T10:00:03" in postbox.mails[1].get_content()
+
+
+def test_a_sender_that_is_gone_leaves_all_keys_of_its_mail_to_the_next_one(
+    store: Store, mail_settings: Settings, ada: User, project: Project
+):
+    a_rule(store, project)
+    many_open(store, mail_settings, project, 3)
+    gone = store.mail_lanes.claim(lease_seconds=0)
+    assert gone
+    first = store.deliveries.take(gone)
+    lane = store.mail_lanes.claim(lease_seconds=60)
+    assert lane
+    again = store.deliveries.take(lane)
+    assert first
+    assert again
+    assert (again.id, store.deliveries.sent_with(again, 10)[1]) == (first.id, 2)
+    store.deliveries.end(gone, first, DeliveryState.DELIVERED, "too late")
+    assert states_of_mails(store, project) == ["waiting"] * 3
+    store.deliveries.end(lane, again, DeliveryState.DELIVERED, "in time")
+    assert states_of_mails(store, project) == ["delivered"] * 3
+
+
+def test_of_keys_that_fail_together_one_is_drawn_before_it_is_told_and_the_others_after_that(
+    store: Store, mail_settings: Settings, ada: User, project: Project
+):
+    a_rule(store, project)
+    watcher, teller = Watcher(store, mail_settings), AlertTeller(store, mail_settings)
+    for number in range(3):
+        watcher.observe(project.id, f"pump {number}", ODD)
+    teller.tell_all()
+    assert states_of_mails(store, project) == ["waiting"] * 3
+    assert [incident.has_picture for incident in incidents(store, project)] == [True, False, False]
+    while store.database["alert_incidents"].count_documents({"undrawn": {"$exists": True}}):
+        teller.draw_some()
+    assert [incident.has_picture for incident in incidents(store, project)] == [True] * 3

@@ -295,3 +295,13 @@ def test_a_large_row_is_kept_small(store: Store, watcher: Watcher, project: Proj
     (kept,) = unpack([packed])
     assert len(kept["values"]) == 64
     assert list(kept["contributions"]) == [f"s{number}" for number in range(399, 391, -1)]
+
+
+def test_rows_of_several_keys_are_looked_at_together_each_by_what_is_remembered_of_its_own(
+    store: Store, settings: Settings, project: Project
+):
+    a_rule(store, project)
+    watcher = Watcher(store, settings)
+    watcher.observe_all(project.id, {"pump 1": rows(5, 5), "pump 2": rows(5, 0.1), "pump 3": []})
+    watcher.observe_all(project.id, {"pump 1": rows(5, begin=2), "pump 2": rows(5, begin=2), "pump 4": ODD})
+    assert [incident.key for incident in incidents(store, project)] == ["pump 1", "pump 4"]

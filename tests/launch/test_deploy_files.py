@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
@@ -49,6 +52,27 @@ def test_what_services_speak_of_is_in_the_file(compose: dict[str, Any]):
             assert known, (name, volume)
     assert {name for name, service in services.items() if "profiles" in service} == {"stream", "mlflow"}
     assert services["mlflow"]["networks"] == ["data"]
+
+
+def test_who_is_waited_for_until_it_is_healthy_says_when_it_is(compose: dict[str, Any]):
+    services = compose["services"]
+    for name, service in services.items():
+        for other, how in service.get("depends_on", {}).items():
+            assert how["condition"] == "service_healthy", name
+            assert services[other]["healthcheck"]["test"], (name, other)
+
+
+def test_compose_itself_takes_the_file_with_each_profile():
+    docker = shutil.which("docker")
+    if docker is None or subprocess.run([docker, "compose", "version"], capture_output=True).returncode:
+        pytest.skip("no Docker Compose on this machine: apt-get install docker-compose-plugin")
+    passwords = dict.fromkeys(re.findall(r"\$\{([A-Z_]+):\?", COMPOSE), "secret")
+    command = [docker, "compose", "-f", str(DEPLOY / "compose.yaml"), "--profile", "streams", "--profile", "mlflow"]
+    run = subprocess.run(
+        [*command, "config", "--services"], env={**os.environ, **passwords}, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert set(run.stdout.split()) == set(yaml.safe_load(COMPOSE)["services"])
 
 
 def test_variables_are_explained_and_are_settings(compose: dict[str, Any]):

@@ -42,11 +42,18 @@ def test_one_row_is_a_file():
     assert len(read_samples((header(["sampleid", "a"], [0, 1]) + "1-0,1").encode()).samples) == 1
 
 
-def test_huge_tiny_and_not_a_number_become_what_a_model_can_take():
-    data = read_labelled((HEAD + "1e30,1e-38,0\n1e300,nan,1\n-inf,1732000000,1\n").encode())
-    assert np.isfinite(data.features).all()
+def test_huge_and_tiny_numbers_become_what_a_model_can_take():
+    data = read_labelled((HEAD + "1e30,1e-38,0\n1e300,0,1\n-1e300,1732000000,1\n").encode())
     assert data.features[0].tolist() == [np.float32(1e30), np.float32(1e-38)]
-    assert data.features[1, 1] == 0
+    assert data.features[1:, 0].tolist() == [np.finfo(np.float32).max, np.finfo(np.float32).min]
+
+
+@pytest.mark.parametrize("cell", ["NaN", "nan", "inf", "-INF", "1e400", "1" * 400, "1_000", "0x10"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_what_is_no_finite_number_is_refused(cell: str, quote: str):
+    content = f"{HEAD}1,2,0\n1,{quote}{cell}{quote},1\n".encode()
+    with pytest.raises(InvalidInput, match=f"line 5, column 'b': wanted is a finite number, got '{cell[:50]}"):
+        read_labelled(content)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +85,8 @@ def test_a_row_is_as_wide_as_the_header_and_what_is_no_number_is_told_with_its_p
     two = header(["a", "target"], [0, 1])
     for content, told in {
         two + "0\n": "line 4 has 1 cells, line 3 names 2 columns",
-        HEAD + "1,2,0\n1,x,1\n": "line 5, column 'b': wanted is a number, got 'x'",
-        HEAD + '1,2,0\n"1","x",1\n': "line 5, column 'b': wanted is a number, got 'x'",
+        HEAD + "1,2,0\n1,x,1\n": "line 5, column 'b': wanted is a finite number, got 'x'",
+        HEAD + '1,2,0\n"1","x",1\n': "line 5, column 'b': wanted is a finite number, got 'x'",
         HEAD + "1,2,0\n\n1,2,\n": "line 6 has nothing in column 'target'",
         HEAD + "1,2,3,0\n": "line 4 has 4 cells, line 3 names 3 columns",
     }.items():
@@ -92,10 +99,13 @@ def test_a_row_is_as_wide_as_the_header_and_what_is_no_number_is_told_with_its_p
     [
         (b"", "empty or cut short"),
         (b"a,b\n", "empty or cut short"),
-        (b"\xff\xfe\x00\n1\n2\n", "no CSV in UTF-8"),
+        (b"\xff\xfe\n1\n2\n", "no CSV in UTF-8"),
+        (HEAD.replace("a", "\0").encode() + b"1,2,0\n", "holds a NUL byte"),
+        (b"targetclasses\n" + b"[" * 100_000 + b"\na,target\n1,0\n", "targetclasses must be a JSON list"),
+        (b'targetclasses\n"[0,1e999]"\na,target\n1,0\n', "targetclasses must be a JSON list"),
         (HEAD.encode(), "no rows"),
         ((HEAD + "1,2\n").encode(), "line 4 has 2 cells, line 3 names 3 columns"),
-        ((HEAD + "1,2,0\n1,x,0\n").encode(), "line 5, column 'b': wanted is a number, got 'x'"),
+        ((HEAD + "1,2,0\n1,x,0\n").encode(), "line 5, column 'b': wanted is a finite number, got 'x'"),
         ((HEAD + "1,2,\n").encode(), "line 4 has nothing in column 'target'"),
         (b"nfeatures\n1\na,target\n1,0\n", "names no targetclasses"),
         (b'targetclasses\n"{}"\na,target\n1,0\n', "targetclasses must be a JSON list"),

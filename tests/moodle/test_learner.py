@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from moodle import teaching
-from moodle.datafile import read_labelled, read_samples
+from moodle.datafile import LabelledRows, read_labelled, read_samples
 from moodle.evaluation import Wish, evaluate
 from moodle.learner.boosting import fit_boosting
-from moodle.learner.fitting import fit
-from moodle.learner.member import INPUT, OUTPUT
-from moodle.learner.network import fit_linear, fit_perceptron
-from moodle.learner.rows import Rows
+from moodle.learner.fitting import fit, mean
+from moodle.learner.member import INPUT, OUTPUT, Member
+from moodle.learner.network import Shape, fit_linear, fit_perceptron
+from moodle.learner.rows import Rows, hashes
 from moodle.learner.running import Runner, open_session
+from moodle.learner.seen import Seen
 from moodle.model import StoredModel
 from moodle.predicting import predictions
 from moodle.splitting import split
@@ -32,21 +33,48 @@ def _numbers(rows: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.nda
     return features, (features[:, :classes] + random.normal(0, 0.3, (rows, classes))).argmax(axis=1)
 
 
-@pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("kind", ["linear", "perceptron", "boosting"])
-def test_the_file_says_the_same_as_what_was_fitted(classes: int, kind: str):
-    features, target = _numbers(150, classes)
+def _fitted(kind: str, features: np.ndarray, target: np.ndarray) -> Member:
     ones = np.ones(len(target))
-    member = {
+    return {
         "linear": lambda: fit_linear(features, target, ones),
         "perceptron": lambda: fit_perceptron(features, target, ones, 1),
+        "deep": lambda: fit_perceptron(features, target, ones, 1, Shape((8, 8), "relu", 50)),
         "boosting": lambda: fit_boosting(features, target, ones, 1),
     }[kind]()
+
+
+@pytest.mark.parametrize("leaning", [False, True])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("kind", ["linear", "perceptron", "deep", "boosting"])
+def test_the_file_says_the_same_as_what_was_fitted(classes: int, kind: str, leaning: bool):
+    features, target = _numbers(150, classes)
+    member = _fitted(kind, features, target)
+    member = member.tilted(np.arange(float(classes))) if leaning else member
     others = np.concatenate([features, _numbers(300, classes, 9)[0], np.zeros((1, 8), np.float32)])
     said = open_session(member.onnx()).run([OUTPUT], {INPUT: others})[0]
     assert said.dtype == np.float32
     assert np.abs(said - member.predict(others)).max() < 1e-5
     assert np.array_equal(said.argmax(axis=1), member.predict(others).argmax(axis=1))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("kind", ["linear", "deep", "boosting"])
+def test_a_tilt_moves_the_logits_by_what_was_asked_and_leaves_the_other_as_it_was(classes: int, kind: str):
+    features, target = _numbers(150, classes)
+    member, by = _fitted(kind, features, target), np.linspace(0.7, -0.2, classes)
+    before = member.predict(features)
+    odds = before * np.exp(by)
+    assert np.abs(member.tilted(by).predict(features) - odds / odds.sum(axis=1, keepdims=True)).max() < 1e-9
+    assert np.array_equal(member.predict(features), before)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.02])
+def test_rarer_classes_get_more_say_and_never_much_more(share: float):
+    random = np.random.default_rng(0)
+    features = random.standard_normal((4_000, 3)).astype(np.float32)
+    target = (random.random(4_000) < share).astype(np.int64)  # nothing tells them apart
+    said = mean(fit(Rows.distinct(features, target)), features)[:, 1].mean()
+    assert 1.1 < said / target.mean() < 1.5
 
 
 def test_rows_in_which_nothing_varies_give_the_shares_of_the_classes():
@@ -152,3 +180,60 @@ def test_a_split_holds_back_a_fifth_of_each_class_and_trains_on_every_class():
     train, held = split(np.array([0, 0, 1]), np.random.default_rng(0))
     assert len(held) == 1
     assert not np.array_equal(split(target, np.random.default_rng(1))[1], split(target, np.random.default_rng(2))[1])
+
+
+def _repeated(agree: float, rows: int = 600) -> LabelledRows:
+    """Random rows that say nothing of their class; each comes twice, the second time mostly with the same class."""
+    random = np.random.default_rng(5)
+    features = random.standard_normal((rows // 2, 6)).astype(np.float32)
+    target = random.integers(0, 2, rows // 2)
+    again = np.where(random.random(rows // 2) < agree, target, 1 - target)
+    names = tuple(f"c{place}" for place in range(6))
+    return LabelledRows(names, ("0", "1"), np.tile(features, (2, 1)), np.concatenate([target, again]), ())
+
+
+def test_a_row_that_was_seen_is_told_by_what_came_of_it_when_equal_rows_agree():
+    data = _repeated(1.0)
+    model = StoredModel.unpack(teach(None, data).pack())
+    assert model.card.seen
+    said = Runner(model).predict(data.features).argmax(axis=1)
+    assert np.array_equal(said, data.target)
+    unseen = data.features + np.float32(1e-3)
+    alone = Runner(StoredModel(model.card.model_copy(update={"seen": None}), model.files))
+    assert np.array_equal(Runner(model).predict(unseen), alone.predict(unseen))
+    assert not np.array_equal(Runner(model).predict(data.features), alone.predict(data.features))
+    scored = evaluate(data, Wish(0, 1, 2, 1)).answer["accuracy"]
+    assert 0.7 < scored < 0.95  # four in five of the rows that are held back have their equal among the others
+
+
+def test_rows_are_not_looked_up_when_equal_rows_disagree_or_none_came_twice():
+    assert teach(None, _repeated(0.5)).card.seen is None
+    once = _repeated(1.0)
+    features, target = once.features[:300], once.target[:300]
+    assert teach(None, LabelledRows(once.columns, once.classes, features, target, ())).card.seen is None
+
+
+def test_the_order_of_rows_and_the_sign_of_zero_do_not_matter_to_what_was_seen():
+    rows = Rows.distinct(np.array([[1, 0], [0, 2], [1, 0], [3, 3]], np.float32), np.array([0, 1, 1, 0]))
+    seen = Seen.of(rows, lambda features: np.full((len(features), 2), 0.5))
+    assert seen is None  # the one row that came twice came with both classes
+    keys, group = np.unique(hashes(rows.features), return_inverse=True)
+    counts = np.zeros((len(keys), 2))
+    np.add.at(counts, (group, rows.target), rows.counts)
+    seen, half = Seen.unpack(Seen(keys, counts, 1.0).pack(), 2), np.full((3, 2), 0.5)
+    told = seen.mixed(np.array([[-0.0, 2], [1, -0.0], [9, 9]], np.float32), half)
+    assert told == pytest.approx(np.array([[0.25, 0.75], [0.5, 0.5], [0.5, 0.5]]))
+
+
+def test_what_was_seen_is_refused_when_it_is_not_sound():
+    keys, counts = np.array([1, 2], np.uint64), np.ones((2, 2))
+    for content in (
+        b"cos\nsystem\n",
+        Seen(keys[::-1], counts, 1.0).pack(),
+        Seen(keys, counts[:1], 1.0).pack(),
+        Seen(keys, counts * np.nan, 1.0).pack(),
+        Seen(keys, counts, 0.0).pack(),
+        Seen(keys[:0], counts[:0], 1.0).pack(),
+    ):
+        with pytest.raises(InvalidInput, match="rows that the model"):
+            Seen.unpack(content, 2)

@@ -15,13 +15,14 @@ import requests
 from launch.cli import main
 from tests.api.moodle.conftest import SECONDS, Moodle
 from tests.conftest import wait_until
-from tests.moodle.data import header, labelled, samples
+from tests.moodle.data import columns, header, labelled, samples
 
 IDS = {"uniqueid": "model-1", "dirhash": "d1"}
 EVALUATION_KEYS = {
     "balanced accuracy", "accuracy", "precision", "recall", "f1_score", "score", "score_deviation", "min_score",
     "accepted_deviation", "runid", "dir", "status", "info", "auc", "auc_deviation",
 }  # fmt: skip
+NOT_A_NUMBER = (header(["sampleid", *columns(6)], [0, 1]) + "1-0,NaN,0,0,0,0,0\n").encode()
 WISH = {"minscore": "0.5", "maxdeviation": "0.5", "niterations": "2"}
 
 
@@ -220,6 +221,8 @@ def test_deleting_takes_everything_of_an_id_and_of_no_other(backend: Moodle):
         ("/training", IDS, labelled(9).replace(b",1\n", b",x\n", 1), "the target holds 'x'"),
         ("/prediction", _ids("trained"), samples(1, features=5)[0], "trained on 6 features, this file has 5"),
         ("/prediction", _ids("trained"), b"\xff\xff", "no CSV"),
+        ("/prediction", _ids("trained"), NOT_A_NUMBER, "wanted is a finite number, got 'NaN'"),
+        ("/training", IDS, b"targetclasses\n" + b"[" * 100_000 + b"\na,target\n1,0\n", "must be a JSON list"),
         ("/evaluation", {**IDS, **WISH, "minscore": "nan"}, labelled(9), "minscore must be a number from 0 to 1"),
         ("/evaluation", {**IDS, **WISH, "niterations": "0"}, labelled(9), "niterations must be 1..1000"),
         ("/evaluation", {**IDS, "minscore": "0"}, labelled(9), "maxdeviation is missing"),

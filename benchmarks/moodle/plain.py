@@ -1,21 +1,8 @@
-"""How well and how fast does Moodle's backend learn, beside a plain scikit-learn pipeline on the same rows?
-
-    python -m benchmarks.moodle [small|large|twice|predict ...]
-    python -m benchmarks.moodle --reference PYTHON [--seeds 3] [plane|flowers|middle|large|twice ...]
-
-The data is made here, in the likeness of what Moodle sends: 365 columns of which 250 never vary, values in [-1, 1] that
-are mostly zero, half of the rows repeated. `twice` trains on files that come one after the other, by keeping rows
-(what the backend does), by one model a file averaged by rows, and on both at once. `predict` asks a backend over HTTP
-for ten rows. With `--reference` the backend runs as it is served, beside the reference's learner (`moodlemlbackend` of
-the Python that is named), on other made rows: correlated ones, several sizes and seeds.
-"""
+"""The backend's learner beside a plain scikit-learn pipeline, on rows whose columns are independent."""
 
 from __future__ import annotations
 
-import argparse
 import io
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -29,7 +16,6 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, brier_score_loss, roc_auc_score
 
 from api.moodle.application import build_moodle_app
-from benchmarks.moodle_reference import CASES, beside
 from moodle.card import Card
 from moodle.datafile import LabelledRows
 from moodle.ids import SHARED, ModelIds
@@ -170,27 +156,3 @@ def twice() -> None:
 
 
 QUESTIONS: dict[str, Callable[[], None]] = {"small": small, "large": large, "twice": twice, "predict": predict}
-
-
-def main() -> None:
-    """Answer the questions."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "questions", nargs="*", metavar="QUESTION", help=f"{', '.join(QUESTIONS)}; or {', '.join(CASES)}"
-    )
-    parser.add_argument("--reference", metavar="PYTHON", help="a Python that has the reference, to run beside")
-    parser.add_argument("--seeds", type=int, default=1, help="rules to try, with --reference")
-    given = parser.parse_args()
-    known = CASES if given.reference else QUESTIONS
-    if unknown := set(given.questions) - set(known):
-        parser.error(f"no question of these: {', '.join(sorted(unknown))}; wanted are {', '.join(known)}")
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; made data")
-    if given.reference:
-        beside(given.reference, given.questions or list(CASES), given.seeds)
-        return
-    for name in given.questions or QUESTIONS:
-        QUESTIONS[name]()
-
-
-if __name__ == "__main__":
-    main()

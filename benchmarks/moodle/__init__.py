@@ -1,0 +1,1 @@
+"""How well and how fast does Moodle's backend learn, beside a plain pipeline and beside the reference?"""
