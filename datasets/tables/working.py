@@ -22,13 +22,23 @@ def working_folder(root: Path) -> Iterator[Path]:
     """
     root.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(root)
-    folder = Path(tempfile.mkdtemp(dir=root, prefix=_PREFIX))
-    handle = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+    folder, handle = _new_folder(root)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def _new_folder(root: Path) -> tuple[Path, int]:
+    """A folder, and the handle of its lock, which is held."""
+    while True:
+        folder = Path(tempfile.mkdtemp(dir=root, prefix=_PREFIX))
+        handle = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if (folder / _LOCK).exists():
+            return folder, handle
+        # Between its making and its locking somebody took it for abandoned.
         os.close(handle)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import signal
@@ -74,6 +75,24 @@ with working_folder(Path(sys.argv[1])) as folder:
     print(folder, flush=True)
     time.sleep(600)
 """
+
+
+def test_who_makes_a_folder_while_another_clears_up_has_one_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    lock = fcntl.flock
+    met: list[int] = []
+
+    def clear_up_first(handle: int, how: int) -> None:
+        """Another begins in the moment between a folder and its lock."""
+        if not met:
+            met.append(handle)
+            with working_folder(tmp_path):
+                pass
+        lock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", clear_up_first)
+    with working_folder(tmp_path) as folder:
+        (folder / "rows").write_bytes(b"rows")
+        assert set(tmp_path.iterdir()) == {folder}
 
 
 def test_what_a_killed_process_left_on_the_disk_goes_with_the_next_import(tmp_path: Path):
