@@ -80,6 +80,10 @@ class Sender:
         with self._connection() as broker:
             declare(broker, stream)
 
+    def close(self) -> None:
+        """Close the connections; nothing can be sent afterwards."""
+        self._pool.force_close_all()
+
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
         try:

@@ -161,7 +161,9 @@ def session_app(session_settings: Settings) -> Iterator[Flask]:
     """The application, in production mode."""
     app = create_app(session_settings)
     yield app
-    app.extensions["diyml"].services.store.close()
+    services = app.extensions["diyml"].services
+    services.sender.close()
+    services.store.close()
 
 
 @pytest.fixture
@@ -177,8 +179,13 @@ def store(session_app: Flask) -> Iterator[Store]:
     store = services.store
     yield store
     services.engine._usage.flush()  # or it arrives in the next test
-    for name in filled(store.database):
-        store.database[name].delete_many({})
+    empty(store.database)
+
+
+def empty(database: Database[Document]) -> None:
+    """Delete what a test has left behind; collections and indexes stay."""
+    for name in filled(database):
+        database[name].delete_many({})
 
 
 def filled(database: Database[Document]) -> list[str]:
@@ -240,3 +247,4 @@ def worker(session_settings: Settings, session_app: Flask) -> Iterator[subproces
     yield process
     process.terminate()
     assert process.wait(20) == 0
+    empty(session_app.extensions["diyml"].services.store.database)  # of what it wrote down after the last test
