@@ -235,7 +235,7 @@ def wait_until_judged(store: Store, stream: Stream, rows: int) -> None:
     while not ((last := store.stream_batches.last(stream.id)) and last.counts.rows >= rows):
         if time.monotonic() > ends:
             raise SystemExit(f"judged after {_LONGEST_SECONDS:.0f} s: {last.counts if last else 'nothing'}")
-        time.sleep(0.2)
+        time.sleep(0.2)  # Nobody tells when a row has been judged.
 
 
 @dataclass(frozen=True)
@@ -276,7 +276,7 @@ def timed(settings: Settings, taken: str, given: str, contents: list[str], rate:
         began = time.perf_counter()
         for tick, start in enumerate(range(0, len(contents), many)):
             if (early := began + tick * pace - time.perf_counter()) > 0:
-                time.sleep(early)
+                time.sleep(early)  # Messages come by the clock.
             some = contents[start : start + many]
             now = time.perf_counter()
             sent_at.update((str(number), now) for number in range(first + start, first + start + len(some)))

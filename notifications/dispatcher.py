@@ -102,8 +102,7 @@ class Dispatcher:
             self._send_one(lane)
         except Unavailable as error:
             logger.warning("%s", error)
-        # Its lane comes back when the lease is over.
-        except Exception:
+        except Exception:  # its lane comes back when the lease is over
             logger.exception("lane %s: could not be served", lane.id)
         finally:
             with self._changed:
@@ -121,8 +120,7 @@ class Dispatcher:
             outcome = self._sender.send(lane, delivery)
         except Unavailable:
             raise
-        # Whatever it is, this message must not be tried without end.
-        except Exception:
+        except Exception:  # whatever it is, this message must not be tried without end
             logger.exception("delivery %s: could not be sent", delivery.id)
             outcome = Outcome(Result.REFUSED, "it could not be sent, for a reason of ours that was logged")
         logger.info("delivery %s, try %d: %s", delivery.id, delivery.tries, outcome.result.value)

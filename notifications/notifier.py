@@ -47,8 +47,7 @@ class Notifier:
                     dispatcher.start_what_is_due()
             except Unavailable as error:
                 logger.warning("%s", error)
-            # One odd record must not end all telling.
-            except Exception:
+            except Exception:  # one odd record must not end all telling
                 logger.exception("telling failed, trying again")
         # What is on its way may arrive; what does not is sent again by another worker.
         for dispatcher in self._dispatchers:

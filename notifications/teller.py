@@ -44,8 +44,7 @@ class Teller:
                 self.tell(item)
             except Unavailable:
                 raise
-            # One odd record must not keep all others from being told.
-            except Exception:
+            except Exception:  # one odd record must not keep all others from being told
                 logger.exception("job %s: its changes could not be told, trying again", item.job.id)
         return bool(items)
 

@@ -63,8 +63,7 @@ class Follower(threading.Thread):
                 logger.warning("stream %s: %s", self.stream.id, error.detail)
                 self._tell(error.detail)
                 self._end.wait(_AGAIN_SECONDS)
-            # Whatever else it is, it is ours, and other streams go on.
-            except Exception:
+            except Exception:  # whatever else it is, it is ours, and other streams go on
                 logger.exception("stream %s cannot go on", self.stream.id)
                 self._tell("an error inside DIYML; the operator's log says more")
                 self._end.wait(_LONGER_SECONDS)

@@ -63,8 +63,7 @@ class Tracker:
             except Unavailable as error:
                 wait = self._look_seconds
                 logger.warning("%s", error)
-            # One odd record must not end all tracking; its lease brings it back.
-            except Exception:
+            except Exception:  # one odd record must not end all tracking; its lease brings it back
                 wait = self._look_seconds
                 logger.exception("tracking failed, trying again")
 

@@ -80,8 +80,7 @@ def broker_answers(app: Celery) -> bool:
             _ping(str(app.conf.broker_url))  # kombu's connection to one would stay open
         else:
             transport.close_connection(transport.establish_connection())
-    # Transports raise errors of their own kinds.
-    except Exception as error:
+    except Exception as error:  # transports raise errors of their own kinds
         logger.info("the broker does not answer: %s", error)
         return False
     return True
@@ -114,6 +113,5 @@ def wake(app: Celery, choice: DeviceChoice = DeviceChoice.ANY) -> None:
     try:
         # RabbitMQ that is short of memory or disk takes the message and confirms it when it has room again.
         app.send_task(WAKE, queue=queue_name(choice), retry=False, confirm_timeout=_ANSWER_SECONDS)
-    # Transports raise errors of their own kinds, and none of them is a reason to refuse a job that is stored.
-    except Exception as error:
+    except Exception as error:  # transports raise errors of their own kinds; a job that is stored is not refused
         logger.warning("the broker does not answer, workers will find the job by themselves: %s", error)

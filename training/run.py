@@ -90,8 +90,7 @@ def main(arguments: list[str]) -> int:
     except TrainingFailed as failure:
         report.send(failed=str(failure))
         return EXIT_FAILED
-    # Whatever a library raises becomes the job's reason; the traceback goes to the output the supervisor keeps.
-    except Exception as error:
+    except Exception as error:  # whatever a library raises becomes the job's reason; the traceback is kept
         traceback.print_exc()
         report.send(failed=f"the training stopped with an unexpected error: {type(error).__name__}: {error}")
         return EXIT_FAILED

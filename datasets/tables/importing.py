@@ -185,7 +185,7 @@ class TableImport:
 
         def put() -> StoredFile:
             file.seek(0)
-            return self._store.artifacts.put(_Watched(file, self._interrupts.look), name)  # type: ignore[arg-type]
+            return self._store.artifacts.put(_Watched(file, self._interrupts.look), name)  # type: ignore[arg-type]  # all it needs is `read`
 
         return self._interrupts.persist(put)
 

@@ -83,11 +83,13 @@ class TableKind:
 
     def current(self, store: Store, project: Project) -> FrozenTable[Any]:
         """The table and its settings; rows that wait are not part of it yet."""
+        from datasets.tables.changing import table_of
         from datasets.tables.frozen import FrozenTable
 
-        table = store.tables.current(project.id)
-        if table is None:
-            raise Conflict(f"the project '{project.name}' has no table yet: import a CSV, TSV or Parquet file")
+        try:
+            table = table_of(store, project)
+        except NotFound as error:
+            raise Conflict(error.detail) from None
         return FrozenTable(table, self.snapshot_of(store, project, table))
 
     def freeze(self, store: Store, project: Project, version_id: ObjectId) -> FrozenTable[Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -62,7 +63,7 @@ R = TypeVar("R", bound="RecordedRows[Any]")
 
 
 @dataclass(frozen=True)
-class RecordedRows(Generic[S]):
+class RecordedRows(ABC, Generic[S]):
     """A snapshot of rows, and the part of each; whoever trains on the same gets the same rows in the same order.
 
     Attributes:
@@ -116,22 +117,22 @@ class RecordedRows(Generic[S]):
         """The same data in a table of the same cells."""
         return replace(self, snapshot=replace(self.snapshot, table_id=str(table.id), file=table.rows_file))
 
+    @abstractmethod
     def own_fields(self) -> dict[str, Any]:
         """What only this kind of rows is recorded with; `of` gets it back.
 
         Raises:
             ValueError: it cannot be recorded.
         """
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def of(cls: type[R], stored: dict[str, Any], parts: Parts, document: dict[str, Any]) -> R:
         """The record of a document.
 
         Args:
             stored: all of the snapshot but what `document` has: `schema` and `own_fields`.
         """
-        raise NotImplementedError
 
     def to_bytes(self) -> bytes:
         """Compressed JSON; equal data give equal bytes."""

@@ -49,7 +49,7 @@ def deploy(app: App, source: str, branch: str | None, folder: str, dry_run: bool
             _run(app, source, branch, folder, dry_run, given_up)
         except (DiymlError, Failed) as error:
             app.out.say(f"diyml: {failure(error) if isinstance(error, DiymlError) else error}")
-        time.sleep(seconds)
+        time.sleep(seconds)  # A repository tells nobody of its commits.
 
 
 def _run(app: App, source: str, branch: str | None, folder: str, dry_run: bool, given_up: set[tuple[str, str]]) -> int:

@@ -67,7 +67,7 @@ def check_foreign(model: StoredModel) -> None:
         raise InvalidInput(f"the model may not be run: {error.detail}") from None
     except InvalidInput:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever the runtime raises of a graph that is not what its card says
         raise InvalidInput(f"the model cannot be run on its columns: {str(error)[:200]}") from error
     if chances.shape != (2, len(model.card.classes)) or not np.isfinite(chances).all():
         raise InvalidInput("the model does not give one probability for each class of its card")

@@ -98,8 +98,7 @@ class ClassificationRun:
             return fitter, model
         try:
             epoch = fitter.resume(checkpoint)
-        # What is wrong with a file shows in many ways, and none of them is a reason not to train.
-        except Exception as error:
+        except Exception as error:  # a bad file shows in many ways, none a reason not to train
             self._report.log(f"The checkpoint cannot be used, training starts over: {type(error).__name__}: {error}")
             return self._new_fitter(images)
         self._report.resumed(epoch)

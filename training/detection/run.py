@@ -149,8 +149,7 @@ def _resume_or_begin(
             as_before = {**arguments, **resumed.arguments}
             resuming = follower(resumed.history, as_before)
             return _train(as_before, resuming, resumed)
-        # What is wrong with a checkpoint shows in many ways, and none of them is a reason not to train.
-        except Exception as error:
+        except Exception as error:  # a bad checkpoint shows in many ways, none a reason not to train
             if resuming and resuming.started:
                 raise
             report.log(f"the checkpoint cannot be used, training starts over: {type(error).__name__}: {error}")
@@ -244,8 +243,7 @@ def _find_weights(workspace: Workspace, report: Report) -> Path | None:
         report.log(f"downloading pretrained weights {path.name}")
         try:
             attempt_download_asset(path)
-        # A network fails in many ways, and none of them is a reason not to train.
-        except Exception as error:
+        except Exception as error:  # a network fails in many ways, and none of them is a reason not to train
             report.log(f"the download failed: {error}")
     report.log(f"starting from {f'pretrained weights {path.name}' if path.is_file() else 'scratch'}")
     return path if path.is_file() else None

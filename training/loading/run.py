@@ -61,8 +61,7 @@ def _scores(path: Path, card: ModelCard, dataset: Any, workspace: Workspace, rep
         metrics, tested = judge.score(path, card, dataset, workspace, advanced)
     except TrainingFailed:
         raise
-    # Whatever a runtime raises of a graph that is not what its card says.
-    except Exception as error:
+    except Exception as error:  # whatever a runtime raises of a graph that is not what its card says
         raise TrainingFailed(f"the model cannot predict: {type(error).__name__}: {str(error)[:300]}") from error
     numbers = {name: value for name, value in metrics.items() if isinstance(value, (int, float))}
     report.progress(1.0, 1, numbers)

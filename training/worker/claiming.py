@@ -85,8 +85,7 @@ class Claimer:
                 run.run()
             except Unavailable as error:
                 logger.warning("%s %s: %s", noun, record.id, error)  # its lease brings it back
-            # An error in here is ours or the machine's (a full disk), and the next one must start all the same.
-            except Exception as error:
+            except Exception as error:  # ours or the machine's (a full disk), and the next one must start all the same
                 logger.exception("%s %s failed", noun, record.id)
                 self._give_back(run, error)
 
@@ -123,8 +122,7 @@ class Heart:
                 self._beat()
             except Unavailable:
                 logger.warning("%s %s: the database does not answer, it goes on", noun, id)
-            # A thread that died here would let the lease run out under a healthy run.
-            except Exception:
+            except Exception:  # a thread that died here would let the lease run out under a healthy run
                 logger.exception("%s %s: a heartbeat failed", noun, id)
 
     def _beat(self) -> None:

@@ -49,8 +49,7 @@ class Desk:
                 continue
             try:
                 self._supervisor.run(job)
-            # An error in here is ours or the machine's (a full disk), and the next job must start all the same.
-            except Exception as error:
+            except Exception as error:  # ours or the machine's (a full disk), and the next job must start all the same
                 logger.exception("job %s: supervision failed", job.id)
                 self._give_back(job, f"the worker could not see the training through: {without_folders(str(error))}")
 

@@ -85,6 +85,5 @@ class Heart:
                 self.beat()
             except Unavailable:
                 logger.warning("job %s: the database does not answer, training goes on", self._job.id)
-            # A thread that died here would let the lease run out under a healthy training.
-            except Exception:
+            except Exception:  # a thread that died here would let the lease run out under a healthy training
                 logger.exception("job %s: a heartbeat failed", self._job.id)

@@ -69,6 +69,5 @@ class Housekeeper:
             except Unavailable as error:
                 self._suspects = set()
                 logger.warning("%s", error)
-            # Housekeeping that stopped at one odd record would leave every later one undone.
-            except Exception:
+            except Exception:  # housekeeping that stopped at one odd record would leave every later one undone
                 logger.exception("housekeeping failed, trying again")

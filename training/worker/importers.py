@@ -83,8 +83,7 @@ class Importers:
             except Unavailable as error:
                 self._suspects = set()
                 logger.warning("%s", error)
-            # A thread that died here would leave every later import waiting.
-            except Exception:
+            except Exception:  # a thread that died here would leave every later import waiting
                 logger.exception("looking after %ss failed, trying again", self._noun)
             self._call.wait(_LOOK_SECONDS)
         self._end_processes()

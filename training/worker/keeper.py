@@ -99,8 +99,7 @@ class Keeper:
         except Unavailable as error:
             logger.warning("job %s: a checkpoint waits for the database: %s", self._job.id, error)
             self._give_back(resumed, newest)
-        # A training is worth more than a checkpoint of it.
-        except Exception:
+        except Exception:  # a training is worth more than a checkpoint of it
             logger.exception("job %s: a checkpoint could not be kept", self._job.id)
 
     def _upload(self, path: Path, epoch: int) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from functools import partial
 
 from datasets.imports.interrupts import Interrupts
 from inference.engine import LocalEngine
@@ -36,7 +37,7 @@ class Predicting:
         """A prediction job; whoever waits for its end is told at once."""
         folder = self._settings.data_dir / "predictions"
         most = self._settings.max_prediction_job_bytes
-        told = lambda: tell_webhooks(self._store, self._settings.public_url)  # noqa: E731
+        told = partial(tell_webhooks, self._store, self._settings.public_url)
         return PredictionRun(self._store, record, folder, most, self._engine, interrupts, told)
 
     def close(self) -> None:

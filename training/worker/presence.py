@@ -36,8 +36,7 @@ class Presence:
                 self._forget_the_dead()
             except Unavailable as error:
                 logger.warning("%s", error)
-            # A worker that fell silent here would go on training with everybody told that it is gone.
-            except Exception:
+            except Exception:  # a worker that fell silent here would go on training with everybody told that it is gone
                 logger.exception("the worker could not be announced, trying again")
             self._stop.wait(BEAT_SECONDS)
         with suppress(Unavailable):  # then the others see it fall silent

@@ -9,10 +9,37 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from storage.projects import Project
+from storage.store import Store
+from storage.users import User
 from training.capsule.documents import MANIFEST
 from training.capsule.opening import open_capsule
+from training.capsule.reading import read_capsule
+from training.capsule.writing import write_capsule
+from utils import InvalidInput
 
-MOST_BYTES = 2**30
+MOST_BYTES, MOST_PIXELS = 2**30, 1_000_000
+Change = Callable[[dict[str, bytes]], dict[str, bytes]]
+
+
+def capsule_of(store: Store, project: Project) -> bytes:
+    """All of a project."""
+    return b"".join(write_capsule(store, project))
+
+
+def taken(store: Store, content: bytes, user: User, name: str | None = None) -> Project:
+    """The project that a capsule becomes."""
+    return read_capsule(store, open_capsule(io.BytesIO(content), MOST_BYTES), user, name, MOST_PIXELS)
+
+
+def assert_refused(store: Store, content: bytes, user: User, word: str) -> None:
+    """A capsule is refused with a word, and nothing of it is left in a store that had nothing but users."""
+    with pytest.raises(InvalidInput, match=word):
+        taken(store, content, user)
+    left = {name: store.database[name].count_documents({}) for name in store.database.list_collection_names()}
+    assert {name for name, count in left.items() if count} <= {"users"}
 
 
 def entries_of(content: bytes) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ import pytest
 from settings import Settings
 from storage.store import Store
 from storage.users import User
-from tests.conftest import filled
+from tests.conftest import empty
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,7 @@ def another_store(another_settings: Settings) -> Iterator[Store]:
 def another(another_store: Store) -> Iterator[Store]:
     """The empty store of another installation."""
     yield another_store
-    for name in filled(another_store.database):
-        another_store.database[name].delete_many({})
+    empty(another_store.database)
 
 
 @pytest.fixture
