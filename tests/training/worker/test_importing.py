@@ -19,6 +19,7 @@ from tests.datasets.archive_files import slow_archive
 from tests.storage.test_sweeper import AT_ONCE, NONE
 
 MANY = 300
+ENDLESS = 2000  # nobody waits for its end: it takes far longer than it takes to notice that it is not wanted
 
 
 @pytest.fixture
@@ -31,6 +32,11 @@ def cells(client: FlaskClient, caller: Caller, store: Store) -> ImportCalls:
 @pytest.fixture(scope="module")
 def many() -> bytes:
     return slow_archive(MANY)
+
+
+@pytest.fixture(scope="module")
+def endless() -> bytes:
+    return slow_archive(ENDLESS)
 
 
 def row_of(store: Store) -> dict[str, Any]:
@@ -64,22 +70,20 @@ def test_a_killed_process_costs_only_what_was_not_there_yet(cells: ImportCalls, 
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_cancel_ends_it_within_seconds_and_what_was_imported_stays(cells: ImportCalls, store: Store, many: bytes):
-    import_id = cells.begin(many)
+def test_a_cancel_ends_it_within_seconds_and_what_was_imported_stays(cells: ImportCalls, store: Store, endless: bytes):
+    import_id = cells.begin(endless)
     under_way(store)
-    asked = time.monotonic()
     assert cells.post(import_id, "cancel").status_code == 200
     record = cells.ended(import_id, 10)
-    assert time.monotonic() - asked < 40  # all of it takes longer
     assert record["state"] == "cancelled"
     assert "stays" in record["error"]
-    assert 0 < record["counts"]["created"] == len(images(store)) < MANY
+    assert 0 < record["counts"]["created"] == len(images(store)) < ENDLESS
     assert sweep(store, AT_ONCE) == NONE
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_deleted_import_is_given_up(cells: ImportCalls, store: Store, many: bytes):
-    import_id = cells.begin(many)
+def test_a_deleted_import_is_given_up(cells: ImportCalls, store: Store, endless: bytes):
+    import_id = cells.begin(endless)
     under_way(store)
     assert cells.client.delete(f"/api/v1/imports/{import_id}", headers=cells.headers).status_code == 204
 
@@ -92,5 +96,5 @@ def test_a_deleted_import_is_given_up(cells: ImportCalls, store: Store, many: by
         return count() == before
 
     wait_until(is_quiet, 10)
-    assert count() < MANY
+    assert count() < ENDLESS
     assert store.database["uploads.files"].count_documents({}) == 0

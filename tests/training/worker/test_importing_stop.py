@@ -10,16 +10,16 @@ from storage.store import Store
 from tests.api.v1.import_calls import ImportCalls
 from tests.conftest import Caller, start_worker, wait_until
 from tests.datasets.archive_files import slow_archive
-from tests.training.worker.test_importing import images, row_of
+from tests.training.worker.test_importing import ENDLESS, images, row_of
 
-MANY = 280
+MANY = 600
 
 
 def test_a_process_whose_worker_was_killed_ends_and_gives_its_import_back(
     client: FlaskClient, caller: Caller, store: Store, settings: Settings
 ):
     caller.project("cells", type="classification")
-    ImportCalls(client, caller.token, "cells").begin(slow_archive(MANY))
+    ImportCalls(client, caller.token, "cells").begin(slow_archive(ENDLESS))
     worker = start_worker(settings)
     wait_until(lambda: row_of(store)["state"] == "running", 40, 0.01)
     process = psutil.Process(int(row_of(store)["worker"].split("/")[2]))
