@@ -78,14 +78,12 @@ class Follower(threading.Thread):
             run = Run(self._store, self.stream, intake, self._watcher)
             intake.begin()
             self._tell(None)
-            try:
-                while not self._end.is_set() and not self._changed.is_set():
-                    serving = model.current()
-                    if serving is None and not run.collecting.wants(run.line.counts):
-                        return
-                    run.step(serving)
-            finally:
-                run.close()
+            while not self._end.is_set() and not self._changed.is_set():
+                serving = model.current()
+                if serving is None and not run.collecting.wants(run.line.counts):
+                    break
+                run.step(serving)
+            run.close()
 
     def _wants_rows(self) -> bool:
         last = self._store.stream_batches.last(self.stream.id)

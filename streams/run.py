@@ -59,7 +59,11 @@ class Run:
             self._prune_at = now + _PRUNE_SECONDS
 
     def close(self) -> None:
-        """What may be done later is done now, if it can be; whoever follows next does it otherwise."""
+        """What may be done later is done now, if it can be; whoever follows next does it otherwise.
+
+        Only after steps that came to their end: what was written down last a database that is killed may have
+        forgotten, and nothing may be kept that follows from it.
+        """
         try:
             self._merging.finish(self.line.number)
         except Unavailable as error:

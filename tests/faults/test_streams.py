@@ -1,4 +1,4 @@
-"""A worker of a stream is killed over and over, while rows come."""
+"""A worker of a stream, or its database, is killed over and over, while rows come."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from settings import Settings
+from tests.conftest import Mongod
 from tests.faults.runs import Run
+from tests.streams.kills import kill_at_random, kill_the_database_at_random
 from tests.streams.line import StreamLine
-from tests.streams.test_following import kill_at_random
 
 pytestmark = pytest.mark.long
 KILLS = 20
@@ -23,5 +24,19 @@ def test_of_a_stream_whose_workers_are_killed_no_row_is_lost_and_none_is_answere
     try:
         kill_at_random(line, KILLS, run.random)
         run.tell(f"{KILLS} kills: every row was judged once, in order, and answered once")
+    finally:
+        line.close()
+
+
+@pytest.mark.parametrize("broker_url", ["mongodb", "rabbitmq"], indirect=True)
+def test_of_a_stream_whose_database_is_killed_no_row_is_lost_and_none_is_answered_twice(
+    mortal_mongod: Mongod, broker_url: str, tmp_path: Path, run: Run
+) -> None:
+    settings = Settings(mongo_uri=mortal_mongod.uri, broker_url=broker_url, bcrypt_rounds=4)
+    line = StreamLine(settings, tmp_path)
+    kills = run.sized(KILLS, least=2)
+    try:
+        rows = kill_the_database_at_random(line, mortal_mongod, kills, run.random)
+        run.tell(f"{kills} kills of mongod: each of {rows:,} rows was judged once, in order, and answered once")
     finally:
         line.close()

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import random
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +12,8 @@ import pytest
 
 from settings import Settings
 from tests.cluster.rabbitmq import MISSING, SERVER, RabbitMQ
-from tests.conftest import wait_until
+from tests.conftest import Mongod, wait_until
+from tests.streams.kills import kill_at_random, kill_the_database_at_random, scores
 from tests.streams.line import StreamLine, judged_at_once, row
 from tests.streams.models import serve_sum_model
 
@@ -48,13 +49,6 @@ def make(settings: Settings, tmp_path: Path) -> Iterator[Make]:
     yield made
     for line in lines:
         line.close()
-
-
-def scores(results: list[dict[str, Any]], machine: str = "a") -> list[float]:
-    """Of all rows of a machine, in order; no message may be answered twice."""
-    ids = [result["message_id"] for result in results]
-    assert len(ids) == len(set(ids)), "answered twice"
-    return [item["score"] for result in results for item in result["rows"] if item["key"] == machine]
 
 
 def test_rows_are_judged_in_order_with_a_state_for_each_key(make: Make):
@@ -169,32 +163,13 @@ def test_whenever_workers_are_killed_no_row_is_lost_and_none_is_answered_twice(m
     kill_at_random(make(), kills, random.Random(7))
 
 
-def _begun(line: StreamLine, before: int) -> None:
-    wait_until(lambda: _number(line) > before, 60)
-
-
-def kill_at_random(line: StreamLine, kills: int, moments: random.Random) -> None:
-    """Send rows while worker after worker is killed."""
-    results: list[dict[str, Any]] = []
-    sent = 0
-    for _ in range(kills):
-        worker, before = line.start(), _number(line)
-        line.send_rows(sent, sent + 20)
-        sent += 20
-        _begun(line, before)
-        killer = threading.Timer(moments.random() * 0.5, worker.kill)
-        killer.start()
-        while killer.is_alive():
-            line.send_rows(sent, sent + 1)
-            sent += 1
-        worker.wait()
-        results += line.results(0)
-    line.start()
-    results += line.results(sent - len(results))
-    assert line.received() == []
-    assert scores(results) == pytest.approx(judged_at_once([row(number) for number in range(sent)]))
-
-
-def _number(line: StreamLine) -> int:
-    last = line.store.stream_batches.last(line.stream.id)
-    return last.number if last else 0
+def test_when_the_database_is_killed_no_row_is_lost_and_none_is_answered_twice(
+    settings: Settings, mortal_mongod: Mongod, tmp_path: Path
+):
+    """Without RabbitMQ the broker dies with it."""
+    settings = dataclasses.replace(settings, mongo_uri=mortal_mongod.uri)
+    line = StreamLine(settings, tmp_path)
+    try:
+        kill_the_database_at_random(line, mortal_mongod, 1, random.Random(7))
+    finally:
+        line.close()

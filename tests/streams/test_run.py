@@ -18,7 +18,7 @@ from streams.models import ServingModel
 from streams.run import Run
 from tests.streams.line import StreamLine, judged_at_once, row
 from training.broker import broker_url
-from utils import ChangedMeanwhile
+from utils import ChangedMeanwhile, Unavailable
 
 
 @pytest.fixture
@@ -74,6 +74,29 @@ def test_what_was_judged_and_not_published_is_answered_once_out_of_what_was_writ
     assert (run.line.counts.messages, run.line.counts.dead) == (9, 1)
     marks = [json.loads(message.body) for message in line.received(line.stream.mark_queue)]
     assert [(mark["number"], mark["open"]) for mark in marks] == [(run.line.number, {})]
+
+
+def test_rows_of_a_batch_that_a_killed_database_has_forgotten_are_judged_anew_from_the_state_before_it(
+    line: StreamLine, monkeypatch: pytest.MonkeyPatch
+):
+    """Without RabbitMQ a batch need not be in the journal before its answers are."""
+    publish, forgotten = Intake.commit, []
+
+    def commit(intake: Intake, messages: list[Any], mark: dict[str, Any]) -> None:
+        if mark["number"] > 1 and not forgotten:
+            forgotten.append(line.store.database["stream_batches"].delete_one({"number": mark["number"]}).deleted_count)
+            raise Unavailable("the broker does not answer: it was killed")
+        publish(intake, messages, mark)
+
+    monkeypatch.setattr(Intake, "commit", commit)
+    line.follow()
+    line.send_rows(0, 3)
+    found = line.results(3)
+    line.send_rows(3, 12)
+    found += line.results(9)
+    assert forgotten == [1]
+    judged = [item["score"] for result in found for item in result["rows"]]
+    assert judged == pytest.approx(judged_at_once([row(number) for number in range(12)]))
 
 
 def test_of_two_workers_that_believe_to_follow_a_stream_one_is_refused(line: StreamLine):
