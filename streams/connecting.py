@@ -81,8 +81,8 @@ def declare(of: Connection, stream: Stream) -> None:
         except NoSuchQueue:
             pass
         else:
-            if not arguments.get("x-max-length") or of.transport.driver_type == "amqp":
-                continue
+            if of.transport.driver_type == "amqp":
+                continue  # elsewhere what was declared is remembered by the connection alone
         with of.channel() as channel:
             channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
 

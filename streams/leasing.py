@@ -4,6 +4,9 @@ Kombu's own one deletes a message when it fetches it, so a consumer that is kill
 fetched and not acknowledged is there again after a while, by the database server's clock. Messages lie in the same
 collection and form, so programs that publish by kombu's own transport are understood.
 
+A queue that is declared with a single active consumer, as RabbitMQ has it, belongs to the newest one: what another has
+fetched it gets all the same, since that one was given up for lost. So nobody ever gets a message before an older one.
+
 A channel can also hold back what it publishes and acknowledges, and do it together (`tx_select`, `tx_commit`), as AMQP
 has it: first everything published is stored, in order, then everything acknowledged goes.
 """
@@ -111,6 +114,7 @@ class Channel(mongodb.Channel):
         """Delete a queue with its messages."""
         self.messages.delete_many({"queue": queue})
         self.connection.most.pop(queue, None)
+        self.connection.owned.discard(queue)
 
     def _prepare_client_options(self, options: Document) -> Document:
         usual = {"w": "majority", "journal": True, "timeoutms": _OPERATION_MS}
@@ -130,6 +134,8 @@ class Channel(mongodb.Channel):
         most = (kwargs.get("arguments") or {}).get("x-max-length")
         if most:
             self.connection.most[queue] = most
+        if (kwargs.get("arguments") or {}).get("x-single-active-consumer"):
+            self.connection.owned.add(queue)
 
     def _size(self, queue: str) -> int:
         return int(self.messages.count_documents({"queue": queue, "gone_at": None}))
@@ -209,14 +215,16 @@ class Channel(mongodb.Channel):
 
     def _lease(self, queue: str, most: int) -> list[Document]:
         """Messages that nobody else gets while the lease lasts."""
-        query = {"queue": queue, "gone_at": None, **_FREE}
+        is_owned = queue in self.connection.owned
+        free: Document = {"_id": {"$nin": list(self.qos._delivered)}} if is_owned else _FREE
+        query = {"queue": queue, "gone_at": None, **free}
         rows = list(self.messages.find(query).sort([("order", 1), ("_id", 1)]).limit(most))
         if not rows:
             return []
         me = self._next_delivery_tag()
         ids = [row["_id"] for row in rows]
         change = {"holder": me, "held_until": {"$add": ["$$NOW", _LEASE_MS]}}
-        taken = self.unhurried.update_many({"_id": {"$in": ids}, **_FREE}, [{"$set": change}])
+        taken = self.unhurried.update_many({"_id": {"$in": ids}, **({} if is_owned else _FREE)}, [{"$set": change}])
         if taken.modified_count < len(rows):  # somebody else was there at the same time
             ours = {row["_id"] for row in self.messages.find({"_id": {"$in": ids}, "holder": me}, {"_id": 1})}
             rows = [row for row in rows if row["_id"] in ours]
@@ -240,6 +248,7 @@ class Transport(mongodb.Transport):
     Attributes:
         database: of all its channels; None before the first needs it.
         most: messages that a queue may hold, by the queue; `since_trimmed` counts what was added since it was seen to.
+        owned: queues with a single active consumer.
     """
 
     Channel = Channel
@@ -251,6 +260,7 @@ class Transport(mongodb.Transport):
         self._round: Any = self.cycle
         self.database: Any = None
         self.most: dict[str, int] = {}
+        self.owned: set[str] = set()
         self.since_trimmed: dict[str, int] = {}
 
     def close_connection(self, connection: Any) -> None:

@@ -80,7 +80,8 @@ def test_rows_of_a_batch_that_a_killed_database_has_forgotten_are_judged_anew_fr
     line: StreamLine, monkeypatch: pytest.MonkeyPatch
 ):
     """Without RabbitMQ a batch need not be in the journal before its answers are."""
-    publish, forgotten = Intake.commit, []
+    publish = Intake.commit
+    forgotten: list[int] = []
 
     def commit(intake: Intake, messages: list[Any], mark: dict[str, Any]) -> None:
         if mark["number"] > 1 and not forgotten:
@@ -113,6 +114,21 @@ def test_of_two_workers_that_believe_to_follow_a_stream_one_is_refused(line: Str
     run = follow(line, Intake(line.settings, line.stream), 4)
     assert run.line.counts.rows == 4
     assert scores(line.received()) == pytest.approx(judged_at_once([row(number) for number in range(4)]))
+
+
+def test_the_newest_worker_gets_every_message_in_order_whatever_one_that_is_given_up_for_lost_still_fetches(
+    line: StreamLine,
+):
+    with Intake(line.settings, line.stream) as lost, Intake(line.settings, line.stream) as newest:
+        lost.begin()
+        newest.begin()
+        line.send_rows(0, 3)
+        assert len(lost.fetch(5)) == 3  # it hung, and fetches once more before it notices
+        line.send_rows(3, 6)
+        fetched = newest.fetch(5)
+        assert [message.properties["message_id"] for message in fetched] == [f"a-{number}" for number in range(6)]
+        line.send_rows(6, 8)
+        assert [message.properties["message_id"] for message in newest.fetch(5)] == ["a-6", "a-7"]
 
 
 def test_what_comes_again_after_its_answer_was_published_is_a_duplicate_for_the_next_worker_too(line: StreamLine):
