@@ -109,12 +109,12 @@ class Generator:
         for item, _, begun in self._busy.values():
             self._record(item, begun, Answer(UNANSWERED))
 
-    def _may_begin(self) -> bool:
-        return self._now() < self._end and not (self._plan.count and self._begun >= self._plan.count)
+    def _may_begin(self, due: float) -> bool:
+        return due < self._end and not (self._plan.count and self._begun >= self._plan.count)
 
     def _next(self, caller: int) -> None:
         """Closed loop: the caller's next request."""
-        if self._may_begin():
+        if self._may_begin(self._now()):
             self._send(self._begun % len(self._plan.items), caller, self._now())
             self._begun += 1
 
@@ -126,7 +126,7 @@ class Generator:
     def _arrive(self, number: int) -> None:
         """Open loop: a request is due, and after it the next."""
         due = number / self._plan.rate
-        if not self._may_begin():
+        if not self._may_begin(due):  # one that is late counts: on a busy machine fewer would be asked for otherwise
             return
         self._at((number + 1) / self._plan.rate, lambda: self._arrive(number + 1))
         self._begun += 1

@@ -8,9 +8,16 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from storage.store import Store
 from tests.conftest import wait_until
 
 BODY = "application/offset+octet-stream"
+
+
+def wait_until_dropped(store: Store) -> None:
+    """Whoever imports drops the bytes of the upload after it has said how that ended."""
+    parts = [store.database[f"uploads.{part}"] for part in ("files", "chunks")]
+    wait_until(lambda: not any(part.count_documents({}) for part in parts))
 
 
 class ImportCalls:

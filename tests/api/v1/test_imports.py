@@ -14,7 +14,7 @@ from storage.projects import Project
 from storage.store import Store
 from storage.sweeper import sweep
 from tests.api.problems import assert_problem
-from tests.api.v1.import_calls import ImportCalls
+from tests.api.v1.import_calls import ImportCalls, wait_until_dropped
 from tests.conftest import Caller, picture
 from tests.datasets.archive_files import CLASSES, tarred, yolo_files, zipped
 from tests.storage.test_sweeper import AT_ONCE, NONE
@@ -65,7 +65,7 @@ def test_a_zip_of_yolo_becomes_images_with_labels_classes_and_splits(cells: Impo
         assert image.split == ("val" if number % 3 == 2 else "train")
         assert image.created_at is not None
     assert cells.report(record["id"]) == []
-    assert store.database["uploads.files"].count_documents({}) == 0
+    wait_until_dropped(store)
     assert sweep(store, AT_ONCE) == NONE
 
 
@@ -198,6 +198,7 @@ def test_policies_decide_about_names_and_contents_that_are_there(cells: ImportCa
     renamed = {path.replace("cell", "again"): content for path, content in other.items()}
     assert counts(cells.run(zipped(renamed)), "created", "skipped") == (0, 3)
     assert counts(cells.run(zipped(renamed), on_same_content="keep"), "created") == (3,)
+    wait_until_dropped(store)
     assert sweep(store, AT_ONCE) == NONE
 
 

@@ -18,7 +18,7 @@ from datasets.tables.schema import ColumnType
 from storage.store import Store
 from storage.sweeper import sweep
 from tests.api.problems import assert_problem
-from tests.api.v1.import_calls import ImportCalls
+from tests.api.v1.import_calls import ImportCalls, wait_until_dropped
 from tests.conftest import Caller
 from tests.datasets.tables.made import csv_of
 from tests.storage.test_sweeper import AT_ONCE, NONE
@@ -100,7 +100,7 @@ def test_a_csv_becomes_a_table_with_its_profile(imported: Tables, store: Store):
     assert warned == {"id": ["identifier"], "Price": ["identifier"], "Country": ["constant"]}
     assert {line["file"] for line in imported.report(record["id"])} == {"häuser.csv"}
     assert len(imported.report(record["id"])) == 3
-    assert store.database["uploads.files"].count_documents({}) == 0
+    wait_until_dropped(store)
     assert sweep(store, AT_ONCE) == NONE
 
 
@@ -254,6 +254,7 @@ def test_a_new_table_keeps_the_settings_that_fit(imported: Tables, store: Store)
     assert any("is dropped" in line["reason"] for line in imported.report(record["id"]))
     assert [warning["code"] for warning in imported.columns()["Flag"]["warnings"]] == ["leaks_target"]
     assert store.database["tables"].count_documents({}) == 1
+    wait_until_dropped(store)
     assert sweep(store, AT_ONCE) == NONE
 
 
