@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from datasets.archives.members import Limits
-from datasets.archives.tar_source import TarSource, gunzipped
+from datasets.archives.tar_source import TarSource, unpacked_to_file
 from datasets.archives.zip_source import ZipSource
 from datasets.formats.protocol import Finding, Source
 from utils import InvalidInput
@@ -45,7 +45,7 @@ def open_archive(
     elif head.startswith(b"\x1f\x8b"):
         file.seek(0)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with gunzipped(file, folder, limits, length, look) as unpacked:
+        with unpacked_to_file(file, folder, limits, length, look) as unpacked:
             yield TarSource(unpacked, limits, report)
     elif kind := next((kind for magic, kind in _OTHERS.items() if head.startswith(magic)), None):
         raise InvalidInput(f"the archive is packed by {kind}, wanted is ZIP, tar or tar.gz: pack it anew")

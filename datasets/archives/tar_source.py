@@ -98,7 +98,7 @@ class TarSource:
         return cast(BinaryIO, stream)
 
 
-def gunzipped(file: BinaryIO, folder: Path, limits: Limits, packed: int, look: Callable[[], None]) -> BinaryIO:
+def unpacked_to_file(file: BinaryIO, folder: Path, limits: Limits, packed: int, look: Callable[[], None]) -> BinaryIO:
     """What gzip has packed, as a temporary file without a name; the caller closes it.
 
     Args:
