@@ -1,4 +1,4 @@
-"""A worker of a stream, or its database, is killed over and over, while rows come."""
+"""A worker of a stream, or its database, is killed or frozen over and over, while rows come."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pytest
 from settings import Settings
 from tests.conftest import Mongod
 from tests.faults.runs import Run
-from tests.streams.kills import kill_at_random, kill_the_database_at_random
+from tests.streams.kills import freeze_at_random, kill_at_random, kill_the_database_at_random
 from tests.streams.line import StreamLine
 
 pytestmark = pytest.mark.long
 KILLS = 20
+FREEZES = 3
 
 
 @pytest.mark.parametrize("broker_url", ["mongodb", "rabbitmq"], indirect=True)
@@ -38,5 +39,18 @@ def test_of_a_stream_whose_database_is_killed_no_row_is_lost_and_none_is_answere
     try:
         rows = kill_the_database_at_random(line, mortal_mongod, kills, run.random)
         run.tell(f"{kills} kills of mongod: each of {rows:,} rows was judged once, in order, and answered once")
+    finally:
+        line.close()
+
+
+@pytest.mark.parametrize("broker_url", ["mongodb", "rabbitmq"], indirect=True)
+def test_of_a_stream_whose_workers_hang_no_row_is_lost_and_none_is_answered_twice(
+    mongo_uri: str, broker_url: str, tmp_path: Path, run: Run
+) -> None:
+    line = StreamLine(Settings(mongo_uri=mongo_uri, broker_url=broker_url, bcrypt_rounds=4), tmp_path)
+    freezes = run.sized(FREEZES)
+    try:
+        rows = freeze_at_random(line, freezes, run.random)
+        run.tell(f"{freezes} workers hung: each of {rows:,} rows was judged once, in order, and answered once")
     finally:
         line.close()

@@ -1,9 +1,11 @@
-"""Streams whose workers, or whose database, are killed over and over while rows come."""
+"""Streams whose workers, or whose database, are killed or frozen over and over while rows come."""
 
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import threading
 import time
 from typing import Any
@@ -91,9 +93,36 @@ def kill_the_database_at_random(line: StreamLine, mongod: Mongod, kills: int, mo
         time.sleep(moments.random())  # chance is what is waited for, not an event
         mongod.kill()
         mongod.start()
+    sent = _all_is_right(line, sender)
+    assert worker.poll() is None
+    return sent
+
+
+def freeze_at_random(line: StreamLine, freezes: int, moments: random.Random) -> int:
+    """Send rows while whoever follows is frozen until another does, and goes on then as if nothing had been; gives
+    how many rows.
+    """
+    sender = Insisting(line)
+    for _ in range(2):
+        line.start()
+    sender.start()
+    for _ in range(freezes):
+        _begun(line, _number(line))
+        time.sleep(moments.random())  # chance is what is waited for, not an event
+        [frozen] = line.store.streams.holders()
+        pid = int(frozen.split("/")[2])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            wait_until(lambda: line.store.streams.holders() != [frozen], 60)  # noqa: B023 - it is waited for here
+            _begun(line, _number(line))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    return _all_is_right(line, sender)
+
+
+def _all_is_right(line: StreamLine, sender: Insisting) -> int:
     sent = sender.end()
     results = line.results(sent, 120)
-    assert worker.poll() is None
     assert line.received() == []
     assert [result["message_id"] for result in results] == [f"a-{number}" for number in range(sent)]
     assert scores(results) == pytest.approx(judged_at_once([row(number) for number in range(sent)]))
