@@ -84,6 +84,8 @@ def test_readings_are_scaled_so_that_neither_outliers_nor_steps_nor_gaps_spoil_i
 def test_a_sensor_that_was_never_read_adds_nothing():
     scaling = Scaling.fit(np.full((10, 1), np.nan))
     assert (scaling.apply(np.full((3, 1), np.nan)) == 0).all()
+    # Where it begins to read after the training, nobody knows what is usual of it.
+    assert np.abs(scaling.apply(np.array([[-273.15], [1e9]]))).max() < 1e-9
 
 
 def test_of_mixed_data_the_odd_rows_do_not_become_normal():
