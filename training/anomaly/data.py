@@ -93,10 +93,15 @@ def training_windows(found: Sequence[Stretch], window: int, only_normal: bool) -
     which = [np.flatnonzero(_is_training(one, window, only_normal)) for one in found]
     count = sum(map(len, which))
     if count < _FEWEST_WINDOWS:
-        raise TrainingFailed(
+        without = (
             f"{count} windows of {window} rows of normal operation to train on, wanted at least {_FEWEST_WINDOWS}: "
-            "give more rows, or choose a smaller `window`"
         )
+        if only_normal and sum(int(_is_training(one, window, False).sum()) for one in found) >= _FEWEST_WINDOWS:
+            raise TrainingFailed(
+                f"{without}the others hold rows that are labelled as anomalies; give more rows of normal operation, "
+                "choose a smaller `window`, or set `train_on` to mixed where labels say little"
+            )
+        raise TrainingFailed(f"{without}give more rows, or choose a smaller `window`")
     sensors = found[0].values.shape[1]
     step = max(1, -(-count * window * sensors // _MOST_CELLS))
     return np.concatenate([one.windows(window)[rows[::step]] for one, rows in zip(found, which, strict=True)])

@@ -16,6 +16,7 @@ from training.anomaly.detectors.protocol import Detector, Fitted, Fitting
 _BLOCKS = 4
 _BLOCKS_IN_EPOCHS = 2
 _USUAL = 0.9
+_NOTHING = 1e-9
 # Of contaminated rows the oddest are left out before the fit that counts.
 _TRIMMED = 0.1
 
@@ -64,8 +65,9 @@ def fit_and_try(candidate: Candidate, windows: np.ndarray, fitting: Fitting) -> 
             _fit(candidate, rest, quiet).score(block)[0]
             for block, rest in _left_out(windows, _BLOCKS_IN_EPOCHS if candidate.detector.IN_EPOCHS else _BLOCKS)
         ]
-    unit = max(float(np.quantile(np.concatenate(blocks), _USUAL)), 1e-9)
-    return Tried(candidate, fitted, blocks, unit, time.monotonic() - started)
+    usual = float(np.quantile(np.concatenate(blocks), _USUAL))
+    # Where nothing ever moved, in the detector's own units.
+    return Tried(candidate, fitted, blocks, usual if usual > _NOTHING else 1.0, time.monotonic() - started)
 
 
 def _fit(candidate: Candidate, windows: np.ndarray, fitting: Fitting) -> Fitted:

@@ -147,6 +147,28 @@ def test_too_few_rows_are_told_with_what_to_do(tmp_path: Path):
         train(series(tmp_path, rows=30), tmp_path, window=64)
 
 
+def test_rows_that_are_labelled_as_anomalies_all_over_are_told_from_too_few(tmp_path: Path):
+    dataset = series(tmp_path, fault=(10, 290), labelled=True)
+    with pytest.raises(TrainingFailed, match=r"the others hold rows that are labelled as anomalies; .*`train_on`"):
+        train(dataset, tmp_path)
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_of_a_machine_that_stood_still_it_is_told_when_it_moves(detector: str, tmp_path: Path):
+    dataset = series(tmp_path, machines=1, gaps=False)
+    still = [pl.lit(cell).alias(name) for name, cell in zip(SENSORS, ("3.3", "0", "-7", "7.0"), strict=True)]
+    pl.read_parquet(dataset.path).with_columns(still).write_parquet(dataset.path)
+    model, _ = train(dataset, tmp_path, detector=detector, window=8, epochs=1)
+    judge = Judge(open_session(model.onnx_path, threads=1), model.card)
+    values = np.tile([3.3, 0.0, -7.0, 7.0], (120, 1))
+    values[60:, 0] = 9.0
+    rows = [dict(zip(SENSORS, row, strict=True)) for row in values.tolist()]
+    alarms = [row.anomaly for row in judge.judge(judge.begin(), rows)[0]]
+    assert not any(alarms[:60])
+    if detector != "isolation_forest":  # its questions know of no value that was never there
+        assert all(alarms[70:])
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
