@@ -15,7 +15,7 @@ from datasets.tables.settings import first_unreadable
 from datasets.tables.warnings import AMBIGUOUS_DATES, CONSTANT, MOSTLY_MISSING, MOSTLY_NUMBERS, column_warnings
 
 # A sensor may well be different in every row.
-_TOLD = {CONSTANT, MOSTLY_MISSING, MOSTLY_NUMBERS}
+_TOLD = {MOSTLY_MISSING, MOSTLY_NUMBERS}
 _MOSTLY = 0.9
 _FEWEST_NUMBERS = 20
 _COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]{1,4})?")
@@ -34,7 +34,6 @@ def warnings(schema: SeriesSchema, profile: TableProfile) -> Iterator[Finding]:
         elif name in schema.ignored:
             continue
         elif name in sensors:
-            yield from (finding for finding in column_warnings(column, profile.rows) if finding.code in _TOLD)
             yield from _of_sensor(column, profile.rows)
         elif name not in (schema.time, schema.series):
             yield from _of_words(column, profile.rows, schema.time is None)
@@ -44,6 +43,13 @@ def warnings(schema: SeriesSchema, profile: TableProfile) -> Iterator[Finding]:
 
 def _of_sensor(column: ColumnProfile, rows: int) -> Iterator[Finding]:
     name = shown(column.column.name)
+    for finding in column_warnings(column, rows):
+        if finding.code == CONSTANT:
+            yield Finding(
+                CONSTANT, f"the sensor {name} has the same value in every row that has one: odd once it moves"
+            )
+        elif finding.code in _TOLD:
+            yield finding
     if column.missing:
         share = column.missing / rows
         yield Finding(
@@ -71,7 +77,8 @@ def _of_sensor(column: ColumnProfile, rows: int) -> Iterator[Finding]:
 
 def _of_words(column: ColumnProfile, rows: int, no_time: bool) -> Iterator[Finding]:
     """A column that is nothing, since it is read as words or dates."""
-    told = [item for item in column_warnings(column, rows) if item.code in (MOSTLY_NUMBERS, AMBIGUOUS_DATES)]
+    empty = {MOSTLY_MISSING} if column.missing == rows else set()
+    told = [item for item in column_warnings(column, rows) if item.code in {MOSTLY_NUMBERS, AMBIGUOUS_DATES, *empty}]
     yield from told
     if told or column.column.type is ColumnType.DATE:
         return

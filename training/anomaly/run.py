@@ -111,6 +111,10 @@ class AnomalyRun:
             self._ending = self._fits.stopping()
             last = done >= self._params.passes() or self._ending
             self._fits.told = self._fits.told if last else done
+            if last:
+                self._report.log(
+                    "The model is fitted; next come fits that have not seen a part of the rows, for the threshold."
+                )
             self._report.progress(done - 0.5 if last else done, self._params.passes(), None if last else figures)
 
     def _told(self, line: str, fraction: float) -> None:

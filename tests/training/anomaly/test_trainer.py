@@ -139,6 +139,7 @@ def test_an_autoencoder_tells_every_epoch_and_draws_its_curves(tmp_path: Path):
     assert recorder.epochs[-1] == 3
     assert len(recorder.metrics) == 3
     assert all("train_loss" in row for row in recorder.metrics)
+    assert any("for the threshold" in line for line in recorder.lines)
     assert {"curves.png", "curves.plotly.json"} <= {path.name for path in model.artifacts}
 
 
