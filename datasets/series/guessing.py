@@ -15,7 +15,7 @@ _LABEL_WORDS = ("anomal", "label", "fault", "outlier", "changepoint", "change_po
 # Of names that say nothing else: `fault current` may well be a sensor.
 _LABEL_NAME = re.compile(r"(is_?)?(anomal(y|ies|ous)|labels?|faults?|outliers?)(_?(label|flag|class))?")
 _TIME_NAME = re.compile(
-    r"(date|time|date_?time|time_?stamp|ts|epoch|unix_?time)(_?(utc|unix|s|secs?|seconds?|ms|millis|us|ns))?"
+    r"(at|date|time|date_?time|time_?stamp|ts|epoch|unix_?time)(_?(utc|unix|s|secs?|seconds?|ms|millis|us|ns))?"
 )
 # 1990 to 2100, in seconds.
 _CLOCK = (631_152_000.0, 4_102_444_800.0)
@@ -83,13 +83,24 @@ def is_clock(column: ColumnProfile) -> bool:
     """Whether a column of numbers is called a time, and counts from 1970 or rises from row to row."""
     if column.column.type is not ColumnType.NUMBER or column.summary is None or not sounds_like_time(column):
         return False
-    least, most = seconds_of_number(column.summary.least), seconds_of_number(column.summary.most)
-    return always_rises(column) or (_CLOCK[0] <= least and most <= _CLOCK[1])
+    return always_rises(column) or _counts_from_1970(column)
+
+
+def looks_like_time(column: ColumnProfile) -> bool:
+    """Whether a column of numbers is called a time, or has many values that a clock has."""
+    return sounds_like_time(column) or (column.distinct >= _FEWEST_RISING and _counts_from_1970(column))
 
 
 def always_rises(column: ColumnProfile) -> bool:
     """Whether each value is greater than the one before, as of clocks and counters."""
     return column.summary is not None and column.summary.rising and column.distinct >= _FEWEST_RISING
+
+
+def _counts_from_1970(column: ColumnProfile) -> bool:
+    if column.summary is None:
+        return False
+    least, most = seconds_of_number(column.summary.least), seconds_of_number(column.summary.most)
+    return _CLOCK[0] <= least and most <= _CLOCK[1]
 
 
 def _word(column: ColumnProfile) -> int:

@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterator
 
 from datasets.findings import Finding
-from datasets.series.guessing import always_rises, is_label, is_spoilt_label, label_word, sounds_like_time
+from datasets.series.guessing import (
+    always_rises,
+    is_label,
+    is_spoilt_label,
+    label_word,
+    looks_like_time,
+    sounds_like_time,
+)
 from datasets.series.schema import SeriesSchema
 from datasets.tables.cells import number_of, shown
 from datasets.tables.profile import ColumnProfile, TableProfile
@@ -61,10 +68,10 @@ def _of_sensor(column: ColumnProfile, rows: int) -> Iterator[Finding]:
             "looks_like_label",
             f"the column {name} looks like a label and is taken for a sensor: set `label` to it, or ignore it",
         )
-    elif sounds_like_time(column):
+    elif looks_like_time(column):
         yield Finding(
             "looks_like_time",
-            f"the column {name} sounds like a time and is taken for a sensor: set `time` to it if it says when a row "
+            f"the column {name} looks like a time and is taken for a sensor: set `time` to it if it says when a row "
             "was read, else ignore it",
         )
     elif always_rises(column):

@@ -95,7 +95,7 @@ CLOCKS = {
 
 
 @pytest.mark.parametrize("cells", CLOCKS.values(), ids=CLOCKS)
-@pytest.mark.parametrize("name", ["datetime", "Timestamp", "time (s)", "unix time", "epoch_ms"])
+@pytest.mark.parametrize("name", ["datetime", "Timestamp", "time (s)", "unix time", "epoch_ms", "at"])
 def test_a_clock_says_when_where_there_are_no_dates(name: str, cells: list[str], tmp_path):
     columns = {name: cells, "cycle time": [str(number) for number in range(40)], "v": ["1.5", "2.5"] * 20}
     assert SeriesSettings.begin(profiled(columns, tmp_path)) == SeriesSettings(time=name)

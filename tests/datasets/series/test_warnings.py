@@ -28,6 +28,7 @@ UNREAD = [
     ("heat", [f"{n}.5" for n in range(30)] + ["ERROR"] * 10, "mostly_numbers", "holds 'ERROR' as well"),
     ("Label", ["normal", "leak"] * 20, "unread_labels", "sounds like a label, and is none since it holds 'leak'"),
     ("anomaly", ["0", "2"] * 20, "unread_labels", "sounds like a label, and is none since it holds '2'"),
+    ("read", [str(1_700_000_000 + n // 2) for n in range(40)], "looks_like_time", "'read' looks like a time"),
     ("valve", ["3"] * 40, "constant", "the sensor 'valve' has the same value in every row that has one: odd once"),
     ("spare", [""] * 40, "mostly_missing", "'spare' has no value at all"),
     ("meter", [str(n) for n in range(40)], "always_rises", "'meter' rises from row to row"),
