@@ -59,8 +59,9 @@ def _of_sensor(values: np.ndarray) -> tuple[float, float]:
     if not len(steps):
         return centre, max(abs(centre) * _PART_OF_VALUE, 1e-9)
     spread = _NORMAL_MAD * float(np.median(np.abs(values - centre)))
-    # Values that differ by rounding alone are no step.
-    step = float(np.median(steps[steps > steps.max() * 1e-9]))
+    # Values that differ by rounding alone are no step, and the way to a wild reading is none either.
+    usual = steps[steps > np.quantile(steps, 0.9, method="lower") * 1e-9]
+    step = float(np.median(usual) if len(usual) > 2 else usual.min())
     low, high = np.quantile(values, _NEARLY_ALL)
     least = max(_PART_OF_RANGE * float(high - low), 1e-12 * abs(centre), 1e-300)
     return centre, max(spread, least, 0.5 * step if len(steps) < 0.5 * len(values) else 0.0)

@@ -17,10 +17,13 @@ from inference.anomaly.judging import Judge
 from inference.check import check_model
 from inference.sessions import open_session
 from tests.training.anomaly.series import SENSORS, readings, series, train
+from tests.training.anomaly.stretches import stretch
 from tests.training.recorder import Recorder
 from training.anomaly.catalogue import describe
 from training.anomaly.detectors.registry import AUTO, DETECTORS
+from training.anomaly.scaling import Scaling
 from training.anomaly.trainer import AnomalyParams
+from training.anomaly.wild import tamed
 from training.protocol import TrainedModel, TrainingFailed
 
 POINTS = {"f1", "precision", "recall", "false_alarm_rate", "missing_alarm_rate", "roc_auc"}
@@ -152,6 +155,32 @@ def test_rows_that_are_labelled_as_anomalies_all_over_are_told_from_too_few(tmp_
     dataset = series(tmp_path, fault=(10, 290), labelled=True)
     with pytest.raises(TrainingFailed, match=r"the others hold rows that are labelled as anomalies; .*`train_on`"):
         train(dataset, tmp_path)
+
+
+@pytest.mark.parametrize("rows", [[100], [100, 101]])
+def test_a_wild_reading_among_the_training_rows_hides_no_fault(rows: list[int], tmp_path: Path):
+    dataset = series(tmp_path, rows=500, machines=1, fault=(350, 420), labelled=True, gaps=False)
+    frame = pl.read_parquet(dataset.path)
+    heat = [cell if row not in rows else "1e9" for row, cell in enumerate(frame["heat"].to_list())]
+    frame.with_columns(pl.Series("heat", heat)).write_parquet(dataset.path)
+    model, recorder = train(dataset, tmp_path)
+    assert model.card.metrics["recall"] > 0.8
+    assert any(f"{len(rows)} row" in line and "not learned from" in line for line in recorder.lines)
+
+
+def test_what_lasts_or_comes_again_and_again_is_learned_from():
+    def marked(values: np.ndarray) -> int:
+        whole = stretch(values)
+        return tamed([whole], Scaling.fit(values), 8)[1]
+
+    values = readings(300)
+    assert marked(values) == 0
+    values[100:103, 2] = 1e9
+    assert marked(values) == 0
+    values[101:103, 2] = 70
+    assert marked(values) == 1
+    values[::20, 2] = 1e9
+    assert marked(values) == 0
 
 
 @pytest.mark.parametrize("detector", DETECTORS)
