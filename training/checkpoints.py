@@ -17,6 +17,7 @@ class Checkpoints:
         self._folder = workspace.folder / "checkpoints"
         self._report = report
         self._seconds = workspace.checkpoint_seconds
+        self._made = 0
         self._made_at = time.monotonic()
 
     def due(self) -> bool:
@@ -26,7 +27,9 @@ class Checkpoints:
     def make(self, epoch: int, write: Callable[[Path], object]) -> None:
         """Let `write` write one to a path, and hand it over once it is whole."""
         self._folder.mkdir(exist_ok=True)
-        unfinished, path = self._folder / "unfinished", self._folder / f"epoch-{epoch}"
+        self._made += 1
+        # Each has a name of its own: one of the same epoch may be on its way still.
+        unfinished, path = self._folder / "unfinished", self._folder / f"{self._made}-epoch-{epoch}"
         write(unfinished)
         os.replace(unfinished, path)
         self._report.checkpoint(path, epoch)

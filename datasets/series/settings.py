@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
-from datasets.series.schema import LABELS, SeriesSchema
-from datasets.tables.cells import number_of, shown
+from datasets.series.guessing import guess, is_label
+from datasets.series.schema import SeriesSchema
+from datasets.tables.cells import shown
 from datasets.tables.profile import ColumnProfile, TableProfile
 from datasets.tables.rows_file import ReadRange, RowIndex
 from datasets.tables.schema import Column, ColumnType
@@ -25,7 +26,6 @@ from utils import some_of
 
 MOST_SERIES = 10_000
 _ROLES = ("time", "series", "label")
-_LABEL_WORDS = ("anomal", "label", "fault", "outlier", "changepoint", "change_point", "is_normal")
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,9 @@ class SeriesSettings:
 
     @classmethod
     def begin(cls, profile: TableProfile) -> SeriesSettings:
-        """Those of new data: the only column of dates says when, and what looks like a label is no sensor.
-
-        Of several that look like labels, that whose name comes first among the words for one is the label.
-        """
-        dates = [column.column.name for column in profile.columns if column.column.type is ColumnType.DATE]
-        found = [(label_word(column), column.column.name) for column in profile.columns]
-        labels = [name for place, name in sorted((place, name) for place, name in found if place is not None)]
-        return cls(
-            time=dates[0] if len(dates) == 1 else None, label=labels[0] if labels else None, ignored=tuple(labels[1:])
-        )
+        """Those of new data, see `datasets.series.guessing`."""
+        found = guess(profile)
+        return cls(time=found.time, label=found.label, ignored=found.ignored)
 
     def to_row(self) -> dict[str, Any]:
         """As the database keeps them."""
@@ -153,22 +146,6 @@ class SeriesSettings:
 
     def task_now(self, profile: TableProfile) -> None:
         """There is no choice."""
-
-
-def is_label(value: str) -> bool:
-    """Whether a cell says that a row is normal, or that it is an anomaly."""
-    try:
-        return value.lower() in LABELS or number_of(value) in (0, 1)
-    except ValueError:
-        return False
-
-
-def label_word(column: ColumnProfile) -> int | None:
-    """Which word for a label the name of a column has that holds nothing but labels; None when it looks like none."""
-    if not column.values or not column.values_are_all or not all(is_label(value) for value, _ in column.values):
-        return None
-    name = column.column.name.lower().replace(" ", "_")
-    return next((place for place, word in enumerate(_LABEL_WORDS) if word in name), None)
 
 
 def _no_label(column: ColumnProfile) -> str | None:

@@ -9,14 +9,12 @@ from dataclasses import dataclass, replace
 
 from datasets.findings import Finding
 from datasets.series.schema import SeriesSchema
-from datasets.series.settings import SeriesSettings, label_word
+from datasets.series.settings import SeriesSettings
+from datasets.series.warnings import warnings
 from datasets.tables.appending import waiting_rows
-from datasets.tables.cells import shown
 from datasets.tables.changing import profile_of_table
-from datasets.tables.profile import ColumnProfile, TableProfile
-from datasets.tables.schema import Column, ColumnType
+from datasets.tables.schema import Column
 from datasets.tables.snapshot import findings_by_column
-from datasets.tables.warnings import AMBIGUOUS_DATES, CONSTANT, MOSTLY_MISSING, MOSTLY_NUMBERS, column_warnings
 from storage.files import StoredFile
 from storage.project import Project
 from storage.store import Store
@@ -24,8 +22,6 @@ from storage.tables import Table
 from utils import plural
 
 LEAST_ROWS = 50
-# A sensor may well be different in every row.
-_TOLD = {CONSTANT, MOSTLY_MISSING, MOSTLY_NUMBERS}
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ def snapshot_of(store: Store, project: Project, table: Table) -> SeriesSnapshot:
         content=table.digest,
         rows=table.rows,
         schema=schema,
-        findings=(*odd, *_columns(schema, profile)),
+        findings=(*odd, *warnings(schema, profile)),
         file=table.rows_file,
     )
 
@@ -105,61 +101,4 @@ def _rows(snapshot: SeriesSnapshot) -> Iterator[Finding]:
     if rows < LEAST_ROWS:
         yield Finding(
             "few_rows", f"there are {plural(rows, 'row')}, at least {LEAST_ROWS} are needed: several hundred are better"
-        )
-
-
-def _columns(schema: SeriesSchema, profile: TableProfile) -> Iterator[Finding]:
-    sensors = set(schema.sensors)
-    for column in profile.columns:
-        name = column.column.name
-        if name in schema.ignored:
-            continue
-        told = column_warnings(column, profile.rows)
-        if name in sensors:
-            yield from (finding for finding in told if finding.code in _TOLD)
-            yield from _gaps_of(column, profile.rows)
-            if schema.label is None:
-                yield from _label_like(column)
-        elif name not in (schema.time, schema.series, schema.label):
-            yield from (finding for finding in told if finding.code in (MOSTLY_NUMBERS, AMBIGUOUS_DATES))
-        elif name == schema.label:
-            yield from _unlabelled(column, profile.rows)
-    if schema.time is None:
-        yield from _no_time(profile)
-
-
-def _gaps_of(column: ColumnProfile, rows: int) -> Iterator[Finding]:
-    if column.missing:
-        share = column.missing / rows
-        yield Finding(
-            "missing_samples",
-            f"the sensor {shown(column.column.name)} has no value in {column.missing:,} of {rows:,} rows ({share:.1%})",
-        )
-
-
-def _label_like(column: ColumnProfile) -> Iterator[Finding]:
-    """A label among the sensors would make every score right, and none useful."""
-    if label_word(column) is not None:
-        yield Finding(
-            "looks_like_label",
-            f"the column {shown(column.column.name)} looks like a label and is taken for a sensor: "
-            "set `label` to it, or ignore it",
-        )
-
-
-def _unlabelled(column: ColumnProfile, rows: int) -> Iterator[Finding]:
-    if column.missing:
-        yield Finding(
-            "missing_labels",
-            f"{column.missing:,} of {rows:,} rows have no label in {shown(column.column.name)}: taken for normal",
-        )
-
-
-def _no_time(profile: TableProfile) -> Iterator[Finding]:
-    dates = [column.column.name for column in profile.columns if column.column.type is ColumnType.DATE]
-    if dates:
-        yield Finding(
-            "no_time",
-            f"no column is said to hold the time, so rows are taken in the order of the file: set `time` to "
-            f"{' or '.join(map(shown, dates[:3]))} if it says when a row was read",
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from datasets.series.reading import names, seconds
+from datasets.series.reading import labels, names, seconds
 from datasets.series.record import RecordedSeries
 from datasets.series.schema import SeriesDataset
 from datasets.series.snapshot import SeriesSnapshot
@@ -20,6 +21,8 @@ from storage.files import Files
 from utils import InvalidInput, plural
 
 _TEST_SHARE = 3
+# What a training takes at least, see `AnomalyParams`.
+_LEAST_SPLIT = 0.3
 
 
 def split_series(
@@ -62,6 +65,8 @@ def record_split(snapshot: SeriesSnapshot, files: Files, cache: TableCache, trai
     if schema.time is not None:
         wanted.append(seconds(schema.column(schema.time)).alias("time"))
     rows = pl.scan_parquet(cache.fetch(snapshot, files))
+    if schema.label is not None:
+        wanted.append(labels(schema.label).fill_null(0).alias("label"))
     # Any column of the file makes it as many rows as the file has.
     frame = rows.select(pl.first().alias("any"), *wanted).collect()
     told: list[str] = []
@@ -74,9 +79,34 @@ def record_split(snapshot: SeriesSnapshot, files: Files, cache: TableCache, trai
     if times is not None and schema.time is not None:
         told = [finding.message for finding in timing(times, series).findings(schema.time)]
     parts = split_series(times, series, train_fraction, schema.label is not None)
+    if schema.label is not None:
+        told += not_held_back(frame["label"].to_numpy() > 0, parts, times, series)
     if count := len(np.unique(series)):
         told.append(f"{plural(count, 'series', 'series')}, {plural(len(schema.sensors), 'sensor')}")
     return RecordedSeries(snapshot, parts, tuple(told))
+
+
+def not_held_back(
+    anomalies: NDArray[np.bool_], parts: Parts, times: NDArray[np.float64] | None, series: NDArray[np.int64]
+) -> list[str]:
+    """What to do where all labelled anomalies are among the rows to train on: metrics know of none then."""
+    used = parts != LEFT_OUT_PART
+    count = int((anomalies & used).sum())
+    if not count or (anomalies & used & (parts != TRAIN_PART)).any():
+        return []
+    order = np.lexsort((series,) if times is None else (times, series))
+    rows = order[used[order]]
+    shares = [
+        float(np.flatnonzero(anomalies[one])[0] / len(one))
+        for one in np.split(rows, np.flatnonzero(np.diff(series[rows])) + 1)
+        if anomalies[one].any()
+    ]
+    least = math.floor(20 * min(shares)) / 20
+    what = f"with a `train_split` of {least:g} they are" if least >= _LEAST_SPLIT else "they come too early for that"
+    verb = "row that is labelled an anomaly is" if count == 1 else "rows that are labelled anomalies are"
+    return [
+        f"{count:,} {verb} among those to train on, and none is held back, so no figure says how many are found: {what}"
+    ]
 
 
 def series_on_disk(data: RecordedSeries, files: Files, cache: TableCache, folder: Path) -> SeriesDataset:

@@ -95,14 +95,22 @@ def _series(judged: Sequence[Judged], across: list[Any]) -> Iterator[dict[str, A
     """Values in units of their own spread, since sensors have different ones; then the score below them."""
     for name in _sensors(judged):
         values = [row.values.get(name) for row in judged]
-        known = [value for value in values if value is not None]
-        middle = sum(known) / len(known) if known else 0.0
-        spread = math.sqrt(sum((value - middle) ** 2 for value in known) / len(known)) if known else 1.0
-        scaled = [None if value is None else (value - middle) / (spread or 1.0) for value in values]
+        scaled = _in_spreads(values)
         yield _line(_shown(name), across, scaled, text=values)
     yield _line("score", across, [row.score - 6.0 for row in judged], color="black", text=[r.score for r in judged])
     yield _line("threshold", across, [-5.0] * len(judged), color=_RED, dash="dash")
     yield _marks("anomaly", across, [-6.5 if row.anomaly else None for row in judged], _RED)
+
+
+def _in_spreads(values: Sequence[float | None]) -> list[float | None]:
+    """Values less their mean, by their deviation."""
+    # By the largest first: squares of what a broken sensor reads may be more than a number can hold.
+    largest = max((abs(value) for value in values if value is not None), default=0.0) or 1.0
+    shares = [None if value is None else value / largest for value in values]
+    known = [share for share in shares if share is not None]
+    middle = sum(known) / len(known) if known else 0.0
+    spread = math.sqrt(sum((share - middle) ** 2 for share in known) / len(known)) if known else 1.0
+    return [None if share is None else (share - middle) / (spread or 1.0) for share in shares]
 
 
 def _score(judged: Sequence[Judged], across: list[Any]) -> Iterator[dict[str, Any]]:

@@ -158,6 +158,9 @@ class AnomalyPredictor(Predictor):
         warnings = []
         if absent := [name for name in self.judge.sensors if name not in given]:
             warnings.append(f"{plural(len(absent), 'sensor')} not there, taken as missing: {some_of(absent)}")
+        if self._series is not None and self._series not in given:
+            name = self._series[:_LONGEST_NAME]
+            warnings.append(f"the column '{name}', which tells series apart, is not there: all rows are taken for one")
         if extra := [name[:_LONGEST_NAME] for name in given if name not in self._known]:
             warnings.append(f"{plural(len(extra), 'column')} that the model does not use: {some_of(extra)}")
         if any(one.places and one.state.seen < self.judge.window - 1 for one in series.values()):

@@ -89,6 +89,8 @@ class ReadingReader:
             # A message may bring a clock's number where the file had dates.
             is_number = isinstance(cell, (int, float)) and not isinstance(cell, bool)
             value = (self._read_number if is_number else self._read_time)(text_of(cell))
+            if value is not None and iso_time(value) is None:
+                raise ValueError(f"must be a time in the years 1 to 9999, got {text_of(cell)}")
             return math.nan if value is None else value
         except ValueError as error:
             errors.append(_error(self._time or "", number, error))

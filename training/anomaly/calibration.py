@@ -13,6 +13,9 @@ from training.anomaly.thresholds import ThresholdMethod, threshold
 # Changes are told from deviations that normal rows hardly have, summed up beyond what they ever summed up to.
 _LEAST_SLACK, _LEAST_LIMIT, _LIMIT_MARGIN = 0.15, 3.0, 1.5
 
+# Where nothing ever moved all scores are 0: neither can what they grow by be divided by that, nor is it a threshold.
+_NOTHING, _LEAST_REFERENCE = 1e-9, 0.01
+
 
 def smoothed(raw: np.ndarray, smoothing: float) -> np.ndarray:
     """Exponentially weighted mean, beginning at the median of the rows; without a ceiling."""
@@ -38,9 +41,10 @@ def calibrate(
     """
     stretches = [smoothed(one, wanted.smoothing) for one in raw if len(one)]
     together = np.concatenate(stretches)
-    limit = max(threshold(together, rate, method, robust), 1e-9)
+    found = threshold(together, rate, method, robust)
+    limit = found if found > _NOTHING else 1.0
     shares = np.minimum(together / limit, wanted.ceiling)
-    reference = float(np.median(shares))
+    reference = max(_LEAST_REFERENCE, float(np.median(shares)))
     slack = max(_LEAST_SLACK, 2 * 1.4826 * float(np.median(np.abs(shares - reference))))
     most = max(_largest_sum(np.minimum(one / limit, wanted.ceiling), reference, slack) for one in stretches)
     change = max(_LEAST_LIMIT, _LIMIT_MARGIN * (0.0 if robust else most))

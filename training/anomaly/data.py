@@ -30,6 +30,7 @@ class Stretch:
         times: float64 [n] seconds, or None; `labels` bool [n], or None.
         read: float64 [n, sensors], NaN where missing; `values` the same with readings carried forward.
         parts: uint8 [n], 0 train, 1 val, 2 test.
+        wild: bool [n], rows that no detector learns from, see `training.anomaly.wild`; None for none.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Stretch:
     values: np.ndarray
     labels: np.ndarray | None
     parts: np.ndarray
+    wild: np.ndarray | None = None
 
     def windows(self, window: int) -> np.ndarray:
         """A view float64 [n - window + 1, window, sensors]; the first ends at row `window` - 1."""
@@ -51,6 +53,13 @@ class Stretch:
         if self.labels is None or not count:
             return np.ones(count, dtype=bool)
         return np.logical_not(sliding_window_view(self.labels, window).any(1))
+
+    def is_tame(self, window: int) -> np.ndarray:
+        """bool [n - window + 1]: no row of the window is wild."""
+        count = max(0, len(self.values) - window + 1)
+        if self.wild is None or not count:
+            return np.ones(count, dtype=bool)
+        return np.logical_not(sliding_window_view(self.wild, window).any(1))
 
 
 def interval_of(series: Sequence[SeriesRows]) -> float | None:
@@ -93,10 +102,15 @@ def training_windows(found: Sequence[Stretch], window: int, only_normal: bool) -
     which = [np.flatnonzero(_is_training(one, window, only_normal)) for one in found]
     count = sum(map(len, which))
     if count < _FEWEST_WINDOWS:
-        raise TrainingFailed(
+        without = (
             f"{count} windows of {window} rows of normal operation to train on, wanted at least {_FEWEST_WINDOWS}: "
-            "give more rows, or choose a smaller `window`"
         )
+        if only_normal and sum(int(_is_training(one, window, False).sum()) for one in found) >= _FEWEST_WINDOWS:
+            raise TrainingFailed(
+                f"{without}the others hold rows that are labelled as anomalies; give more rows of normal operation, "
+                "choose a smaller `window`, or set `train_on` to mixed where labels say little"
+            )
+        raise TrainingFailed(f"{without}give more rows, or choose a smaller `window`")
     sensors = found[0].values.shape[1]
     step = max(1, -(-count * window * sensors // _MOST_CELLS))
     return np.concatenate([one.windows(window)[rows[::step]] for one, rows in zip(found, which, strict=True)])
@@ -105,7 +119,7 @@ def training_windows(found: Sequence[Stretch], window: int, only_normal: bool) -
 def _is_training(one: Stretch, window: int, only_normal: bool) -> np.ndarray:
     if len(one.parts) < window:
         return np.zeros(0, dtype=bool)
-    is_train = one.parts[window - 1 :] == TRAIN_PART
+    is_train = (one.parts[window - 1 :] == TRAIN_PART) & one.is_tame(window)
     return is_train & one.is_clean(window) if only_normal else is_train
 
 

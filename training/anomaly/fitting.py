@@ -16,6 +16,7 @@ from training.anomaly.detectors.protocol import Detector, Fitted, Fitting
 _BLOCKS = 4
 _BLOCKS_IN_EPOCHS = 2
 _USUAL = 0.9
+_NOTHING = 1e-9
 # Of contaminated rows the oddest are left out before the fit that counts.
 _TRIMMED = 0.1
 
@@ -57,15 +58,31 @@ def fit_and_try(candidate: Candidate, windows: np.ndarray, fitting: Fitting) -> 
     from threadpoolctl import threadpool_limits
 
     started = time.monotonic()
+    in_epochs = candidate.detector.IN_EPOCHS
     with threadpool_limits(1):
-        fitted = _fit(candidate, windows, fitting)
-        quiet = replace(fitting, heard=lambda done, figures: None)
-        blocks = [
-            _fit(candidate, rest, quiet).score(block)[0]
-            for block, rest in _left_out(windows, _BLOCKS_IN_EPOCHS if candidate.detector.IN_EPOCHS else _BLOCKS)
-        ]
-    unit = max(float(np.quantile(np.concatenate(blocks), _USUAL)), 1e-9)
-    return Tried(candidate, fitted, blocks, unit, time.monotonic() - started)
+        fitted, epochs = _counted(candidate, windows, fitting)
+        # As long as the model itself: of fits that are cut short every row is odd.
+        quiet = replace(fitting, heard=lambda done, figures: None, epochs=epochs, stopping=fitting.late)
+        blocks = []
+        for block, rest in _left_out(windows, _BLOCKS_IN_EPOCHS if in_epochs else _BLOCKS):
+            away = None if in_epochs and fitting.late() else _fit(candidate, rest, quiet)
+            whole = away is not None and not (in_epochs and fitting.late())
+            blocks.append((away if away is not None and whole else fitted).score(block)[0])
+    usual = float(np.quantile(np.concatenate(blocks), _USUAL))
+    # Where nothing ever moved, in the detector's own units.
+    return Tried(candidate, fitted, blocks, usual if usual > _NOTHING else 1.0, time.monotonic() - started)
+
+
+def _counted(candidate: Candidate, windows: np.ndarray, fitting: Fitting) -> tuple[Fitted, int]:
+    """A fit, and how many epochs it took."""
+    epochs = fitting.epochs if fitting.fits is None else len(fitting.fits.history)
+
+    def heard(done: int, figures: dict[str, float]) -> None:
+        nonlocal epochs
+        epochs = done
+        fitting.heard(done, figures)
+
+    return _fit(candidate, windows, replace(fitting, heard=heard)), epochs or fitting.epochs
 
 
 def _fit(candidate: Candidate, windows: np.ndarray, fitting: Fitting) -> Fitted:

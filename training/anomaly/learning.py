@@ -20,7 +20,9 @@ from training.anomaly.fitting import Candidate, Tried, fit_and_try
 from training.anomaly.model import AnomalyModel, Member
 from training.anomaly.scaling import Scaling
 from training.anomaly.trainer import AnomalyParams, TrainOn
+from training.anomaly.wild import tamed
 from training.protocol import TrainingFailed
+from utils import plural
 
 # The others take most of the time, and gain least where rows are few (docs/anomaly.md has figures): whoever wants
 # one of them names it.
@@ -61,6 +63,10 @@ def learn(
     """
     only_normal = params.train_on is TrainOn.NORMAL
     windows = training_windows(found, params.window, only_normal)
+    found, count = tamed(found, Scaling.fit(windows[:, -1]), params.window)
+    if count:
+        told(f"{plural(count, 'row')} with a reading far off all others, alone in time: not learned from.", 0.0)
+        windows = training_windows(found, params.window, only_normal)
     scaling = Scaling.fit(windows[:, -1])
     scaled = scaling.apply(windows)
     tried, failed = _try_all(scaled, params, fitting, told)
@@ -92,7 +98,7 @@ def held_back(found: Sequence[Stretch], model: AnomalyModel, only_normal: bool) 
     """Raw scores of the validation rows of each stretch, without those that are labelled or near one."""
     scores = []
     for one in found:
-        is_val = _is_val(one, model.window)
+        is_val = _is_val(one, model.window) & one.is_tame(model.window)
         if only_normal:
             is_val &= one.is_clean(model.window)
         if is_val.any():

@@ -19,6 +19,7 @@ from training.anomaly.detectors.protocol import Fitting
 from training.anomaly.detectors.registry import DETECTORS
 from training.anomaly.learning import Learned, learn
 from training.anomaly.model import AnomalyModel
+from training.anomaly.resuming import Fits, Unusable
 from training.anomaly.trainer import AnomalyParams, TrainOn
 from training.anomaly.validation import Validation
 from training.environment import libraries
@@ -47,7 +48,10 @@ class AnomalyRun:
         self._report = report
         self._started = time.monotonic()
         self._stretches, self._interval = stretches(dataset, params.window)
-        self._history: list[dict[str, float]] = []
+        self._workspace = workspace
+        self._fits = Fits(workspace, report, params.passes())
+        # Looked at once an epoch, so that the one that is told as the last is the last.
+        self._ending = False
 
     def fit(self) -> TrainedModel:
         """Learn, export, compare, judge and draw.
@@ -56,7 +60,7 @@ class AnomalyRun:
             TrainingFailed: see `AnomalyTrainer.fit`.
         """
         self._introduce()
-        learned = self._learn()
+        learned = self._resumed() or self._learn()
         content = learned.model.export()
         path = self._folder / "model.onnx"
         path.write_bytes(content)
@@ -67,7 +71,7 @@ class AnomalyRun:
         card = card.model_copy(
             update={"metrics": validation.metrics(), "test_metrics": validation.test_metrics() or None}
         )
-        artifacts = pictures.draw(self._folder, self._dataset.schema, validation, learned, self._history)
+        artifacts = pictures.draw(self._folder, self._dataset.schema, validation, learned, self._fits.history)
         self._finish(card)
         card = card.model_copy(update={"duration_seconds": round(time.monotonic() - self._started, 3)})
         return TrainedModel(path, None, card, artifacts)
@@ -78,20 +82,39 @@ class AnomalyRun:
         if self._dataset.val_is_train:
             self._report.log("Too few rows to hold any back: the model is checked on the rows it learns from.")
 
+    def _resumed(self) -> Learned | None:
+        """What comes of going on from the checkpoint of an earlier attempt; None where there is none to go on from."""
+        if self._workspace.checkpoint is None:
+            return None
+        try:
+            self._fits.resume(self._workspace.checkpoint)
+            return self._learn()
+        except Unusable as error:
+            self._report.log(f"The checkpoint cannot be used, training starts over: {error}")
+            self._fits = Fits(self._workspace, self._report, self._params.passes())
+            return None
+
     def _learn(self) -> Learned:
         params = self._params
         robust = params.train_on is TrainOn.MIXED
-        fitting = Fitting(params.seed, robust, params.epochs, self._heard, self._report.stopping)
+        fits = self._fits
+        fitting = Fitting(params.seed, robust, params.epochs, self._heard, lambda: self._ending, fits.late, fits)
         learned = learn(self._stretches, params, fitting, self._told)
         names = ", ".join(member.name for member in learned.model.members)
         self._report.log(f"The model is {names}; its threshold is {learned.rules.threshold:.4g}.")
         return learned
 
     def _heard(self, done: int, figures: dict[str, float]) -> None:
-        self._history.append({"epoch": float(done), **figures})
+        self._fits.history.append({"epoch": float(done), **figures})
         if self._params.passes() > 1:
             # The last epoch is told with the score, when all is done.
-            last = done >= self._params.passes()
+            self._ending = self._fits.stopping()
+            last = done >= self._params.passes() or self._ending
+            self._fits.told = self._fits.told if last else done
+            if last:
+                self._report.log(
+                    "The model is fitted; next come fits that have not seen a part of the rows, for the threshold."
+                )
             self._report.progress(done - 0.5 if last else done, self._params.passes(), None if last else figures)
 
     def _told(self, line: str, fraction: float) -> None:
@@ -100,10 +123,15 @@ class AnomalyRun:
             self._report.progress(0.9 * fraction, 1)
 
     def _finish(self, card: ModelCard) -> None:
-        done = self._params.passes()
-        last = self._history[-1]["train_loss"] if self._history and done > 1 else None
+        history, epochs = self._fits.history, self._params.passes()
+        done = len(history) if epochs > 1 else 1
+        last = history[-1]["train_loss"] if history and epochs > 1 else None
         figures = {"score": card.metrics["score"], **({} if last is None else {"train_loss": last})}
-        self._report.progress(float(done), done, figures)
+        self._report.progress(float(done), epochs, figures)
+
+    def _stopped_early(self) -> dict[str, int] | None:
+        done, epochs = len(self._fits.history), self._params.passes()
+        return {"after_epoch": done, "of_epochs": epochs} if epochs > 1 and done < epochs else None
 
     def _difference(self, model: AnomalyModel, judge: Judge, content: bytes) -> float:
         """How far the file is from the model it came from, on all validation rows, relative to a usual score.
@@ -150,6 +178,7 @@ class AnomalyRun:
             onnx_sha256=hashlib.sha256(content).hexdigest(),
             duration_seconds=0.0,
             determinism={"seed": params.seed},
+            stopped_early=self._stopped_early(),
             series=self._series(learned, names),
         )
 

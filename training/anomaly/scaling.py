@@ -17,6 +17,8 @@ _NEARLY_ALL = (0.025, 0.975)
 _PART_OF_RANGE = 0.3 / 3.92
 # A sensor that never moved is taken to be usual within this part of its value.
 _PART_OF_VALUE = 0.01
+# Nobody knows what is usual of a sensor that had no value in training, so whatever it reads is.
+_NEVER_READ = 1e308
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Scaling:
         """Of rows float64 [n, sensors], NaN where missing: medians, and deviations that outliers do not move.
 
         The deviation is the median absolute one, times 1.4826 (Rousseeuw and Croux, 1993), never less than half a step
-        of a sensor that reads in steps, nor than a hundredth of the value of a sensor that never moved.
+        of a sensor that reads in steps, nor than a hundredth of the value of a sensor that never moved. Of a sensor
+        without a value it is so large that no reading is odd.
         """
         found = [_of_sensor(column[~np.isnan(column)]) for column in values.T]
         return cls(np.array([centre for centre, _ in found]), np.array([scale for _, scale in found]))
@@ -50,14 +53,15 @@ class Scaling:
 
 def _of_sensor(values: np.ndarray) -> tuple[float, float]:
     if not len(values):
-        return 0.0, 1.0
+        return 0.0, _NEVER_READ
     centre = float(np.median(values))
     steps = np.diff(np.unique(values))
     if not len(steps):
         return centre, max(abs(centre) * _PART_OF_VALUE, 1e-9)
     spread = _NORMAL_MAD * float(np.median(np.abs(values - centre)))
-    # Values that differ by rounding alone are no step.
-    step = float(np.median(steps[steps > steps.max() * 1e-9]))
+    # Values that differ by rounding alone are no step, and the way to a wild reading is none either.
+    usual = steps[steps > np.quantile(steps, 0.9, method="lower") * 1e-9]
+    step = float(np.median(usual) if len(usual) > 2 else usual.min())
     low, high = np.quantile(values, _NEARLY_ALL)
     least = max(_PART_OF_RANGE * float(high - low), 1e-12 * abs(centre), 1e-300)
     return centre, max(spread, least, 0.5 * step if len(steps) < 0.5 * len(values) else 0.0)

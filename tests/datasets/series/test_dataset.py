@@ -67,7 +67,7 @@ def test_rows_become_series_on_disk_in_their_order_in_time(store: Store, placed:
     snapshot = SERIES.capture(store, placed)
     assert SERIES.missing(snapshot) == []
     told = {finding.code for finding in SERIES.advice(snapshot, placed)}
-    assert told == {"times_go_back", "constant", "missing_samples"}
+    assert told == {"times_go_back", "constant", "missing_samples", "always_rises"}
     cache = TableCache(tmp_path / "cache", 10**9)
     record = SERIES.read_record(SERIES.split(store, snapshot, 0.5, 0, cache).to_bytes())
     assert (record.trained_on, record.held_back, record.counts[2]) == (30, 20, 10)
@@ -98,7 +98,7 @@ def test_what_keeps_series_from_being_trained_on_is_told(store: Store, project: 
     change_settings(store, project, lambda now: SeriesSettings())
     snapshot = SERIES.capture(store, project)
     told = {finding.code for finding in SERIES.advice(snapshot, project)}
-    assert (SERIES.missing(snapshot), told) == ([], {"looks_like_label", "no_time"})
+    assert (SERIES.missing(snapshot), told) == ([], {"looks_like_label", "no_time", "always_rises"})
 
 
 def test_appended_rows_are_part_of_the_next_training(store: Store, placed: Project, tmp_path: Path):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from datasets.series.settings import SeriesSettings
@@ -83,3 +85,42 @@ def test_what_looks_like_a_label_is_no_sensor_until_somebody_says_otherwise(prof
     assert (begun.label, begun.ignored) == ("anomaly", ("changepoint",))
     none = {"v": ["1.5", "2.5"], "valve": ["0", "1"], "fault": ["none", "leak"]}
     assert SeriesSettings.begin(profiled(none, tmp_path_factory.mktemp("none"))) == SeriesSettings()
+
+
+CLOCKS = {
+    "seconds": [str(1_700_000_000 + number) for number in range(40)],
+    "milliseconds in any order": [str(1_700_000_000_000 + 7 * number % 40) for number in range(40)],
+    "since the start": [str(number / 2) for number in range(40)],
+}
+
+
+@pytest.mark.parametrize("cells", CLOCKS.values(), ids=CLOCKS)
+@pytest.mark.parametrize("name", ["datetime", "Timestamp", "time (s)", "unix time", "epoch_ms", "at"])
+def test_a_clock_says_when_where_there_are_no_dates(name: str, cells: list[str], tmp_path):
+    columns = {name: cells, "cycle time": [str(number) for number in range(40)], "v": ["1.5", "2.5"] * 20}
+    assert SeriesSettings.begin(profiled(columns, tmp_path)) == SeriesSettings(time=name)
+
+
+def test_numbers_that_are_called_a_time_and_go_up_and_down_are_none(tmp_path):
+    columns = {"time": ["3", "9", "5"] * 10, "v": ["1.5", "2.5", "2"] * 10}
+    assert SeriesSettings.begin(profiled(columns, tmp_path)) == SeriesSettings()
+
+
+def test_of_dates_and_a_clock_the_clock_is_ignored_and_of_two_clocks_neither_is_taken(tmp_path):
+    clock = [str(1_700_000_000 + number) for number in range(40)]
+    dates = [f"2024-01-01T00:00:{number:02}Z" for number in range(40)]
+    one = profiled({"at": dates, "epoch": clock}, made(tmp_path / "one"))
+    assert SeriesSettings.begin(one) == SeriesSettings(time="at", ignored=("epoch",))
+    two = profiled({"time": clock, "epoch": clock}, made(tmp_path / "two"))
+    assert SeriesSettings.begin(two) == SeriesSettings()
+
+
+def test_a_label_with_other_words_in_it_is_neither_learned_from_nor_outdone_by_a_worse_one(tmp_path):
+    columns = {"v": ["1.5", "2.5"] * 20, "changepoint": ["0", "1"] * 20, "anomaly": ["0", "2"] * 20}
+    begun = SeriesSettings.begin(profiled(columns, tmp_path))
+    assert (begun.label, set(begun.ignored)) == (None, {"changepoint", "anomaly"})
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from datasets.series.split import split_series
+from datasets.series.split import not_held_back, split_series
 from datasets.series.times import iso_time, seconds_of_number, time_reader
 from datasets.series.timing import span, timing
 from datasets.tables.schema import Column, ColumnType
@@ -65,3 +65,29 @@ def test_numbers_are_seconds_or_smaller_parts_of_them_by_their_size():
     with pytest.raises(ValueError, match="must be a date"):
         time_reader(Column("at", ColumnType.DATE))("soon")
     assert [iso_time(0.25), iso_time(1e3), iso_time(1e18)] == ["1970-01-01T00:00:00.250Z", "1970-01-01T00:16:40Z", None]
+
+
+LABELLED = [
+    ([45], [], "1 row that is labelled an anomaly is among those to train on", "with a `train_split` of 0.9 they are"),
+    ([42, 43, 44], [37], "4 rows that are labelled anomalies are among", "with a `train_split` of 0.7 they are"),
+    ([5, 45], [], "2 rows that are labelled", "they come too early for that"),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "what", "then"), LABELLED)
+def test_labels_that_no_figure_will_know_of_are_told_with_what_to_do(
+    first: list[int], second: list[int], what: str, then: str
+):
+    rows, series = np.arange(100), np.arange(100) % 2
+    anomalies = np.zeros(100, bool)
+    anomalies[[2 * row for row in first] + [2 * row + 1 for row in second]] = True
+    times = 1000.0 - rows
+    flipped = anomalies[::-1]
+    for labels, at, of in ((anomalies, None, series), (flipped, times, series[::-1].copy())):
+        parts = split_series(at, of.astype(np.int64), 0.95, labelled=True)
+        (told,) = not_held_back(labels, parts, at, of.astype(np.int64))
+        assert what in told
+        assert told.endswith(then)
+    parts = split_series(None, series.astype(np.int64), 0.5, labelled=True)
+    assert not_held_back(anomalies, parts, None, series.astype(np.int64)) == []
+    assert not_held_back(np.zeros(100, bool), parts, None, series.astype(np.int64)) == []

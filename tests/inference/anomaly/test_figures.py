@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -47,6 +49,15 @@ def test_several_figures_are_panels_over_one_axis():
 def test_a_picture_has_the_size_that_was_asked_for():
     picture = Image.open(io.BytesIO(png(list(FIGURES), _judged(20), "A $pump$ \x00", (640, 480))))
     assert (picture.format, picture.size) == ("PNG", (640, 480))
+
+
+@pytest.mark.parametrize("wild", [1e200, -1.7e308, 5e-324])
+def test_what_a_broken_sensor_reads_is_drawn_as_well(wild: float):
+    rows = [replace(row, values={"$flow$": wild if number == 7 else 0.0}) for number, row in enumerate(_judged(20))]
+    values = next(trace for trace in figure(["series"], rows, "Wild")["data"] if trace["name"] == "$flow$")["y"]
+    assert np.argmax(np.abs(values)) == 7
+    assert np.isfinite(values).all()
+    assert png(["series"], rows, "Wild")
 
 
 def test_no_rows_make_an_empty_figure():

@@ -128,6 +128,12 @@ def test_a_row_that_cannot_be_read_is_named_and_nothing_is_judged(judge: Judge, 
     assert judge.judge(judge.begin(), [])[0] == []
 
 
+@pytest.mark.parametrize("at", [1e300, -1e300, "1e40"])
+def test_a_time_that_no_calendar_has_is_refused_before_it_makes_all_others_late(judge: Judge, at: float | str):
+    with pytest.raises(InvalidInput, match="row 1, column 'at': must be a "):
+        judged(judge, [{"flow": 1.0, "at": at}])
+
+
 def test_texts_and_numbers_are_read_alike(judge: Judge):
     texts = [{"flow": " 20.5 ", "pressure": "", "heat": "n/a", "always": "7", "at": "2026-01-01 00:00:00"}]
     numbers = [{"flow": 20.5, "pressure": None, "heat": math.nan, "always": 7, "at": START}]

@@ -68,6 +68,8 @@ def test_whatever_is_odd_about_columns_is_told(predictor: AnomalyPredictor):
     assert "first 2 rows of the series warm up" in warm
     assert "1 sensor not there, taken as missing: 'heat'" in absent
     assert "'extra'" in extra
+    [told, _] = ask(predictor, [{"flow": 3.5, "heat": 1}]).warnings
+    assert told == "the column 'machine', which tells series apart, is not there: all rows are taken for one"
 
 
 @pytest.mark.parametrize(

@@ -81,9 +81,19 @@ def test_readings_are_scaled_so_that_neither_outliers_nor_steps_nor_gaps_spoil_i
     assert (scaled[::3, 1] == 0).all()
 
 
+@pytest.mark.parametrize("levels", [2, 5, 30])
+def test_a_wild_reading_moves_no_scale_of_a_sensor_that_reads_in_steps(levels: int):
+    values = (np.arange(400) % levels / 10)[:, None]
+    calm = Scaling.fit(values).scales[0]
+    values[100] = 1e9
+    assert Scaling.fit(values).scales[0] == pytest.approx(calm, rel=0.1)
+
+
 def test_a_sensor_that_was_never_read_adds_nothing():
     scaling = Scaling.fit(np.full((10, 1), np.nan))
     assert (scaling.apply(np.full((3, 1), np.nan)) == 0).all()
+    # Where it begins to read after the training, nobody knows what is usual of it.
+    assert np.abs(scaling.apply(np.array([[-273.15], [1e9]]))).max() < 1e-9
 
 
 def test_of_mixed_data_the_odd_rows_do_not_become_normal():

@@ -17,10 +17,13 @@ from inference.anomaly.judging import Judge
 from inference.check import check_model
 from inference.sessions import open_session
 from tests.training.anomaly.series import SENSORS, readings, series, train
+from tests.training.anomaly.stretches import stretch
 from tests.training.recorder import Recorder
 from training.anomaly.catalogue import describe
 from training.anomaly.detectors.registry import AUTO, DETECTORS
+from training.anomaly.scaling import Scaling
 from training.anomaly.trainer import AnomalyParams
+from training.anomaly.wild import tamed
 from training.protocol import TrainedModel, TrainingFailed
 
 POINTS = {"f1", "precision", "recall", "false_alarm_rate", "missing_alarm_rate", "roc_auc"}
@@ -139,12 +142,61 @@ def test_an_autoencoder_tells_every_epoch_and_draws_its_curves(tmp_path: Path):
     assert recorder.epochs[-1] == 3
     assert len(recorder.metrics) == 3
     assert all("train_loss" in row for row in recorder.metrics)
+    assert any("for the threshold" in line for line in recorder.lines)
     assert {"curves.png", "curves.plotly.json"} <= {path.name for path in model.artifacts}
 
 
 def test_too_few_rows_are_told_with_what_to_do(tmp_path: Path):
     with pytest.raises(TrainingFailed, match="choose a smaller `window`"):
         train(series(tmp_path, rows=30), tmp_path, window=64)
+
+
+def test_rows_that_are_labelled_as_anomalies_all_over_are_told_from_too_few(tmp_path: Path):
+    dataset = series(tmp_path, fault=(10, 290), labelled=True)
+    with pytest.raises(TrainingFailed, match=r"the others hold rows that are labelled as anomalies; .*`train_on`"):
+        train(dataset, tmp_path)
+
+
+@pytest.mark.parametrize("rows", [[100], [100, 101]])
+def test_a_wild_reading_among_the_training_rows_hides_no_fault(rows: list[int], tmp_path: Path):
+    dataset = series(tmp_path, rows=500, machines=1, fault=(350, 420), labelled=True, gaps=False)
+    frame = pl.read_parquet(dataset.path)
+    heat = [cell if row not in rows else "1e9" for row, cell in enumerate(frame["heat"].to_list())]
+    frame.with_columns(pl.Series("heat", heat)).write_parquet(dataset.path)
+    model, recorder = train(dataset, tmp_path)
+    assert model.card.metrics["recall"] > 0.8
+    assert any(f"{len(rows)} row" in line and "not learned from" in line for line in recorder.lines)
+
+
+def test_what_lasts_or_comes_again_and_again_is_learned_from():
+    def marked(values: np.ndarray) -> int:
+        whole = stretch(values)
+        return tamed([whole], Scaling.fit(values), 8)[1]
+
+    values = readings(300)
+    assert marked(values) == 0
+    values[100:103, 2] = 1e9
+    assert marked(values) == 0
+    values[101:103, 2] = 70
+    assert marked(values) == 1
+    values[::20, 2] = 1e9
+    assert marked(values) == 0
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_of_a_machine_that_stood_still_it_is_told_when_it_moves(detector: str, tmp_path: Path):
+    dataset = series(tmp_path, machines=1, gaps=False)
+    still = [pl.lit(cell).alias(name) for name, cell in zip(SENSORS, ("3.3", "0", "-7", "7.0"), strict=True)]
+    pl.read_parquet(dataset.path).with_columns(still).write_parquet(dataset.path)
+    model, _ = train(dataset, tmp_path, detector=detector, window=8, epochs=1)
+    judge = Judge(open_session(model.onnx_path, threads=1), model.card)
+    values = np.tile([3.3, 0.0, -7.0, 7.0], (120, 1))
+    values[60:, 0] = 9.0
+    rows = [dict(zip(SENSORS, row, strict=True)) for row in values.tolist()]
+    alarms = [row.anomaly for row in judge.judge(judge.begin(), rows)[0]]
+    assert not any(alarms[:60])
+    if detector != "isolation_forest":  # its questions know of no value that was never there
+        assert all(alarms[70:])
 
 
 @pytest.mark.parametrize(

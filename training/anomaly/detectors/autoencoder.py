@@ -97,12 +97,14 @@ class AutoencoderDetector(Detector):
             torch.manual_seed(fitting.seed)
             network = _network(windows.shape[2], params.channels).to(device)
         optimiser = torch.optim.Adam(network.parameters(), lr=params.learning_rate)
-        for epoch in range(fitting.epochs):
+        for epoch in range(_resume(network, optimiser, generator, fitting), fitting.epochs):
             loss = _epoch(network, optimiser, data, params.batch, generator)
             if not math.isfinite(loss):
                 raise ValueError("the network's error is no number: take a smaller learning rate")
             fitting.heard(epoch + 1, {"train_loss": loss})
-            if fitting.stopping():
+            ended = fitting.stopping() or epoch + 1 == fitting.epochs
+            _keep(network, optimiser, generator, fitting, epoch + 1, ended)
+            if ended:
                 break
         layers = [
             (layer.weight.detach().cpu().numpy().copy(), layer.bias.detach().cpu().numpy().copy())
@@ -110,6 +112,23 @@ class AutoencoderDetector(Detector):
         ]
         rough = Autoencoder(layers, np.ones(windows.shape[2]))
         return Autoencoder(layers, np.maximum(rough.score(windows[chosen])[1].mean(0), _LEAST_ERROR))
+
+
+def _resume(network: Any, optimiser: Any, generator: torch.Generator, fitting: Fitting) -> int:
+    """Put everything into the state that `_keep` kept; gives how many epochs need not be trained."""
+
+    def load(state: dict[str, Any]) -> None:
+        network.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
+        generator.set_state(state["random"])
+
+    return fitting.fits.begin(load) if fitting.fits else 0
+
+
+def _keep(network: Any, optimiser: Any, generator: torch.Generator, fitting: Fitting, epochs: int, ended: bool) -> None:
+    if fitting.fits:
+        state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "random": generator.get_state()}
+        fitting.fits.keep({**state, "epochs": epochs}, ended)
 
 
 def _epoch(network: Any, optimiser: Any, data: torch.Tensor, batch: int, generator: torch.Generator) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from training.anomaly.graph import SeriesGraph
+from training.anomaly.resuming import Fits
 
 Scores = tuple[np.ndarray, np.ndarray]
 """Raw scores float64 [n], larger is odder, and the sensors' parts of them float64 [n, sensors]; both 0 or more."""
@@ -31,6 +32,8 @@ class Fitting:
         epochs: passes of what learns in passes.
         heard: told after each of them: how many are done, and its figures.
         stopping: whether to end with what has been learned.
+        late: whether there is no time left for what is fitted besides the model itself.
+        fits: remembers what learns in passes for a later attempt; None where nobody does.
     """
 
     seed: int
@@ -38,6 +41,8 @@ class Fitting:
     epochs: int = 30
     heard: Callable[[int, dict[str, float]], None] = lambda done, figures: None
     stopping: Callable[[], bool] = lambda: False
+    late: Callable[[], bool] = lambda: False
+    fits: Fits | None = None
 
 
 class Fitted(ABC):
