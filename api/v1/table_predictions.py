@@ -17,6 +17,7 @@ from api.operation import Content, operation
 from api.predicting import PredictingResource
 from api.streams import ending
 from datasets.registry import SERIES, TABLE
+from datasets.tables.bounds import Bounds
 from inference.answers import Answer
 from inference.tabular.csv_rows import engine_predictions, with_predictions
 from utils import DomainError, TooLarge, TooManyRequests, Unavailable
@@ -46,7 +47,7 @@ class CsvPredictions(PredictingResource):
 
         That is `predicted`, and `confidence` of a class; of time series `score`, `anomaly` and `change_point`.
 
-        UTF-8, separated by commas, the names of the columns in the first line; a file of more than
+        The file is read as imports read text; a file of more than
         `DIYML_MAX_PREDICTED_BYTES` goes to a prediction job. The answer begins once the first
         thousand rows are predicted, so what is wrong with these is refused; a mistake further on ends the answer
         early, without its last chunk.
@@ -75,7 +76,7 @@ class CsvPredictions(PredictingResource):
             predict = engine_predictions(
                 self.services.engine, found.served_model_id, str(self.user.id), again=patiently
             )
-            pieces = with_predictions(cast(BinaryIO, file), ROWS_AT_ONCE, predict)
+            pieces = with_predictions(cast(BinaryIO, file), Bounds(file=most), ROWS_AT_ONCE, predict)
             begun = list(itertools.islice(pieces, 2))
         except BaseException:
             close()

@@ -14,7 +14,6 @@ from bson import ObjectId
 
 from datasets.imports.interrupts import Cancelled, Interrupts, Lost, Stopped
 from datasets.tables.bounds import Bounds
-from datasets.tables.opening import text_file
 from datasets.tables.working import working_folder
 from inference.answers import Damaged, Engine
 from inference.tabular.csv_rows import engine_predictions, with_predictions
@@ -138,7 +137,7 @@ class PredictionRun:
             self._note(raw.tell() / self._record.size)
             return answers
 
-        yield from with_predictions(text_file(file, self._bounds), ROWS_AT_ONCE, counted)
+        yield from with_predictions(file, self._bounds, ROWS_AT_ONCE, counted)
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Wait for a turn as long as it takes: the caller's limits hold here too, and the model may have to be loaded.
