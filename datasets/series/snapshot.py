@@ -16,7 +16,14 @@ from datasets.tables.changing import profile_of_table
 from datasets.tables.profile import ColumnProfile, TableProfile
 from datasets.tables.schema import Column, ColumnType
 from datasets.tables.snapshot import findings_by_column
-from datasets.tables.warnings import AMBIGUOUS_DATES, CONSTANT, MOSTLY_MISSING, MOSTLY_NUMBERS, column_warnings
+from datasets.tables.warnings import (
+    AMBIGUOUS_DATES,
+    CONSTANT,
+    MOSTLY_MISSING,
+    MOSTLY_NUMBERS,
+    NUMBERS_OTHERWISE,
+    column_warnings,
+)
 from storage.files import StoredFile
 from storage.project import Project
 from storage.store import Store
@@ -26,6 +33,7 @@ from utils import plural
 LEAST_ROWS = 50
 # A sensor may well be different in every row.
 _TOLD = {CONSTANT, MOSTLY_MISSING, MOSTLY_NUMBERS}
+_TOLD_OF_WORDS = {MOSTLY_NUMBERS, NUMBERS_OTHERWISE, AMBIGUOUS_DATES}
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ def _columns(schema: SeriesSchema, profile: TableProfile) -> Iterator[Finding]:
             if schema.label is None:
                 yield from _label_like(column)
         elif name not in (schema.time, schema.series, schema.label):
-            yield from (finding for finding in told if finding.code in (MOSTLY_NUMBERS, AMBIGUOUS_DATES))
+            yield from (finding for finding in told if finding.code in _TOLD_OF_WORDS)
         elif name == schema.label:
             yield from _unlabelled(column, profile.rows)
     if schema.time is None:

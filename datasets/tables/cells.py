@@ -18,6 +18,12 @@ SPACES = " \t\n\r\x0b\x0c\xa0"
 MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "?", "-"])
 TRUTHS = frozenset(["true", "false"])
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?"
+_UNIT = r"(?:%|‰|°|°C|°F|€|\$|£|¥|EUR|USD|GBP|CHF)"
+# A decimal comma, something between thousands, another minus, a unit, infinity: what a number may mean elsewhere.
+NUMBER_OTHERWISE = (
+    rf"(?:{_UNIT} ?)?[+\-\u2212]? ?(?:[0-9]{{1,3}}(?:[.,'\u2019 \xa0\u202f][0-9]{{3}})+|[0-9]+)"
+    rf"(?:[.,][0-9]+)?(?:[eE][+-]?[0-9]+)?[ \xa0\u202f]?{_UNIT}?|[+-]?(?i:inf|infinity)"
+)
 # Hour, minute, second, fraction of a second, then the zone as "Z" or as sign, hours and minutes.
 _TIME = (
     r"(?:[T ]([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9])(?:[.,]([0-9]{1,9}))?)?"
