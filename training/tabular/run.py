@@ -107,7 +107,7 @@ class TabularRun:
             self._report.log(f"The model is {candidate}.")
             return candidate, model, content, difference
         reasons += [f"{one.candidate}: {one.failed}" for one in self._validated if one.failed]
-        raise TrainingFailed("no algorithm could be trained: " + "; ".join(reasons[:3]))
+        raise TrainingFailed("no algorithm could be trained: " + "; ".join(list(dict.fromkeys(reasons))[:3]))
 
     def _candidates(self) -> Iterator[Candidate]:
         params, train = self._params, self._parts.train
