@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from inference.tabular.csv_rows import engine_predictions, with_predictions
 from utils import DomainError, TooLarge, TooManyRequests, Unavailable
 
 CSV = "text/csv"
+WARNINGS = "Diyml-Warnings"
+_MOST_HEADER_CHARACTERS = 4_000
 ROWS_AT_ONCE = 1_000
 _CHUNK_BYTES = 1024 * 1024
 _IN_MEMORY_BYTES = 8 * 1024 * 1024
@@ -41,7 +44,12 @@ class CsvPredictions(PredictingResource):
         """Always: nothing is kept."""
         return True
 
-    @operation(gives=Content(CSV), errors=(404, 409, 413, 415, 429), body=(CSV,))
+    @operation(
+        gives=Content(CSV),
+        errors=(404, 409, 413, 415, 429),
+        body=(CSV,),
+        headers={WARNINGS: "warnings about the first thousand rows, as JSON"},
+    )
     def post(self, project: str) -> Response:
         """Give the file back with what was predicted added to each row.
 
@@ -60,6 +68,7 @@ class CsvPredictions(PredictingResource):
         if (request.content_length or 0) > most:
             raise _too_large(most)
         release = self.services.streams.admit(self.user.id)
+        warnings: list[str] = []
         file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the answer
 
         def close() -> None:
@@ -74,7 +83,7 @@ class CsvPredictions(PredictingResource):
                     raise _too_large(most)
             file.seek(0)
             predict = engine_predictions(
-                self.services.engine, found.served_model_id, str(self.user.id), again=patiently
+                self.services.engine, found.served_model_id, str(self.user.id), patiently, warnings.extend
             )
             pieces = with_predictions(cast(BinaryIO, file), Bounds(file=most), ROWS_AT_ONCE, predict)
             begun = list(itertools.islice(pieces, 2))
@@ -82,9 +91,21 @@ class CsvPredictions(PredictingResource):
             close()
             raise
         headers = {"Content-Disposition": disposition("attachment", f"{found.name}-predictions.csv")}
+        if warnings:
+            headers[WARNINGS] = _header(warnings)
         response = Response(ending(close, itertools.chain(begun, pieces)), mimetype=CSV, headers=headers)
         response.call_on_close(close)  # an answer that nobody began to read does not end
         return response
+
+
+def _header(warnings: list[str]) -> str:
+    """As many of the warnings as a header holds, as JSON in ASCII."""
+    kept: list[str] = []
+    for warning in warnings:
+        if len(json.dumps([*kept, warning])) > _MOST_HEADER_CHARACTERS:
+            break
+        kept.append(warning)
+    return json.dumps(kept)
 
 
 def _too_large(most: int) -> TooLarge:

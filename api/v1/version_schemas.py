@@ -111,7 +111,7 @@ class ImagesCompared(Shown):
 
 
 class RowsCompared(Shown):
-    """Rows by the text of the cells that both states have; their order does not count."""
+    """Rows by the cells that both states have, as text; their order does not count."""
 
     before: int
     after: int

@@ -6,8 +6,10 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from datasets.tables.columns import bare
 from datasets.tables.profile import ColumnProfile
 from datasets.tables.rows_file import read_frames
 from datasets.tables.schema import ColumnType
@@ -24,7 +26,7 @@ Hashes = NDArray[np.uint64]
 
 
 def compare_rows(store: Store, old: State, new: State) -> dict[str, Any]:
-    """Compare rows by the text of the cells that both have; their order does not count.
+    """Compare rows by the cells that both have, as text without what stands around; their order does not count.
 
     Returns:
         Rows `before` and `after`; whether they are `compared`, which tables of more than `MOST_BYTES` together are not;
@@ -72,9 +74,10 @@ def _hashes(store: Store, table: Table, names: list[str], key: str | None) -> tu
             file.write(piece)
         file.seek(0)
         for frame in read_frames(file):
-            rows.append(frame.select(names).hash_rows(_HASH_SEED).to_numpy())
+            read = frame.select(bare(pl.col(name)).alias(name) for name in names)
+            rows.append(read.hash_rows(_HASH_SEED).to_numpy())
             if key:
-                keys.append(frame.select(key).hash_rows(_HASH_SEED).to_numpy())
+                keys.append(read.select(key).hash_rows(_HASH_SEED).to_numpy())
     nothing: list[Hashes] = [np.empty(0, np.uint64)]
     return np.concatenate(nothing + rows), np.concatenate(nothing + keys)
 

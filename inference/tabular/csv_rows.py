@@ -104,13 +104,18 @@ def with_predictions(file: BinaryIO, bounds: Bounds, at_once: int, predict: Pred
 
 
 def engine_predictions(
-    engine: Engine, model_id: ObjectId, caller: str, again: Callable[[Callable[[], Answer]], Answer]
+    engine: Engine,
+    model_id: ObjectId,
+    caller: str,
+    again: Callable[[Callable[[], Answer]], Answer],
+    warned: Callable[[list[str]], None] = lambda warnings: None,
 ) -> Predict:
     """What predicts rows for `with_predictions`; what a model remembers of some rows goes with the next.
 
     Args:
         caller: who is charged.
         again: makes the calls behind the first, which may have to wait for their turn.
+        warned: gets the warnings about the first rows, columns that are not there among them.
     """
     state: str | None = None
 
@@ -127,6 +132,8 @@ def engine_predictions(
             if first == 1:
                 raise
             raise InvalidInput(f"in the {len(rows):,} rows from row {first:,} on: {error.detail}") from None
+        if first == 1:
+            warned(answer.rows[0].warnings)
         state = answer.rows[0].state
         return answer.rows[0].predictions
 

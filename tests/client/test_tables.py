@@ -56,10 +56,13 @@ def test_a_table_goes_from_a_file_to_predictions_in_a_file(
     project.publish()
 
     assert main(["predict", str(source), *here, "-o", str(target)]) == 0
+    assert "Warning: 2 columns that the model does not use: 'id', 'part'" in capsys.readouterr().err
     at_once = target.read_bytes()
     assert len(list(csv.DictReader(at_once.decode().splitlines()))) == ROWS
     monkeypatch.setattr(diyml_client.prediction_jobs, "MOST_AT_ONCE_BYTES", 0)
-    guest.predict_csv(project, source, target)
+    warnings: list[str] = []
+    guest.predict_csv(project, source, target, warned=warnings.extend)
+    assert warnings == ["2 columns that the model does not use: 'id', 'part'"]
     assert target.read_bytes() == at_once
     assert list(guest.prediction_jobs.list()) == []
     wrong = tmp_path / "wrong.csv"

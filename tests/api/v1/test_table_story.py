@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -79,6 +80,12 @@ def test_a_csv_becomes_a_model_that_others_predict_with(
     found = list(csv.DictReader(io.StringIO(sent.text)))
     assert [row["predicted"] for row in found] == FLATS["large"]
     assert all(0.5 < float(row["confidence"]) <= 1 for row in found)
+    assert "Diyml-Warnings" not in sent.headers
+    told = post("predict-csv", data="rooms;größe\n2;1\n".encode(), content_type="text/csv")
+    assert told.text.startswith("rooms;größe;predicted;confidence\n2;1;")
+    missing, unused = json.loads(told.headers["Diyml-Warnings"])
+    assert "not there, taken as missing: 'town'" in missing
+    assert unused == "1 column that the model does not use: 'größe'"
     assert_problem(post("predict-csv", data=b"rooms\nmany\n", content_type="text/csv"), 400, "row 1, column 'rooms'")
     assert_problem(post("predict-csv", data=b"rooms\n", content_type="text/csv"), 400, "no row")
     assert_problem(post("predict-csv", data=b"{}", content_type="application/json"), 415, "text/csv")

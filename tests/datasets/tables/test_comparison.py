@@ -91,6 +91,12 @@ def test_rows_without_a_name_are_told_apart_by_their_content_as_often_as_they_ar
     assert found["columns"]["reordered"]
 
 
+def test_spaces_around_and_the_word_for_nothing_make_no_other_row(states):
+    old = {"a": ["1", " x ", "", "y"], "b": ["u", "v", "w", "w"]}
+    new = {"a": [" 1", "x", "NA", "y"], "b": ["u ", "v", "w", "other"]}
+    assert counts(states(old, new)) == (None, 1, 1, 0, 3)
+
+
 def test_what_is_predicted_names_no_rows(states):
     old = {"price": range(_ROWS), "rooms": BASE["rooms"]}
     new = changed(old, price=range(1, _ROWS + 1))
