@@ -75,6 +75,21 @@ def test_a_csv_becomes_a_model_that_others_predict_with(
     assert_problem(post("predict", json={"rows": [{"rooms": "many"}]}), 400, "row 1, column 'rooms'", "'many'")
     assert_problem(post("predict", data=b"x", content_type="image/png"), 409, "holds a table")
 
+    _predicts_files(post)
+    _predicts_in_the_background(post, client, other, worker)
+
+    # The rows that a model was made from stay, whatever takes their place.
+    assert imports.run(csv_of({**FLATS, "rooms": [0] * _ROWS}), filename="flats.csv")["state"] == "succeeded"
+    again = client.post(f"/api/v1/jobs/{job_id}/repeat", json={}, headers=mine)
+    repeated = wait_for(store, ObjectId(again.json["job_id"]), "succeeded", "failed")
+    assert repeated.state.value == "succeeded", (repeated.error, repeated.log)
+    difference = client.get(f"/api/v1/jobs/{repeated.id}/record", headers=mine).json["difference"]
+    assert difference["identical_files"]["model.onnx"], difference["summary"]
+    assert "the same to the last digit" in difference["summary"]
+
+
+def _predicts_files(post: Post) -> None:
+    """Files that are answered at once, and what is told and refused of them."""
     sent = post("predict-csv", data=csv_of(FLATS), content_type="text/csv")
     assert (sent.status_code, sent.mimetype) == (200, "text/csv")
     found = list(csv.DictReader(io.StringIO(sent.text)))
@@ -89,17 +104,6 @@ def test_a_csv_becomes_a_model_that_others_predict_with(
     assert_problem(post("predict-csv", data=b"rooms\nmany\n", content_type="text/csv"), 400, "row 1, column 'rooms'")
     assert_problem(post("predict-csv", data=b"rooms\n", content_type="text/csv"), 400, "no row")
     assert_problem(post("predict-csv", data=b"{}", content_type="application/json"), 415, "text/csv")
-
-    _predicts_in_the_background(post, client, other, worker)
-
-    # The rows that a model was made from stay, whatever takes their place.
-    assert imports.run(csv_of({**FLATS, "rooms": [0] * _ROWS}), filename="flats.csv")["state"] == "succeeded"
-    again = client.post(f"/api/v1/jobs/{job_id}/repeat", json={}, headers=mine)
-    repeated = wait_for(store, ObjectId(again.json["job_id"]), "succeeded", "failed")
-    assert repeated.state.value == "succeeded", (repeated.error, repeated.log)
-    difference = client.get(f"/api/v1/jobs/{repeated.id}/record", headers=mine).json["difference"]
-    assert difference["identical_files"]["model.onnx"], difference["summary"]
-    assert "the same to the last digit" in difference["summary"]
 
 
 def _predicts_in_the_background(
