@@ -20,11 +20,12 @@ from api.request_log import log_requests
 from api.routes import ROUTES, add_routes
 from api.v1 import tus
 from api.v1.rate_limits import LIMIT, POLICY
+from api.v1.table_predictions import WARNINGS
 from settings import Settings
 
 EXPOSED = [
     "Retry-After", "Location", "ETag", "Server-Timing", "Content-Disposition", "Content-Range", REQUEST_ID, REPLAYED,
-    POLICY, LIMIT, *tus.EXPOSED,
+    POLICY, LIMIT, WARNINGS, *tus.EXPOSED,
 ]  # fmt: skip
 
 

@@ -143,7 +143,8 @@ class PlatformResource(Resource):
         Raises:
             InvalidInput: with one entry in `errors` for each bad field.
         """
-        return parse(schema, self.given, strict and request.is_json)
+        # A query is text, whatever the client says of the body that a GET has not.
+        return parse(schema, self.given, strict and request.is_json and request.method not in ("GET", "HEAD"))
 
     def token(self) -> str | None:
         """The token as sent: `api_token` among the parameters, or a bearer token."""

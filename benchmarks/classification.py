@@ -43,6 +43,9 @@ class Printer:
     def resumed(self, epoch: int) -> None:
         """Never happens here."""
 
+    def keepable(self) -> None:
+        """Nobody stops it."""
+
     def stopping(self) -> bool:
         """Never."""
         return False

@@ -56,6 +56,9 @@ class Silent:
     def resumed(self, epoch: int) -> None:
         """Not shown."""
 
+    def keepable(self) -> None:
+        """Nobody stops it."""
+
     def stopping(self) -> bool:
         """Never."""
         return False

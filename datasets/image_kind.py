@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from bson import ObjectId
 
 from datasets.advice import advice
 from datasets.cache import DatasetCache
 from datasets.capture import capture
+from datasets.comparison import compare
 from datasets.findings import Finding
 from datasets.formats.registry import FORMATS
 from datasets.frozen import FrozenDataset
@@ -57,6 +59,10 @@ class ImageKind:
     def of_version(self, store: Store, project: Project, frozen: FrozenDataset) -> Snapshot:
         """Classes and images as they were frozen, with what is known of their looks."""
         return snapshot_with_looks(store, project, frozen)
+
+    def compare(self, store: Store, before: FrozenDataset, after: FrozenDataset) -> dict[str, Any]:
+        """Images by name, and classes."""
+        return compare(before, after)
 
     def exporter(self, name: str, project: Project) -> Callable[[Store, FrozenDataset], Export]:
         """An archive of images and labels."""

@@ -195,6 +195,14 @@ class DataKind(Protocol):
         """What a training on a version sees, with all that is known of the data by now."""
         ...
 
+    def compare(self, store: Store, before: Any, after: Any) -> dict[str, Any]:
+        """What is different between two that are frozen, as plain values; `same` says whether anything is.
+
+        Raises:
+            Conflict: what is known of them is lost or damaged.
+        """
+        ...
+
     def exporter(self, name: str, project: Project) -> Callable[[Store, Any], Export]:
         """What makes an export in the format of this name from what is frozen.
 

@@ -83,6 +83,11 @@ def thawed(store: Store, project: Project, version: Version) -> Any:
         raise Conflict(f"version {version.version} of the dataset cannot be read ({error})") from None
 
 
+def compare(store: Store, project: Project, before: Any, after: Any) -> dict[str, Any]:
+    """What is different between two of what `current` and `thawed` give; see `DataKind.compare`."""
+    return KINDS[project.type].compare(store, before, after)
+
+
 def snapshot_of_version(store: Store, project: Project, number: int) -> Any:
     """What a training on a version sees.
 

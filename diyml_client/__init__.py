@@ -35,7 +35,7 @@ from diyml_client.retries import Patience
 from diyml_client.tables import Table
 from diyml_client.uploads import UploadResult, UploadState
 from diyml_client.version import VERSION as __version__
-from diyml_client.versions import Comparison, Version
+from diyml_client.versions import Comparison, TableComparison, Version
 
 __all__ = [
     "AlertRule",
@@ -73,6 +73,7 @@ __all__ = [
     "Readiness",
     "ServerFailed",
     "Table",
+    "TableComparison",
     "Token",
     "TooManyRequests",
     "Unauthenticated",

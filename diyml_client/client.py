@@ -145,23 +145,25 @@ class Client:
         *,
         progress: Progress | None = None,
         told: Callable[[PredictionJob], None] | None = None,
+        warned: Callable[[list[str]], None] | None = None,
     ) -> Path:
         """Predict the rows of a CSV file with a published project of tables, however many they are.
 
         A file that is too large for one answer goes to a prediction job, which is followed and then deleted.
 
         Args:
-            source: UTF-8, commas, names of the columns in the first line; may be packed with gzip.
+            source: as for an import of a table, names of the columns in the first line; may be packed with gzip.
             target: gets the rows with `predicted`, and `confidence` of a class; packed where its name ends with `.gz`.
             progress: of the upload to a job: bytes that have arrived, and all of them.
             told: gets the job each time that it has changed.
+            warned: gets what is odd about the first rows: columns that are not there, categories that are not known.
 
         Raises:
             InvalidRequest: the file is no CSV, or a cell cannot be read.
             JobFailed: likewise, of a file that is predicted by a job.
         """
         name = project.name if isinstance(project, Project) else project
-        return predict_csv(self.transport, name, Path(source), Path(target), progress, told)
+        return predict_csv(self.transport, name, Path(source), Path(target), progress, told, warned)
 
     def __enter__(self) -> Client:
         """Use it in a `with`, which closes its connections."""

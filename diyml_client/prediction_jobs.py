@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from diyml_client.transport import Transport, path_of
 # A server may answer less at once, and then says so.
 MOST_AT_ONCE_BYTES = 64 * 1024 * 1024
 _TOO_LARGE = 413
+_WARNINGS = "Diyml-Warnings"
 
 
 @dataclass
@@ -42,6 +44,7 @@ class PredictionJob(Bound):
     offset: int = 0
     size: int = 0
     error: str | None = None
+    warnings: list[str] = field(default_factory=list)
     created_at: datetime | None = None
     finished_at: datetime | None = None
     expires_at: datetime | None = None
@@ -152,6 +155,7 @@ def predict_csv(
     target: Path,
     progress: Progress | None = None,
     told: Callable[[PredictionJob], None] | None = None,
+    warned: Callable[[list[str]], None] | None = None,
 ) -> Path:
     """Predict the rows of a file and write them to another, with what was predicted; a job is used where it must be.
 
@@ -161,7 +165,7 @@ def predict_csv(
     """
     if source.suffix != ".gz" and source.stat().st_size <= MOST_AT_ONCE_BYTES and target.suffix != ".gz":
         try:
-            return _at_once(transport, project, source, target)
+            return _at_once(transport, project, source, target, warned)
         except InvalidRequest as error:
             if error.status != _TOO_LARGE:
                 raise
@@ -169,18 +173,24 @@ def predict_csv(
             pass  # a mistake behind the first rows ends the answer early; a job says which
     job = PredictionJobs(transport).create(project, source, progress)
     job.wait(told).download(target)
+    if warned and job.warnings:
+        warned(job.warnings)
     with contextlib.suppress(DiymlError):  # it goes by itself
         job.delete()
     return target
 
 
-def _at_once(transport: Transport, project: str, source: Path, target: Path) -> Path:
+def _at_once(
+    transport: Transport, project: str, source: Path, target: Path, warned: Callable[[list[str]], None] | None
+) -> Path:
     part = target.with_name(f"{target.name}.part")
 
     def take(response: requests.Response) -> None:
         with part.open("wb") as file:
             for piece in response.iter_content(PIECE_BYTES):
                 file.write(piece)
+        if warned and _WARNINGS in response.headers:
+            warned(json.loads(response.headers[_WARNINGS]))
 
     try:
         path, headers = path_of("published", project, "predict-csv"), {"Content-Type": "text/csv"}

@@ -39,8 +39,52 @@ class Differing(Record):
 
 
 @dataclass
+class RowsCompared(Record):
+    """Rows by their cells, or by the column `key`; None where tables are too large to be compared."""
+
+    before: int = 0
+    after: int = 0
+    compared: bool = False
+    key: str | None = None
+    added: int | None = None
+    removed: int | None = None
+    changed: int | None = None
+    unchanged: int | None = None
+
+
+@dataclass
+class ColumnsCompared(Record):
+    """What has become of the columns of a table."""
+
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    retyped: list[dict[str, Any]] = field(default_factory=list)
+    reordered: bool = False
+
+
+@dataclass
+class ColumnsMoved(Record):
+    """How many columns of a table have other statistics, and the first, those that moved farthest first."""
+
+    count: int = 0
+    columns: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class TableComparison(Record):
+    """What is different between two versions of a table."""
+
+    same: bool = False
+    rows: RowsCompared = field(default_factory=RowsCompared)
+    columns: ColumnsCompared = field(default_factory=ColumnsCompared)
+    moved: ColumnsMoved = field(default_factory=ColumnsMoved)
+    classes: dict[str, dict[str, int]] = field(default_factory=dict)
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
 class Comparison(Record):
-    """What is different between two versions."""
+    """What is different between two versions of images."""
 
     same: bool = False
     added: Differing = field(default_factory=Differing)
@@ -75,9 +119,10 @@ class Versions(Collection):
         """Delete one, with the data that nothing else names."""
         self._transport.json("DELETE", self._path(version))
 
-    def compare(self, version: int, other: int | str = "current") -> Comparison:
+    def compare(self, version: int, other: int | str = "current") -> Comparison | TableComparison:
         """What is different in another version, or in the project as it is (`current`)."""
-        return read(Comparison, self._transport.json("GET", self._path(version, "compare", other)))
+        found = self._transport.json("GET", self._path(version, "compare", other))
+        return read(TableComparison, found) if "rows" in found else read(Comparison, found)
 
     def _path(self, *parts: object) -> str:
         return path_of("projects", self._project, "versions", *parts)

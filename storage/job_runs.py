@@ -88,6 +88,7 @@ class JobRuns:
             "epoch": kept,
             "progress": {"$ifNull": ["$progress", 0.0]},
             "eta_seconds": None,
+            "keepable": "$$REMOVE",
             "error": None,
             "metrics": {"$cond": [{"$gt": [kept, 0]}, "$metrics", {"$literal": {}}]},
             "history": history_before({"$add": [kept, 1]}),

@@ -207,10 +207,11 @@ class Jobs:
 
         Raises:
             NotFound: there is no such job.
-            Conflict: no epoch has ended yet, or it trains nothing.
+            Conflict: no epoch has ended yet and the training has told of nothing else to keep, or it trains nothing.
         """
         something = [
             {"state": JobState.RUNNING.value, "epoch": {"$gte": 1}},
+            {"state": JobState.RUNNING.value, "keepable": True},
             {"state": JobState.QUEUED.value, "checkpoint": {"$exists": True}},
         ]
         trains = {"quantizes": {"$exists": False}, "loads": {"$exists": False}}

@@ -66,6 +66,10 @@ class Report(Protocol):
         """Tell that the training goes on from the workspace's checkpoint, of so many finished epochs."""
         ...
 
+    def keepable(self) -> None:
+        """Tell that from here on there is something to keep, though no epoch has ended: it may be asked to stop."""
+        ...
+
     def stopping(self) -> bool:
         """Whether somebody wants it to end early with the best of its finished epochs; to be asked every batch."""
         ...

@@ -53,6 +53,10 @@ class PipeReport:
         """See `Report.resumed`."""
         self.send(resumed=int(epoch))
 
+    def keepable(self) -> None:
+        """See `Report.keepable`."""
+        self.send(keepable=True)
+
     def stopping(self) -> bool:
         """See `Report.stopping`."""
         return self._stopping.is_set()

@@ -45,6 +45,7 @@ class PredictionJobShown(Shown):
     offset: Annotated[int, Field(ge=0, description="Bytes that are stored.")]
     size: Annotated[int, Field(ge=1, description="Bytes of the whole file.")]
     error: str | None
+    warnings: Annotated[list[str], Field(description="About the first thousand rows, such as columns not there.")]
     attempt: int
     cancel_requested: bool
     webhook_id: str | None

@@ -59,6 +59,7 @@ class AboutPredictionJobs(ReceivesFiles):
             model_id=str(options["model_id"]),
             webhook_id=str(options["webhook_id"]) if options.get("webhook_id") else None,
             rows=record.counts.get("rows", 0),
+            warnings=options.get("warnings", []),
             expires_at=self.uploads.kept_until(record) or record.expires_at,
             upload_url=f"{_url(record)}/data",
             result_url=f"{_url(record)}/result" if result else None,

@@ -15,6 +15,7 @@ from api.v1.import_upload import receive
 from storage.import_record import Import
 from storage.imports import Imports
 from training.queue import wake
+from utils import InvalidInput
 
 
 class ReceivesFiles(PlatformResource):
@@ -36,6 +37,9 @@ class ReceivesFiles(PlatformResource):
         """Of a call that brings a file, its size and the query: its body is read as it comes."""
         if not self.brings_bytes():
             return super().given
+        if request.method == "POST" and not request.content_length and "size" not in request.args:
+            what = "does not say its size (Content-Length)" if "Transfer-Encoding" in request.headers else "is empty"
+            raise InvalidInput(f"the body {what}: send the file as the body, or JSON with its size and filename")
         size = {"size": request.content_length} if request.method == "POST" and request.content_length else {}
         return {**request.args.to_dict(), **size}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from api.v1.table_schemas import (
@@ -16,15 +15,13 @@ from api.v1.table_schemas import (
     ValueShown,
 )
 from datasets.series.settings import SeriesSettings
+from datasets.tables.cells import moment_of
 from datasets.tables.profile import QUANTILES, SHOWN_VALUES, ColumnProfile, Summary, TableProfile
 from datasets.tables.roles import RoleSettings
 from datasets.tables.schema import ColumnType
 from datasets.tables.settings import TableSettings
 from datasets.tables.warnings import column_warnings
 from storage.tables import Table
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
 
 # How settings of each class are shown.
 _SHOWN: dict[type[Any], type[TableSettingsShown] | type[SeriesSettingsShown]] = {
@@ -92,7 +89,7 @@ def _spread(summary: Summary | None, kind: ColumnType) -> dict[str, Any]:
         return {"min": None, "max": None, "mean": None, "quantiles": {}, "histogram": []}
 
     def plain(value: float) -> float | str:
-        return _moment(value) if kind is ColumnType.DATE else value
+        return moment_of(value) if kind is ColumnType.DATE else value
 
     count = len(summary.bins)
     edges = summary.edges(count)
@@ -106,10 +103,3 @@ def _spread(summary: Summary | None, kind: ColumnType) -> dict[str, Any]:
             for place in range(count)
         ],
     }
-
-
-def _moment(days: float) -> str:
-    """A date by ISO 8601, with the time when it is not midnight."""
-    moment = _EPOCH + timedelta(days=days)
-    is_day = moment.time().isoformat() == "00:00:00"
-    return moment.date().isoformat() if is_day else moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

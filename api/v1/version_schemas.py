@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, RootModel, StringConstraints
 
 from api.names import Number, encodable, printable
 from api.operation import Request, Shown
 from api.v1.schemas import MOST_VERSION
+from datasets.tables.schema import ColumnType, DateFormat
 
 MOST_DESCRIPTION_CHARACTERS = 5000
 
@@ -94,8 +95,8 @@ class SplitsCompared(Shown):
     after: dict[str, int]
 
 
-class VersionsCompared(Shown):
-    """What is different between two versions, or one and the project as it is; images are told apart by name."""
+class ImagesCompared(Shown):
+    """What is different between two states of images, which are told apart by name."""
 
     same: bool
     added: Differing
@@ -107,3 +108,95 @@ class VersionsCompared(Shown):
     unchanged: int
     classes: ClassesCompared
     splits: SplitsCompared
+
+
+class RowsCompared(Shown):
+    """Rows by the cells that both states have, as text; their order does not count."""
+
+    before: int
+    after: int
+    compared: Annotated[bool, Field(description="False of tables that are too large; the counts are null then.")]
+    key: Annotated[
+        str | None,
+        Field(description="The column that tells rows apart: different in every row of both. Null: their cells do."),
+    ]
+    added: int | None
+    removed: int | None
+    changed: Annotated[int | None, Field(description="Other cells under the same key; 0 without a key.")]
+    unchanged: int | None
+
+
+class ReadAs(Shown):
+    """How a column is read."""
+
+    type: ColumnType
+    date_format: DateFormat | None
+
+
+class Retyped(Shown):
+    """A column that is read otherwise."""
+
+    name: str
+    before: ReadAs
+    after: ReadAs
+
+
+class ColumnsCompared(Shown):
+    """What has become of the columns."""
+
+    added: list[str]
+    removed: list[str]
+    retyped: list[Retyped]
+    reordered: bool
+
+
+class Difference(Shown):
+    """What it was and is."""
+
+    before: Any
+    after: Any
+
+
+class ColumnMoved(Shown):
+    """A column of which other statistics are known."""
+
+    name: str
+    shift: Annotated[
+        float | None,
+        Field(
+            description="Of numbers and dates the farthest way of a quantile from 5 % to 95 %, in widths between these "
+            "two; of categories the share of the rows that would have to have another. Null where it cannot be told."
+        ),
+    ]
+    statistics: Annotated[
+        dict[str, Difference], Field(description="`missing`, `distinct`, `min`, `max`, `mean`, `median` that differ.")
+    ]
+
+
+class ColumnsMoved(Shown):
+    """How many have, and the first 100, those that moved farthest first."""
+
+    count: int
+    columns: list[ColumnMoved]
+
+
+class ClassCounts(Shown):
+    """Rows of each class of the target, or of the labels; none where a number is predicted."""
+
+    before: dict[str, int]
+    after: dict[str, int]
+
+
+class TablesCompared(Shown):
+    """What is different between two states of a table."""
+
+    same: bool
+    rows: RowsCompared
+    columns: ColumnsCompared
+    moved: ColumnsMoved
+    classes: ClassCounts
+    settings: Annotated[dict[str, Difference], Field(description="Those that differ, by name.")]
+
+
+class VersionsCompared(RootModel[ImagesCompared | TablesCompared]):
+    """What is different between two versions, or one and the project as it is; of images or of a table."""

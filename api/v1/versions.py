@@ -10,10 +10,7 @@ from api.pagination import page, position
 from api.v1.located import ProjectResource
 from api.v1.schemas import MOST_VERSION, PageQuery
 from api.v1.version_schemas import NewVersion, VersionChange, VersionsCompared, VersionShown
-from datasets.comparison import compare
-from datasets.frozen import FrozenDataset
-from datasets.registry import IMAGES
-from datasets.versions import current, freeze, thawed
+from datasets.versions import compare, current, freeze, thawed
 from storage.order import Place
 from storage.versions import COUNTED, Version
 from utils import Conflict, NotFound
@@ -86,20 +83,16 @@ class VersionItem(ProjectVersions):
 class VersionComparison(ProjectVersions):
     """What is different between two states of a dataset."""
 
-    KIND = IMAGES
-
     @operation(gives=VersionsCompared, errors=(409,))
     def get(self, number: str, other: str) -> dict[str, Any]:
         """Compare a version with another, or with `current`, the project as it is."""
-        return compare(self._frozen(number), self._frozen(other))
+        return compare(self.services.store, self.project, self._frozen(number), self._frozen(other))
 
-    def _frozen(self, number: str) -> FrozenDataset:
+    def _frozen(self, number: str) -> Any:
         store = self.services.store
         if number == CURRENT:
-            now: FrozenDataset = current(store, self.project)
-            return now
-        found: FrozenDataset = thawed(store, self.project, self.version(number))
-        return found
+            return current(store, self.project)
+        return thawed(store, self.project, self.version(number))
 
 
 def _shown(version: Version, jobs: int) -> dict[str, Any]:

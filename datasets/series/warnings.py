@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from datasets.findings import Finding
@@ -19,13 +18,19 @@ from datasets.tables.cells import number_of, shown
 from datasets.tables.profile import ColumnProfile, TableProfile
 from datasets.tables.schema import ColumnType
 from datasets.tables.settings import first_unreadable
-from datasets.tables.warnings import AMBIGUOUS_DATES, CONSTANT, MOSTLY_MISSING, MOSTLY_NUMBERS, column_warnings
+from datasets.tables.warnings import (
+    AMBIGUOUS_DATES,
+    CONSTANT,
+    MOSTLY_MISSING,
+    MOSTLY_NUMBERS,
+    NUMBERS_OTHERWISE,
+    column_warnings,
+)
 
 # A sensor may well be different in every row.
 _TOLD = {MOSTLY_MISSING, MOSTLY_NUMBERS}
 _MOSTLY = 0.9
 _FEWEST_NUMBERS = 20
-_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:[eE][+-]?[0-9]{1,4})?")
 
 
 def warnings(schema: SeriesSchema, profile: TableProfile) -> Iterator[Finding]:
@@ -85,7 +90,11 @@ def _of_sensor(column: ColumnProfile, rows: int) -> Iterator[Finding]:
 def _of_words(column: ColumnProfile, rows: int, no_time: bool) -> Iterator[Finding]:
     """A column that is nothing, since it is read as words or dates."""
     empty = {MOSTLY_MISSING} if column.missing == rows else set()
-    told = [item for item in column_warnings(column, rows) if item.code in {MOSTLY_NUMBERS, AMBIGUOUS_DATES, *empty}]
+    told = [
+        item
+        for item in column_warnings(column, rows)
+        if item.code in {MOSTLY_NUMBERS, NUMBERS_OTHERWISE, AMBIGUOUS_DATES, *empty}
+    ]
     yield from told
     if told or column.column.type is ColumnType.DATE:
         return
@@ -98,25 +107,12 @@ def _of_words(column: ColumnProfile, rows: int, no_time: bool) -> Iterator[Findi
             "2024-03-31T17:05:00Z or 31.3.2024 17:05:00, or seconds as numbers; until then rows are taken in the order "
             "of the file",
         )
-    elif commas := _with_commas(column):
-        yield Finding(
-            MOSTLY_NUMBERS,
-            f"the column {name} holds numbers with a decimal comma, such as {shown(commas)}, and is not looked at: "
-            "write decimal points and import the file again",
-        )
     elif (words := _words(column)) and column.distinct - len(words) >= _FEWEST_NUMBERS:
         yield Finding(
             MOSTLY_NUMBERS,
             f"the column {name} holds many numbers and is not looked at, since it holds {shown(words[0])} as well: "
             "correct or empty these cells and import the file again",
         )
-
-
-def _with_commas(column: ColumnProfile) -> str | None:
-    """The first of its values that is a number with a comma, where nearly all are numbers once that is a point."""
-    commas = [value for value, _ in column.values if _COMMA.fullmatch(value)]
-    readable = [value for value, _ in column.values if _is_number(value.replace(",", ".", 1))]
-    return commas[0] if commas and len(readable) >= _MOSTLY * len(column.values) else None
 
 
 def _words(column: ColumnProfile) -> list[str]:

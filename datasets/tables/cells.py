@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 
 from datasets.tables.schema import Column, ColumnType, DateFormat
 
@@ -18,6 +18,12 @@ SPACES = " \t\n\r\x0b\x0c\xa0"
 MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "?", "-"])
 TRUTHS = frozenset(["true", "false"])
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?"
+_UNIT = r"(?:%|‰|°|°C|°F|€|\$|£|¥|EUR|USD|GBP|CHF)"
+# A decimal comma, something between thousands, another minus, a unit, infinity: what a number may mean elsewhere.
+NUMBER_OTHERWISE = (
+    rf"(?:{_UNIT} ?)?[+\-\u2212]? ?(?:[0-9]{{1,3}}(?:[.,'\u2019 \xa0\u202f][0-9]{{3}})+|[0-9]+)"
+    rf"(?:[.,][0-9]+)?(?:[eE][+-]?[0-9]+)?[ \xa0\u202f]?{_UNIT}?|[+-]?(?i:inf|infinity)"
+)
 # Hour, minute, second, fraction of a second, then the zone as "Z" or as sign, hours and minutes.
 _TIME = (
     r"(?:[T ]([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9])(?:[.,]([0-9]{1,9}))?)?"
@@ -31,6 +37,7 @@ DATES: dict[DateFormat | None, tuple[str, tuple[int, int, int]]] = {
     DateFormat.MONTH_SLASHES: (rf"([0-9]{{1,2}})/([0-9]{{1,2}})/([0-9]{{4}}){_TIME}", (3, 1, 2)),
 }
 SECONDS_OF_A_DAY = 86_400
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _NUMBER = re.compile(NUMBER)
 _DATES = {date_format: (re.compile(pattern), places) for date_format, (pattern, places) in DATES.items()}
@@ -104,6 +111,13 @@ def date_of(text: str | None, date_format: DateFormat | None = None) -> float | 
     wanted = "a date such as 2024-03-31 or 2024-03-31T17:05:00Z"
     also = f" or {date_format.value}" if date_format else ""
     raise ValueError(f"must be {wanted}{also}, got {shown(stripped)}")
+
+
+def moment_of(days: float) -> str:
+    """What `date_of` read, by ISO 8601, with the time where it is not midnight."""
+    moment = _EPOCH + timedelta(days=days)
+    is_day = moment.time().isoformat() == "00:00:00"
+    return moment.date().isoformat() if is_day else moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def reader_of(column: Column) -> Callable[[str | None], CellValue]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from datasets.tables.cells import DATES, MISSING, NUMBER, SECONDS_OF_A_DAY, SPACES, TRUTHS
+from datasets.tables.cells import DATES, MISSING, NUMBER, NUMBER_OTHERWISE, SECONDS_OF_A_DAY, SPACES, TRUTHS
 from datasets.tables.schema import Column, ColumnType, DateFormat
 
 
@@ -20,6 +20,13 @@ def numbers(text: pl.Expr) -> pl.Expr:
     is_number = stripped.str.contains(rf"^{NUMBER}\z")
     value = pl.when(is_number).then(stripped).cast(pl.Float64, strict=False)
     return pl.when(value.is_finite()).then(value)
+
+
+def numbers_otherwise(text: pl.Expr) -> pl.Expr:
+    """Which cells hold what a person reads as a number, and no number by our rules; null for null."""
+    stripped = text.str.strip_chars(SPACES)
+    is_number = stripped.str.contains(rf"^{NUMBER}\z")
+    return stripped.str.contains(rf"^(?:{NUMBER_OTHERWISE})\z") & ~is_number
 
 
 def categories(text: pl.Expr) -> pl.Expr:

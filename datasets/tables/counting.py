@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from datasets.tables.columns import categories, dates, numbers
+from datasets.tables.columns import categories, dates, numbers, numbers_otherwise
 from datasets.tables.profile import MOST_DISTINCT, QUANTILES, ColumnProfile, Summary, Unreadable
 from datasets.tables.schema import Column, ColumnType, DateFormat
 
@@ -104,6 +104,8 @@ class ColumnCounter:
         self._no_date: Unreadable | None = None
         self._numbers: Spread | None = Spread(step)
         self._dates = {date_format: Spread(step) for date_format in _FORMATS}
+        self._otherwise: Unreadable | None = None
+        self._may_be_otherwise = True
 
     def add(self, text: pl.Series) -> None:
         """Take in the next rows."""
@@ -113,6 +115,7 @@ class ColumnCounter:
         self._present += int(present.sum())
         self._values.add(words.filter(present))
         self._add_numbers(frame, present)
+        self._add_otherwise(frame, present)
         self._add_dates(frame, present)
         self._rows += len(text)
 
@@ -128,6 +131,21 @@ class ColumnCounter:
             self._mistakes, self._numbers = replace(self._mistakes, count=None), None
         else:
             self._numbers.add(values, self._rows)
+
+    def _add_otherwise(self, frame: pl.DataFrame, present: pl.Series) -> None:
+        if not self._may_be_otherwise or self._mistakes is None:
+            return
+        cell = pl.col("text")
+        for rows in (_GLANCE_ROWS, len(frame)):
+            head = frame.head(rows)
+            strange = head.select(numbers_otherwise(cell).fill_null(False)).to_series() & present.head(rows)
+            others = present.head(rows) & ~strange & head.select(numbers(cell).is_null()).to_series()
+            if int(others.sum()) > _MOST_MISTAKEN * int(present.head(rows).sum()):
+                self._may_be_otherwise, self._otherwise = False, None
+                return
+        if strange.any():
+            first = self._otherwise or self._first(frame, strange)
+            self._otherwise = replace(first, count=(first.count or 0) + int(strange.sum()))
 
     def _add_dates(self, frame: pl.DataFrame, present: pl.Series) -> None:
         if None in self._dates and (values := self._all_dates(frame, present, None)) is not None:
@@ -174,6 +192,7 @@ class ColumnCounter:
             summary=summary,
             unreadable={kind: item for kind, item in unreadable.items() if item},
             dates=tuple(self._dates) if self._present else (),
+            otherwise=self._otherwise if column.type in (ColumnType.CATEGORY, ColumnType.TEXT) else None,
         )
 
     def _column(self) -> Column:

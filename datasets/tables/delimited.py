@@ -11,15 +11,13 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from datasets.tables.bounds import MIB, Bounds
+from datasets.tables.dialect import HEAD_BYTES, SEPARATORS, dialect_of
 from datasets.tables.names import column_names
 from datasets.tables.opening import text_file
 from datasets.tables.structure import Block
 from utils import InvalidInput, plural
 
-SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _BLOCK_BYTES = 8 * MIB
-_HEAD_BYTES = 256 * 1024
-_HEAD_RECORDS = 50
 
 
 class DelimitedTable:
@@ -48,11 +46,12 @@ class DelimitedTable:
         self._look = look
         self._block_bytes = block_bytes
         self._one_column = one_column
-        self._line = 1
-        self._rest = self._file.read(min(_HEAD_BYTES, block_bytes))
+        self._rest = self._file.read(min(HEAD_BYTES, block_bytes))
         if not self._rest.strip():
             raise InvalidInput("the file is empty: wanted a line that names the columns, and a line for each row")
-        self.separator = separator or separator_of(self._rest)
+        dialect = dialect_of(self._rest)
+        self._rest, self._line = self._rest[dialect.skipped :], 1 + dialect.lines
+        self.separator = separator or dialect.separator
         self.names = self._header()
 
     @property
@@ -79,19 +78,19 @@ class DelimitedTable:
 
     def _header(self) -> tuple[str, ...]:
         """Takes the first line off what is read."""
-        while not (block := Block(self._rest, self.separator, 1)).ends.size:
+        while not (block := Block(self._rest, self.separator, self._line)).ends.size:
             if not self._more():
                 block.check_quotes()
                 also = ", with LF or CRLF at the end of lines" if b"\r" in self._rest else ""
                 raise InvalidInput(f"the file is one line: wanted one for the columns, and one for each row{also}")
         stop = int(block.ends[0]) + 1
-        head = Block(self._rest[:stop], self.separator, 1)
+        head = Block(self._rest[:stop], self.separator, self._line)
         head.check_text()
         head.check_quotes()
         line = self._rest[:stop].decode()
         if "\r" in line.rstrip("\r\n"):
             raise InvalidInput("the lines of the file end with CR alone: save it with LF or CRLF at the end of lines")
-        self._rest, self._line = self._rest[stop:], 1 + head.lines
+        self._rest, self._line = self._rest[stop:], self._line + head.lines
         cells = next(csv.reader(io.StringIO(line, newline=""), delimiter=self.separator), [])
         if len(cells) == 1 and not self._one_column:
             known = ", ".join(SEPARATORS.values())
@@ -154,26 +153,3 @@ class DelimitedTable:
 def without_empty(frame: pl.DataFrame) -> pl.DataFrame:
     """Null where a cell holds no character."""
     return frame.with_columns(pl.when(pl.all().str.len_bytes() > 0).then(pl.all()))
-
-
-def separator_of(head: bytes) -> str:
-    """What stands between the cells, by the first lines: what gives all of them the same number, the most."""
-    text = head.decode(errors="replace")
-    if len(head) >= _HEAD_BYTES:
-        text = text[: text.rfind("\n") + 1] or text
-    return max(SEPARATORS, key=lambda separator: _likely(text, separator))
-
-
-def _likely(text: str, separator: str) -> tuple[bool, int]:
-    widths: list[int] = []
-    try:
-        for record in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
-            if record:
-                widths.append(len(record))
-            if len(widths) == _HEAD_RECORDS:
-                break
-    except csv.Error:
-        pass
-    if not widths or widths[0] == 1:
-        return False, 0
-    return len(set(widths)) == 1, widths[0]

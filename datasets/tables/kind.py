@@ -112,6 +112,13 @@ class TableKind:
         """As it was frozen: nothing more comes to be known of rows."""
         return frozen.snapshot()
 
+    def compare(self, store: Store, before: FrozenTable[Any], after: FrozenTable[Any]) -> dict[str, Any]:
+        """Rows by content, columns by name, what is known of them, and settings."""
+        from datasets.tables.comparison import State, compare
+
+        old, new = (State.of(store, frozen, self.settings) for frozen in (before, after))
+        return compare(store, old, new)
+
     def exporter(self, name: str, project: Project) -> Callable[[Store, FrozenTable[Any]], Export]:
         """Plain CSV, or the file as it was uploaded."""
         from datasets.tables.frozen import exporter

@@ -28,7 +28,7 @@ _OTHERS = {
 _CHARACTERS = 1024 * 1024
 
 
-def text_file(file: BinaryIO, bounds: Bounds) -> BinaryIO:
+def text_file(file: BinaryIO, bounds: Bounds) -> io.BufferedReader:
     """The bytes of a text file in UTF-8, without its byte order mark, unpacked if it is packed with gzip.
 
     Reading raises InvalidInput past the bound, and where the packing is damaged.
@@ -43,7 +43,7 @@ def text_file(file: BinaryIO, bounds: Bounds) -> BinaryIO:
     plain = (
         cast(BinaryIO, _Unpacked(file, bounds)) if head.startswith(_GZIP) else cast(BinaryIO, _Bounded(file, bounds))
     )
-    buffered = io.BufferedReader(cast(io.RawIOBase, plain), _CHARACTERS)
+    buffered: io.BufferedReader = io.BufferedReader(cast(io.RawIOBase, plain), _CHARACTERS)
     head = buffered.peek(16)[:16]
     if head.startswith(PARQUET):
         raise InvalidInput("the file is Parquet packed with gzip: send the Parquet file itself")
@@ -52,8 +52,8 @@ def text_file(file: BinaryIO, bounds: Bounds) -> BinaryIO:
         buffered.read(len(codecs.BOM_UTF8))
     elif encoding := next((name for mark, name in _UTF16.items() if head.startswith(mark)), None):
         buffered.read(2)
-        return cast(BinaryIO, io.BufferedReader(_Recoded(buffered, encoding), _CHARACTERS))
-    return cast(BinaryIO, buffered)
+        return io.BufferedReader(_Recoded(buffered, encoding), _CHARACTERS)
+    return buffered
 
 
 def peek(file: BinaryIO) -> bytes:

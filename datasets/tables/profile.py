@@ -71,6 +71,7 @@ class ColumnProfile:
         summary: of numbers and dates only.
         unreadable: by type, what keeps the column from being of it.
         dates: formats by which every cell is a date; none for ISO 8601.
+        otherwise: where nearly all cells are numbers, those that are written otherwise than they are read.
     """
 
     column: Column
@@ -82,6 +83,7 @@ class ColumnProfile:
     summary: Summary | None = None
     unreadable: dict[ColumnType, Unreadable] = field(default_factory=dict)
     dates: tuple[DateFormat | None, ...] = ()
+    otherwise: Unreadable | None = None
 
     @property
     def values_are_all(self) -> bool:
@@ -102,6 +104,8 @@ class ColumnProfile:
                 "summary": summary,
                 "unreadable": {ColumnType(name): Unreadable(**item) for name, item in row["unreadable"].items()},
                 "dates": tuple(name and DateFormat(name) for name in row["dates"]),
+                # Profiles of earlier versions have none.
+                "otherwise": Unreadable(**row["otherwise"]) if row.get("otherwise") else None,
             }
         )
 

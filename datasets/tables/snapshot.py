@@ -35,6 +35,7 @@ class TableSnapshot:
         target: what is known of that column.
         groups: different groups; None when there is no group column.
         warnings: about columns that are learned from, or could be.
+        varies: some column that is learned from has two different values, or a value and a gap.
         file: the rows; None as `table_id`.
     """
 
@@ -47,6 +48,7 @@ class TableSnapshot:
     target: ColumnProfile | None = None
     groups: int | None = None
     warnings: tuple[Finding, ...] = ()
+    varies: bool = True
     file: StoredFile | None = None
 
     def digest(self) -> str:
@@ -82,8 +84,13 @@ def snapshot_of(store: Store, project: Project, table: Table) -> TableSnapshot:
             if column.column.name not in settings.ignored
             for warning in (*column_warnings(column, table.rows), *found.get(column.column.name, ()))
         ),
+        varies=not schema or any(map(_varies, (profile.of(column.name) for column in schema.features))),
         file=table.rows_file,
     )
+
+
+def _varies(column: ColumnProfile) -> bool:
+    return column.distinct > 1 or bool(column.distinct and column.missing)
 
 
 def findings_by_column(table: Table) -> dict[str | None, list[Finding]]:
@@ -100,10 +107,23 @@ def missing(snapshot: TableSnapshot) -> list[Finding]:
         return [Finding("no_table", "the project has no table: import a CSV, TSV or Parquet file")]
     if snapshot.schema is None or snapshot.target is None:
         return [Finding("no_target", "no column is chosen to be predicted: set `target` of the table")]
-    return [*_features(snapshot.schema), *_rows(snapshot), *_groups(snapshot), *_classes(snapshot, snapshot.target)]
+    schema, target = snapshot.schema, snapshot.target
+    return [
+        *_features(schema, snapshot.varies),
+        *_rows(snapshot),
+        *_groups(snapshot),
+        *_classes(snapshot, target),
+        *_values(snapshot, target),
+    ]
 
 
-def _features(schema: TableSchema) -> Iterator[Finding]:
+def _features(schema: TableSchema, varies: bool) -> Iterator[Finding]:
+    if schema.features and not varies:
+        yield Finding(
+            "no_features",
+            "each column to learn from has the same value in every row: there is nothing to tell rows apart by; ignore "
+            "fewer columns, or see what is said of those that were taken for text",
+        )
     if not schema.features:
         yield Finding(
             "no_features",
@@ -153,4 +173,13 @@ def _classes(snapshot: TableSnapshot, target: ColumnProfile) -> Iterator[Finding
             "one_row_class",
             f"the target {name} has {classes} with one row only: {some_of(single)}: add rows, correct the spelling, "
             "or empty these cells, and import the file again",
+        )
+
+
+def _values(snapshot: TableSnapshot, target: ColumnProfile) -> Iterator[Finding]:
+    if snapshot.task is Task.REGRESSION and snapshot.labelled >= LEAST_ROWS and target.distinct == 1:
+        yield Finding(
+            "one_value",
+            f"the target {shown(target.column.name)} is {target.values[0][0]} in every row that has a value: there is "
+            "nothing to tell",
         )

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 from datasets.findings import Finding
 from datasets.tables.cells import shown
-from datasets.tables.profile import ColumnProfile
+from datasets.tables.profile import ColumnProfile, Unreadable
 from datasets.tables.schema import ColumnType, DateFormat
 
 CONSTANT, MOSTLY_MISSING, IDENTIFIER = "constant", "mostly_missing", "identifier"
-MOSTLY_NUMBERS, AMBIGUOUS_DATES, LEAKS_TARGET = "mostly_numbers", "ambiguous_dates", "leaks_target"
+MOSTLY_NUMBERS, NUMBERS_OTHERWISE = "mostly_numbers", "numbers_otherwise"
+AMBIGUOUS_DATES, LEAKS_TARGET = "ambiguous_dates", "leaks_target"
 _MOSTLY = 0.95
 _LEAST_IDENTIFIERS = 20
 
@@ -37,6 +38,8 @@ def _identifier(profile: ColumnProfile, rows: int) -> Iterator[Finding]:
     present = rows - profile.missing
     if profile.repeats or present < _LEAST_IDENTIFIERS or profile.column.type is ColumnType.DATE:
         return
+    if profile.otherwise or _mistaken(profile):
+        return
     # Measurements with many digits are different in every row as well.
     if profile.column.type is ColumnType.NUMBER and not (profile.summary and profile.summary.whole):
         return
@@ -47,14 +50,27 @@ def _identifier(profile: ColumnProfile, rows: int) -> Iterator[Finding]:
     )
 
 
-def _numbers(profile: ColumnProfile) -> Iterator[Finding]:
+def _mistaken(profile: ColumnProfile) -> Unreadable | None:
+    """The few cells that keep a column from being numbers."""
     mistakes = profile.unreadable.get(ColumnType.NUMBER)
-    if mistakes and mistakes.count and profile.column.type is not ColumnType.NUMBER:
+    return mistakes if mistakes and mistakes.count and profile.column.type is not ColumnType.NUMBER else None
+
+
+def _numbers(profile: ColumnProfile) -> Iterator[Finding]:
+    name = shown(profile.column.name)
+    if mistakes := _mistaken(profile):
         verb = "cell is" if mistakes.count == 1 else "cells are"
         yield Finding(
             MOSTLY_NUMBERS,
-            f"the column {shown(profile.column.name)} would be numbers, but {mistakes.count:,} {verb} none, the first "
+            f"the column {name} would be numbers, but {mistakes.count:,} {verb} none, the first "
             f"in row {mistakes.row:,}: {shown(mistakes.text)}: correct or empty these cells and import the file again",
+        )
+    elif otherwise := profile.otherwise:
+        yield Finding(
+            NUMBERS_OTHERWISE,
+            f"the column {name} is taken for words, since its numbers are written otherwise than they are read, the "
+            f"first in row {otherwise.row:,}: {shown(otherwise.text)}: write them as 1234.5, with a point, nothing "
+            "between thousands and no unit, and import the file again",
         )
 
 

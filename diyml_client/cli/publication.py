@@ -10,6 +10,8 @@ import click
 from diyml_client.cli.context import App, Failed, command, in_project
 from diyml_client.predictions import ImagePredictions
 
+_TABLES = (".csv", ".tsv")
+
 
 def add_to(root: click.Group) -> None:
     """Add the commands."""
@@ -95,7 +97,7 @@ def predict(
 
     The rows of a file go to another one, with what was predicted; a large file is predicted in the background first.
     """
-    if images[0].name.endswith((".csv", ".csv.gz")):
+    if images[0].name.removesuffix(".gz").endswith(_TABLES):
         _predict_rows(app, images, project, output)
         return
     if save and len(images) != 1:
@@ -115,7 +117,8 @@ def predict(
 def _predict_rows(app: App, files: tuple[Path, ...], project: str, output: Path | None) -> None:
     if len(files) != 1:
         raise Failed(f"one CSV file at a time, got {len(files)}", 2)
-    name = files[0].name.removesuffix(".gz").removesuffix(".csv")
+    name = Path(files[0].name.removesuffix(".gz")).stem
+    warnings: list[str] = []
     target = output or Path(f"{name}-predictions.csv")
     with app.out.bar("bytes") as bar:
         sending = bar.add_task("Uploading", total=None, visible=False)
@@ -126,7 +129,10 @@ def _predict_rows(app: App, files: tuple[Path, ...], project: str, output: Path 
             target,
             progress=lambda here, whole: bar.update(sending, completed=here, total=whole, visible=True),
             told=lambda job: bar.update(predicting, completed=job.progress, visible=True),
+            warned=warnings.extend,
         )
+    for warning in warnings:
+        app.out.say(f"Warning: {warning}")
     size = target.stat().st_size
     app.out.one({"path": str(target), "size": size}, [("file", target), ("bytes", size)])
 

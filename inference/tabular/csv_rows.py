@@ -6,11 +6,16 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any, BinaryIO
 
 from bson import ObjectId
 
+from datasets.tables.bounds import Bounds
+from datasets.tables.dialect import HEAD_BYTES, Dialect, dialect_of
+from datasets.tables.names import column_name
+from datasets.tables.opening import PARQUET, peek, text_file
 from inference.answers import Answer, Engine
 from utils import InvalidInput
 
@@ -28,57 +33,89 @@ _ADDED = (
 )
 
 
-def csv_rows(stream: BinaryIO, at_once: int) -> tuple[list[str], Iterator[list[list[str]]]]:
-    """Header, and rows in batches.
+@dataclass(frozen=True)
+class CsvRows:
+    """A text of rows.
+
+    Attributes:
+        separator: what stands between its cells.
+        header: cells of the line that names the columns, as they stand there.
+        names: what models call these columns.
+        batches: the rows behind it, many at a time; raises InvalidInput where one has more or fewer cells.
+    """
+
+    separator: str
+    header: list[str]
+    names: list[str]
+    batches: Iterator[list[list[str]]]
+
+
+def csv_rows(file: BinaryIO, bounds: Bounds, at_once: int) -> CsvRows:
+    """What a file holds; read as imports read it, so that a file like the one that was trained on is good.
+
+    Args:
+        file: at its beginning; can seek.
 
     Raises:
-        InvalidInput: no UTF-8, no header or one with a name twice, or a row with more or fewer cells; also while
-            iterating.
+        InvalidInput: no text of rows, or a header that is none or has a name twice.
     """
-    lines = _lines(io.TextIOWrapper(stream, encoding="utf-8-sig", newline=""))
+    if peek(file).startswith(PARQUET):
+        raise InvalidInput("the file is Parquet: send the rows as CSV")
+    stream = text_file(file, bounds)
+    dialect = dialect_of(stream.peek(HEAD_BYTES)[:HEAD_BYTES])
+    stream.read(dialect.skipped)
+    lines = _lines(io.TextIOWrapper(stream, encoding="utf-8", newline=""), dialect)
     header = next(lines, [])
     if not any(header):
         raise InvalidInput("the file must begin with a line of column names, and has none")
-    if doubled := sorted({name for name in header if header.count(name) > 1}):
+    names = [column_name(cell) for cell in header]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise InvalidInput(f"the column name '{doubled[0]}' is there more than once: rename one")
-    return header, _batches(lines, len(header), at_once)
+    return CsvRows(dialect.separator, header, names, _batches(lines, len(header), at_once))
 
 
-def with_predictions(stream: BinaryIO, at_once: int, predict: Predict) -> Iterator[bytes]:
-    """The rows of a CSV file with what was predicted added to each, a batch at a time.
+def with_predictions(file: BinaryIO, bounds: Bounds, at_once: int, predict: Predict) -> Iterator[bytes]:
+    """The rows of a CSV file with what was predicted added to each, a batch at a time: UTF-8, separated as they came.
 
     That is `predicted`, and the `confidence` of a class; of time series `score`, `anomaly` and `change_point`.
 
     Args:
-        stream: UTF-8, separated by commas, names in the first line.
+        file: as `csv_rows` takes it.
         predict: gives one answer (see the predictors) for each of some rows, which come by name, with the number of the
             first of them.
 
     Raises:
         InvalidInput: as `csv_rows`, or there is no row; while iterating.
     """
-    header, batches = csv_rows(stream, at_once)
+    rows = csv_rows(file, bounds, at_once)
     first = 1
-    for batch in batches:
-        answers = predict([dict(zip(header, cells, strict=True)) for cells in batch], first)
+    for batch in rows.batches:
+        answers = predict([dict(zip(rows.names, cells, strict=True)) for cells in batch], first)
         kinds = [(key, name) for key, name in _ADDED if key in answers[0]]
         if first == 1:
-            yield csv_bytes([[*header, *(_free(name, header) for _, name in kinds)]])
+            added = (_free(name, rows.names) for _, name in kinds)
+            yield csv_bytes([[*rows.header, *added]], rows.separator)
         lines = zip(batch, answers, strict=True)
-        yield csv_bytes([*cells, *(_cell(answer[key]) for key, _ in kinds)] for cells, answer in lines)
+        told = ([*cells, *(_cell(answer[key]) for key, _ in kinds)] for cells, answer in lines)
+        yield csv_bytes(told, rows.separator)
         first += len(batch)
     if first == 1:
         raise InvalidInput("the file has a line of column names and no row: send at least one")
 
 
 def engine_predictions(
-    engine: Engine, model_id: ObjectId, caller: str, again: Callable[[Callable[[], Answer]], Answer]
+    engine: Engine,
+    model_id: ObjectId,
+    caller: str,
+    again: Callable[[Callable[[], Answer]], Answer],
+    warned: Callable[[list[str]], None] = lambda warnings: None,
 ) -> Predict:
     """What predicts rows for `with_predictions`; what a model remembers of some rows goes with the next.
 
     Args:
         caller: who is charged.
         again: makes the calls behind the first, which may have to wait for their turn.
+        warned: gets the warnings about the first rows, columns that are not there among them.
     """
     state: str | None = None
 
@@ -95,6 +132,8 @@ def engine_predictions(
             if first == 1:
                 raise
             raise InvalidInput(f"in the {len(rows):,} rows from row {first:,} on: {error.detail}") from None
+        if first == 1:
+            warned(answer.rows[0].warnings)
         state = answer.rows[0].state
         return answer.rows[0].predictions
 
@@ -111,10 +150,10 @@ def _free(name: str, header: list[str]) -> str:
     return next(free for n in count() if (free := name + "_" * n) not in header)
 
 
-def csv_bytes(rows: Iterable[list[Any]]) -> bytes:
+def csv_bytes(rows: Iterable[list[Any]], separator: str = ",") -> bytes:
     """Rows as lines of a CSV file, UTF-8."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n", delimiter=separator).writerows(rows)
     return text.getvalue().encode()
 
 
@@ -130,18 +169,20 @@ def _batches(lines: Iterator[list[str]], width: int, at_once: int) -> Iterator[l
         yield batch
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[list[str]]:
+def _lines(text: io.TextIOWrapper, dialect: Dialect) -> Iterator[list[str]]:
     """Cells of the lines that have any."""
-    reader = csv.reader(text, strict=True)
+    reader = csv.reader(text, strict=True, delimiter=dialect.separator)
+
+    def line() -> str:
+        return f"{dialect.lines + reader.line_num:,}"
+
     try:
         for cells in reader:
             if any(len(cell) > _MOST_CELL_CHARACTERS for cell in cells):
-                raise InvalidInput(
-                    f"line {reader.line_num} has a cell of more than {_MOST_CELL_CHARACTERS:,} characters"
-                )
+                raise InvalidInput(f"line {line()} has a cell of more than {_MOST_CELL_CHARACTERS:,} characters")
             if cells:
                 yield cells
     except UnicodeDecodeError:
-        raise InvalidInput(f"the file is no UTF-8 after line {reader.line_num}: convert it") from None
+        raise InvalidInput(f"the file is no UTF-8 after line {line()}: convert it") from None
     except csv.Error as error:
-        raise InvalidInput(f"line {reader.line_num} is no CSV: {error}") from None
+        raise InvalidInput(f"line {line()} is no CSV: {error}") from None

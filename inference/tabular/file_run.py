@@ -14,7 +14,6 @@ from bson import ObjectId
 
 from datasets.imports.interrupts import Cancelled, Interrupts, Lost, Stopped
 from datasets.tables.bounds import Bounds
-from datasets.tables.opening import text_file
 from datasets.tables.working import working_folder
 from inference.answers import Damaged, Engine
 from inference.tabular.csv_rows import engine_predictions, with_predictions
@@ -35,6 +34,7 @@ _NOTE_SECONDS = 1.0
 _NEARLY_DONE = 0.99
 _LEAST_WAIT_SECONDS, _MOST_WAIT_SECONDS = 1, 5
 _PACKING_LEVEL = 3
+_MOST_WARNINGS, _MOST_WARNING_CHARACTERS = 100, 1_000
 # What another attempt would meet again.
 _REFUSALS = (InvalidInput, NotFound, TooLarge, Conflict, Damaged)
 
@@ -66,6 +66,7 @@ class PredictionRun:
         self._interrupts = interrupts
         self._told = told
         self._rows = 0
+        self._warnings: list[str] = []
         self._noted_at = time.monotonic()
 
     def run(self) -> None:
@@ -89,7 +90,7 @@ class PredictionRun:
         self._store.prediction_runs.release(self._record, reason)
 
     def _end(self, state: ImportState, error: str | None, result: StoredFile | None = None) -> None:
-        runs, fields = self._store.prediction_runs, {"done": self._rows, "counts": {"rows": self._rows}}
+        runs, fields = self._store.prediction_runs, self._fields()
         while True:  # whoever cancels now is too late, and what is predicted must not be lost to a silent database
             try:
                 is_ended = runs.end(self._record, state, error, result, fields)
@@ -129,7 +130,8 @@ class PredictionRun:
             raise InvalidInput("the bytes of the upload are not there any more: send the file again")
         raw = PieceFile(self._store.uploads, pieces, persist)
         file = cast(BinaryIO, io.BufferedReader(raw, _BUFFER_BYTES))
-        predict = engine_predictions(self._engine, model_id, str(self._record.owner_id), self._patiently)
+        caller, told = str(self._record.owner_id), self._warnings.extend
+        predict = engine_predictions(self._engine, model_id, caller, self._patiently, told)
 
         def counted(rows: list[dict[str, str]], first: int) -> list[dict[str, Any]]:
             # The first call waits for its turn as well, since nobody waits for it.
@@ -138,7 +140,7 @@ class PredictionRun:
             self._note(raw.tell() / self._record.size)
             return answers
 
-        yield from with_predictions(text_file(file, self._bounds), ROWS_AT_ONCE, counted)
+        yield from with_predictions(file, self._bounds, ROWS_AT_ONCE, counted)
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Wait for a turn as long as it takes: the caller's limits hold here too, and the model may have to be loaded.
@@ -160,9 +162,13 @@ class PredictionRun:
         if time.monotonic() - self._noted_at < _NOTE_SECONDS:
             return
         self._noted_at = time.monotonic()
-        fields = {"done": self._rows, "counts": {"rows": self._rows}, "progress": round(min(_NEARLY_DONE, share), 4)}
+        fields = {**self._fields(), "progress": round(min(_NEARLY_DONE, share), 4)}
         if not self._interrupts.persist(lambda: self._store.prediction_runs.note(self._record, fields)):
             raise Lost
+
+    def _fields(self) -> dict[str, Any]:
+        warnings = [warning[:_MOST_WARNING_CHARACTERS] for warning in self._warnings[:_MOST_WARNINGS]]
+        return {"done": self._rows, "counts": {"rows": self._rows}, "options.warnings": warnings}
 
     def _stored(self, path: Path) -> StoredFile:
         with path.open("rb") as file:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from diyml_client import Client, Import, NotFound, Project, UploadState
+from diyml_client import Client, Comparison, Import, NotFound, Project, UploadState
 from diyml_client.errors import InvalidRequest
 from diyml_client.folders import found_in
 from tests.client.conftest import QUICK
@@ -184,6 +184,7 @@ def test_versions_stay_and_are_compared(project: Project, shades: Path):
     assert (version.version, version.images, version.classes) == (1, 6, ["dark", "bright"])
     project.images.upload(shades / "bright")
     found = project.versions.compare(1)
+    assert isinstance(found, Comparison)
     assert (found.same, found.added.count, found.unchanged) == (False, 6, 6)
     assert project.versions.update(1, name="night").name == "night"
     assert [item.name for item in project.versions.list()] == ["night"]

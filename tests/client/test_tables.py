@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import diyml_client.prediction_jobs
-from diyml_client import Client, InvalidRequest, JobFailed
+from diyml_client import Client, InvalidRequest, JobFailed, TableComparison
 from diyml_client.cli.main import main
 from diyml_client.tables import leaderboard
 
@@ -56,10 +56,13 @@ def test_a_table_goes_from_a_file_to_predictions_in_a_file(
     project.publish()
 
     assert main(["predict", str(source), *here, "-o", str(target)]) == 0
+    assert "Warning: 2 columns that the model does not use: 'id', 'part'" in capsys.readouterr().err
     at_once = target.read_bytes()
     assert len(list(csv.DictReader(at_once.decode().splitlines()))) == ROWS
     monkeypatch.setattr(diyml_client.prediction_jobs, "MOST_AT_ONCE_BYTES", 0)
-    guest.predict_csv(project, source, target)
+    warnings: list[str] = []
+    guest.predict_csv(project, source, target, warned=warnings.extend)
+    assert warnings == ["2 columns that the model does not use: 'id', 'part'"]
     assert target.read_bytes() == at_once
     assert list(guest.prediction_jobs.list()) == []
     wrong = tmp_path / "wrong.csv"
@@ -70,3 +73,24 @@ def test_a_table_goes_from_a_file_to_predictions_in_a_file(
     with pytest.raises(InvalidRequest, match="no row"):
         guest.predict_csv(project, wrong, target)
     assert target.read_bytes() == at_once
+
+
+def test_versions_of_a_table_are_compared(
+    user: Client, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("DIYML_URL", user.url)
+    monkeypatch.setenv("DIYML_TOKEN", str(user.token))
+    project = user.projects.create("compared flats", "tabular")
+    source = _file(tmp_path / "flats.csv")
+    project.table.load(source)
+    project.table.set(target="large")
+    project.versions.create()
+    source.write_text(source.read_text().replace("x1,1,Bonn", "y1,1,Ulm"))
+    project.table.load(source)
+    found = project.versions.compare(1)
+    assert isinstance(found, TableComparison)
+    assert (found.rows.key, found.rows.added, found.rows.removed, found.rows.unchanged) == ("id", 1, 1, ROWS - 1)
+    assert found.classes["after"] == found.classes["before"]
+    assert main(["versions", "compare", "1", "-p", project.name]) == 0
+    shown = capsys.readouterr().out
+    assert all(words in shown for words in ("told apart by", "columns moved", "town (0.0125)", "no: ")), shown

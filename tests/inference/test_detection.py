@@ -45,6 +45,9 @@ class Silent:
     def resumed(self, epoch: int) -> None:
         """Not read."""
 
+    def keepable(self) -> None:
+        """Not read."""
+
     def stopping(self) -> bool:
         """Nobody wants it."""
         return False

@@ -35,6 +35,21 @@ def test_only_a_job_with_a_finished_epoch_can_be_stopped(store: Store) -> None:
         store.jobs.stop(ObjectId())
 
 
+def test_a_job_that_has_something_to_keep_before_its_first_epoch_can_be_stopped_in_that_attempt(store: Store) -> None:
+    a_job(store, "ada", "p")
+    job = store.job_runs.beat(claimed(store), {"keepable": True}, [], [])
+    assert job
+    store.job_runs.release(job, "the worker was lost")
+    with pytest.raises(Conflict, match="nothing to keep yet"):
+        store.jobs.stop(job.id)
+    again = claimed(store)
+    with pytest.raises(Conflict, match="nothing to keep yet"):
+        store.jobs.stop(job.id)
+    assert store.job_runs.beat(again, {"keepable": True}, [], [])
+    store.jobs.stop(job.id)
+    assert store.jobs.get(job.id).stop_requested
+
+
 def test_an_ended_job_stays_as_it_is_and_a_cancel_wins(store: Store) -> None:
     job = trained_for(store, 1)
     store.jobs.cancel(job.id)

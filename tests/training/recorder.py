@@ -14,6 +14,7 @@ class Recorder:
         self.metrics: list[dict[str, float]] = []
         self.checkpoints: list[tuple[Path, int]] = []
         self.resumed_from: int | None = None
+        self.is_keepable = False
 
     def log(self, line: str) -> None:
         self.lines.append(line)
@@ -28,6 +29,9 @@ class Recorder:
 
     def resumed(self, epoch: int) -> None:
         self.resumed_from = epoch
+
+    def keepable(self) -> None:
+        self.is_keepable = True
 
     def stopping(self) -> bool:
         return False

@@ -35,6 +35,8 @@ VALUE_TOLERANCE = 1e-5
 # Two classes whose probabilities differ by less are equally likely; either is right.
 _TIE = 1e-6
 _FEW_HELD_BACK = 50
+# Whoever asks for an early end gets a model only when that is made in time; what comes behind the fit takes time too.
+_STOP_MARGIN = 3
 _WHY_DRAWN = f"a model learns from at most {MOST_CELLS:,} numbers after encoding"
 # A card is part of a document of the database, which may have 16 MB.
 _MOST_KNOWN_CHARACTERS = 500_000
@@ -53,6 +55,7 @@ class TabularRun:
         self._shape = shape_of(dataset)
         self._parts = load(dataset, self._shape, params.seed)
         self._validated: list[Validated] = []
+        self._stop_seconds = workspace.stop_seconds
 
     def fit(self) -> TrainedModel:
         """Choose, fit, export, compare, score and draw.
@@ -107,7 +110,7 @@ class TabularRun:
             self._report.log(f"The model is {candidate}.")
             return candidate, model, content, difference
         reasons += [f"{one.candidate}: {one.failed}" for one in self._validated if one.failed]
-        raise TrainingFailed("no algorithm could be trained: " + "; ".join(reasons[:3]))
+        raise TrainingFailed("no algorithm could be trained: " + "; ".join(list(dict.fromkeys(reasons))[:3]))
 
     def _candidates(self) -> Iterator[Candidate]:
         params, train = self._params, self._parts.train
@@ -115,7 +118,15 @@ class TabularRun:
             if len(train) > MOST_RACED_ROWS:
                 self._report.log(f"Algorithms are compared on {MOST_RACED_ROWS:,} of these rows.")
             race = Race(self._shape, train, params.folds, params.seed, params.time_budget_seconds)
-            self._validated = race.run(self._tell, self._report.stopping)
+
+            def told(one: Validated, fraction: float) -> None:
+                self._tell(one, fraction)
+                if race.seconds_to_end() * _STOP_MARGIN <= self._stop_seconds:
+                    self._report.keepable()
+
+            self._validated = race.run(told, self._report.stopping)
+            if self._report.stopping():
+                self._report.log(f"Stopped early: {plural(len(self._validated), 'candidate')} compared.")
             yield from (one.candidate for one in self._validated if one.failed is None)
             return
         algorithm = ALGORITHMS[params.algorithm]

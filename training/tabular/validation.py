@@ -192,6 +192,15 @@ class Race:
             told(self.done[-1], min(1.0, over()))
         return self.ranked()
 
+    def seconds_to_end(self) -> float:
+        """How long it takes to finish a fold that runs, and to fit the best, as far as those before tell."""
+        fitted = [one for one in self.ranked() if one.failed is None and one.folds]
+        if not fitted:
+            return np.inf
+        rows = float(np.mean([len(train) for train, _ in self._folds]))
+        folds = [one.seconds / one.folds for one in fitted]
+        return max(folds) + folds[0] * self._all / rows
+
     def ranked(self) -> list[Validated]:
         """The best first; those that did not see all folds count less than any that did, and failed ones last.
 

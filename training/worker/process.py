@@ -134,6 +134,8 @@ class TrainingProcess:
             self._keeper.offer(Path(event["checkpoint"]), event["epoch"])
         elif "environment" in event:
             self._progress.note(environment=event["environment"])
+        elif "keepable" in event:
+            self._progress.note(keepable=True)
         elif "resumed" in event:
             self._keeper.resumed(event["resumed"])
         else:

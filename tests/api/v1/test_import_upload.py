@@ -181,6 +181,15 @@ def test_what_uploads_may_not_be_is_refused(cells: ImportCalls):
     assert cells.offset(import_id) == 0
 
 
+@pytest.mark.parametrize("kind", ["text/csv", "application/zip"])
+def test_a_file_without_a_byte_is_told_to_be_empty(cells: ImportCalls, kind: str):
+    refused = cells.client.post(f"{cells.url}?filename=a", data=b"", content_type=kind, headers=cells.headers)
+    assert_problem(refused, 400, "the body is empty: send the file")
+    chunked = {**cells.headers, "Transfer-Encoding": "chunked"}
+    refused = cells.client.post(f"{cells.url}?filename=a", content_type=kind, headers=chunked)
+    assert_problem(refused, 400, "does not say its size (Content-Length)")
+
+
 def test_a_user_has_a_bounded_number_of_imports_under_way(cells: ImportCalls):
     made = [cells.create(10).json for _ in range(MOST_OPEN)]
     refused = cells.create(10)

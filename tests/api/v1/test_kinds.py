@@ -24,7 +24,6 @@ ABOUT_IMAGES: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", f"{PROJECT}/duplicates", {}),
     ("GET", f"{PROJECT}/analysis", {}),
     ("GET", f"{PROJECT}/label-review", {}),
-    ("GET", f"{PROJECT}/versions/1/compare/current", {}),
     ("POST", "/upload/class_info", {"project_name": "houses"}),
     ("PUT", "/upload/class_info", {"project_name": "houses", "class_info": "cat"}),
     ("POST", "/upload/data_point", {"project_name": "houses", "data_point_name": "one.png"}),

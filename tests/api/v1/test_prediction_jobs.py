@@ -113,6 +113,9 @@ def test_anybody_has_a_large_file_predicted_and_fetches_it_whole_or_in_part(ask:
     job = ask("GET", url).json
     assert (job["state"], job["rows"], job["progress"], job["error"]) == ("succeeded", ROWS, 1.0, None)
     assert job["expires_at"] > job["finished_at"]
+    missing, unused = job["warnings"]
+    assert missing.startswith("3 columns not there, taken as missing: 'born'"), job["warnings"]
+    assert unused == "1 column that the model does not use: 'id'"
 
     packed = ask("GET", job["result_url"])
     assert (packed.status_code, packed.mimetype, len(packed.data)) == (200, "application/gzip", job["result_bytes"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -74,15 +75,7 @@ def test_a_csv_becomes_a_model_that_others_predict_with(
     assert_problem(post("predict", json={"rows": [{"rooms": "many"}]}), 400, "row 1, column 'rooms'", "'many'")
     assert_problem(post("predict", data=b"x", content_type="image/png"), 409, "holds a table")
 
-    sent = post("predict-csv", data=csv_of(FLATS), content_type="text/csv")
-    assert (sent.status_code, sent.mimetype) == (200, "text/csv")
-    found = list(csv.DictReader(io.StringIO(sent.text)))
-    assert [row["predicted"] for row in found] == FLATS["large"]
-    assert all(0.5 < float(row["confidence"]) <= 1 for row in found)
-    assert_problem(post("predict-csv", data=b"rooms\nmany\n", content_type="text/csv"), 400, "row 1, column 'rooms'")
-    assert_problem(post("predict-csv", data=b"rooms\n", content_type="text/csv"), 400, "no row")
-    assert_problem(post("predict-csv", data=b"{}", content_type="application/json"), 415, "text/csv")
-
+    _predicts_files(post)
     _predicts_in_the_background(post, client, other, worker)
 
     # The rows that a model was made from stay, whatever takes their place.
@@ -93,6 +86,24 @@ def test_a_csv_becomes_a_model_that_others_predict_with(
     difference = client.get(f"/api/v1/jobs/{repeated.id}/record", headers=mine).json["difference"]
     assert difference["identical_files"]["model.onnx"], difference["summary"]
     assert "the same to the last digit" in difference["summary"]
+
+
+def _predicts_files(post: Post) -> None:
+    """Files that are answered at once, and what is told and refused of them."""
+    sent = post("predict-csv", data=csv_of(FLATS), content_type="text/csv")
+    assert (sent.status_code, sent.mimetype) == (200, "text/csv")
+    found = list(csv.DictReader(io.StringIO(sent.text)))
+    assert [row["predicted"] for row in found] == FLATS["large"]
+    assert all(0.5 < float(row["confidence"]) <= 1 for row in found)
+    assert "Diyml-Warnings" not in sent.headers
+    told = post("predict-csv", data="rooms;größe\n2;1\n".encode(), content_type="text/csv")
+    assert told.text.startswith("rooms;größe;predicted;confidence\n2;1;")
+    missing, unused = json.loads(told.headers["Diyml-Warnings"])
+    assert "not there, taken as missing: 'town'" in missing
+    assert unused == "1 column that the model does not use: 'größe'"
+    assert_problem(post("predict-csv", data=b"rooms\nmany\n", content_type="text/csv"), 400, "row 1, column 'rooms'")
+    assert_problem(post("predict-csv", data=b"rooms\n", content_type="text/csv"), 400, "no row")
+    assert_problem(post("predict-csv", data=b"{}", content_type="application/json"), 415, "text/csv")
 
 
 def _predicts_in_the_background(

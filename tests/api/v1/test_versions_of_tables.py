@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from api.v1.version_schemas import TablesCompared
 from storage.project import Project
 from storage.store import Store
 from tests.api.problems import assert_problem
@@ -56,9 +57,36 @@ def test_a_project_without_a_table_has_nothing_to_freeze_or_export(caller: Calle
     assert_problem(ask(caller, "GET", f"{URL}/exports/csv"), 409, "no table yet")
 
 
-def test_versions_of_tables_are_not_compared(caller: Caller, houses: Project):
+def test_two_versions_and_the_table_as_it_is_are_compared(caller: Caller, houses: Project, store: Store):
     ask(caller, "POST", f"{URL}/versions")
-    assert_problem(ask(caller, "GET", f"{URL}/versions/1/compare/current"), 409, "holds a table")
+    assert ask(caller, "GET", f"{URL}/versions/1/compare/current").json["same"] is True
+    place_table(store, houses, csv_of({**_COLUMNS, "rooms": [9, *_COLUMNS["rooms"][1:]], "garden": [1] * _ROWS}))
+    answer = ask(caller, "GET", f"{URL}/versions/1/compare/current")
+    shown = TablesCompared.model_validate(answer.json)
+    assert (shown.same, shown.columns.added) == (False, ["garden"])
+    assert (shown.rows.added, shown.rows.removed, shown.rows.unchanged) == (1, 1, _ROWS - 1)
+    assert shown.settings["target"].model_dump() == {"before": "price", "after": None}
+    assert shown.moved.columns[0].name == "rooms"
+    back = ask(caller, "GET", f"{URL}/versions/1/compare/1").json
+    assert (back["same"], back["rows"]["unchanged"]) == (True, _ROWS)
+    assert_problem(ask(caller, "GET", f"{URL}/versions/1/compare/7"), 404, "no version 7")
+
+
+def test_versions_of_time_series_are_compared(caller: Caller, store: Store):
+    caller.project("pumps", "anomaly")
+    user = store.users.find("ada")
+    assert user
+    project, url = store.projects.named("pumps", user), "/api/v1/projects/pumps"
+    readings: dict[str, list[object]] = {
+        "pressure": [row / 7 for row in range(_ROWS)],
+        "anomaly": [0, 1] * (_ROWS // 2),
+    }
+    import_file(store, project, csv_of(readings))
+    ask(caller, "POST", f"{url}/versions")
+    import_file(store, project, csv_of({**readings, "anomaly": [0] * _ROWS}))
+    shown = ask(caller, "GET", f"{url}/versions/1/compare/current").json
+    assert shown["rows"].items() >= {"added": _ROWS // 2, "removed": _ROWS // 2, "key": None}.items()
+    assert shown["classes"]["before"] == {"0": _ROWS // 2, "1": _ROWS // 2}
 
 
 def test_the_rows_of_a_version_are_exported(caller: Caller, houses: Project, store: Store):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,6 +85,7 @@ def test_warnings_say_what_is_odd_about_a_column(profile: TableProfile):
         "free text": ["identifier"],
         "id": ["identifier"],
         "mistaken": ["mostly_numbers"],
+        "infinite": ["numbers_otherwise"],
         "same": ["constant"],
     }
     (mistaken,) = column_warnings(profile.of("mistaken"), profile.rows)
@@ -94,6 +96,38 @@ def test_a_profile_comes_back_from_its_bytes_as_it_was(profile: TableProfile):
     assert TableProfile.from_bytes(profile.to_bytes()) == profile
     with pytest.raises(ValueError, match="EOFError"):
         TableProfile.from_bytes(profile.to_bytes()[:-20])
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1,5", "-2,25", "300"],
+        ["1.234,50", "12,00"],
+        ["1,234.50", "1,234,567.00", "12.5"],
+        ["1 234", "1\xa0234,5", "1\u202f234"],
+        ["1'234.50", "7"],
+        ["50%", "12.5 %"],
+        ["€ 1.200", "EUR 3", "12,50 €", "$5"],
+        ["\u22123.5", "20 °C"],
+        ["1", "inf", "-Infinity"],
+    ],
+)
+def test_numbers_that_are_written_otherwise_are_told_and_no_identifiers(cells: list[str], tmp_path: Path):
+    # Where all are different they would look like identifiers.
+    for rows in ([*cells, *(f"{n},5" for n in range(400, 430))], cells * 9):
+        folder = tmp_path / str(len(rows))
+        folder.mkdir()
+        found = profiled({"x": rows, "y": ["1"] * len(rows)}, folder).of("x")
+        [warning] = column_warnings(found, len(rows))
+        assert warning.code == "numbers_otherwise"
+        first = next(number for number, cell in enumerate(cells, 1) if re.search(r"[^0-9.-]", cell))
+        assert f"in row {first}: {cells[first - 1]!r}" in warning.message
+
+
+@pytest.mark.parametrize("cells", [["a,5", "b"], ["1.2.3", "1.2.4"], ["3 kids", "2"], ["12:30", "1:15"], ["A4", "5"]])
+def test_words_with_digits_are_no_numbers_written_otherwise(cells: list[str], tmp_path: Path):
+    found = profiled({"x": cells * 20, "y": ["1", "2"] * 20}, tmp_path).of("x")
+    assert (found.otherwise, column_warnings(found, 40)) == (None, [])
 
 
 def test_more_values_than_are_counted_are_said_to_be_more(tmp_path: Path, monkeypatch):

@@ -36,6 +36,13 @@ def test_separators_and_line_ends_are_found(separator: str, blank_lines: int, ne
     assert _read(text.getvalue().rstrip().encode(), tmp_path)[1] == read
 
 
+@pytest.mark.parametrize("before", ["\n\r\n\n", "sep=;\r\n", '"SEP=;"\n\n', "\nsep=;\n"])
+def test_blank_lines_and_the_line_of_excel_before_the_names_are_skipped(before: str, tmp_path: Path):
+    assert _read(f"{before}a;b\n1;2\n".encode(), tmp_path) == (("a", "b"), [("1", "2")])
+    with pytest.raises(InvalidInput, match=f"line {before.count(chr(10)) + 3} has 1 cells"):
+        _read(f"{before}a;b\n1;2\n1\n".encode(), tmp_path)
+
+
 @pytest.mark.parametrize(
     "encoded",
     [

@@ -141,6 +141,12 @@ def test_what_is_missing_before_a_training_is_said_in_words(store: Store, projec
     assert set(_unready(store, project, {"x": numbers, "y": two}, target="y", ignored=("x",))) == {"no_features"}
     assert "9 rows have a value" in _unready(store, project, {"x": numbers[:9], "y": two[:9]}, target="y")["few_rows"]
     assert "one class only, 'a'" in _unready(store, project, {"x": numbers, "y": ["a"] * 30}, target="y")["one_class"]
+    same = {"x": ["5"] * 30, "z": [""] * 30, "y": two}
+    assert "the same value in every row" in _unready(store, project, same, target="y")["no_features"]
+    assert _unready(store, project, {**same, "z": ["a", ""] * 15}, target="y") == {}
+    assert (
+        "'y' is 2.5 in every row" in _unready(store, project, {"x": numbers, "y": [2.5] * 30}, target="y")["one_value"]
+    )
     odd = {"x": numbers, "y": [*two[:29], "c"]}
     assert "a class with one row only: 'c'" in _unready(store, project, odd, target="y")["one_row_class"]
     groups = {"x": numbers, "y": two, "g": ["same"] * 30}

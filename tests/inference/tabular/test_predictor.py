@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from datasets.tables import bounds as table_bounds
 from inference.protocol import Bounds, Options
 from inference.sessions import open_session
 from inference.tabular.csv_rows import with_predictions
@@ -144,7 +146,7 @@ def in_csv(predictor: TabularPredictor, content: bytes) -> Iterator[bytes]:
         reading = predictor.read_rows(rows, first)
         return predictor.post_process(predictor.forward(reading.inputs), reading)
 
-    return with_predictions(io.BytesIO(content), 1_000, predict)
+    return with_predictions(io.BytesIO(content), table_bounds.Bounds(file=100_000), 1_000, predict)
 
 
 def test_a_csv_file_comes_back_with_predictions_in_batches(classes: TabularPredictor, values: TabularPredictor):
@@ -163,6 +165,22 @@ def test_a_csv_file_comes_back_with_predictions_in_batches(classes: TabularPredi
     assert line.startswith(b"1,1")
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_a_file_like_those_that_are_imported_is_predicted(classes: TabularPredictor, separator: str):
+    plain = b"".join(in_csv(classes, b"colour,height\nred,1\nblue,2\n")).decode()
+    text = f"colour{separator} height \nred{separator}1\nblue{separator} 2\n"
+    for content in (
+        text.encode(),
+        text.replace("\n", "\r\n").encode(),
+        text.encode("utf-16"),
+        gzip.compress(text.encode()),
+        f"\n\n{text}".encode(),
+        f"sep={separator}\r\n{text}".encode(),
+    ):
+        read = b"".join(in_csv(classes, content)).decode()
+        assert read.replace(" ", "").replace(separator, ",") == plain.replace(" ", "")
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -172,6 +190,10 @@ def test_a_csv_file_comes_back_with_predictions_in_batches(classes: TabularPredi
         (b"height,colour\n1,red\n2\n", "row 2 has 1 cells"),
         (b"height\nx\n", "row 1, column 'height'"),
         (b"height\n\xff\n", "no UTF-8"),
+        (b" a,a\n1,2\n", "more than once"),
+        (b"PK\x03\x04", "an Excel workbook"),
+        (b"PAR1", "is Parquet: send the rows as CSV"),
+        (gzip.compress(b"height\n" + b"1\n" * 60_000), "more than 100,000 bytes"),
         (b'height\n"1\n', "no CSV"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -48,6 +49,28 @@ def test_auto_tries_several_and_keeps_a_leaderboard_and_the_best(auto: tuple[Tra
     assert json.loads(kept.read_text()) == board
     assert any("±" in line for line in recorder.lines)
     assert recorder.epochs == sorted(recorder.epochs)
+
+
+class Hasty(Recorder):
+    """Asks for an early end as soon as there is something to keep."""
+
+    def stopping(self) -> bool:
+        return self.is_keepable
+
+
+def test_auto_that_is_asked_to_stop_ends_with_the_best_of_what_it_has_compared(tmp_path: Path):
+    data, hasty = table(tmp_path, 3), Hasty()
+    params = TabularParams(time_budget_seconds=3_600)
+    model = TabularTrainer().fit(data, params, workspace(tmp_path / "work"), hasty)
+    assert [row["algorithm"] for row in (model.card.table or {})["leaderboard"]] == ["linear"]
+    assert "Stopped early: 1 candidate compared." in hasty.lines
+
+
+def test_auto_that_could_not_end_in_time_has_nothing_to_keep_yet(tmp_path: Path):
+    data, recorder = table(tmp_path, 2), Recorder()
+    short = dataclasses.replace(workspace(tmp_path / "work"), stop_seconds=0.0)
+    TabularTrainer().fit(data, TabularParams(time_budget_seconds=5), short, recorder)
+    assert not recorder.is_keepable
 
 
 def test_a_classification_is_told_with_intervals_pictures_and_numbers(auto: tuple[TrainedModel, Recorder]):
