@@ -38,6 +38,10 @@ class Engine:
         self._settings = settings
         self._loaded = _Loaded()
 
+    def get_ready(self) -> None:
+        """Begin to load what trainings and evaluations need, since one is about to come."""
+        self._workers.get_ready()
+
     def train(self, ids: ModelIds, data: Path) -> Answer:
         """Learn from a file; from one that other trainings meanwhile learned from as well, together with it.
 

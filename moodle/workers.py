@@ -30,6 +30,10 @@ _REFUSALS = {error.code: error for error in (InvalidInput, Conflict)}
 class Workers(Protocol):
     """Does tasks; see `moodle.tasks`."""
 
+    def get_ready(self) -> None:
+        """Begin to load what tasks need, ahead of one; cheap when that is loaded."""
+        ...
+
     def do(self, task: dict[str, Any], folder: Path) -> dict[str, Any]:
         """Do a task in a folder that has its files; gives the answer, and leaves what was made in the folder.
 
@@ -46,6 +50,9 @@ def temporary(settings: Settings) -> tempfile.TemporaryDirectory[str]:
 
 class HereAndNow:
     """For a process that is there for one task."""
+
+    def get_ready(self) -> None:
+        """See `Workers.get_ready`; the task comes at once."""
 
     def do(self, task: dict[str, Any], folder: Path) -> dict[str, Any]:
         """See `Workers.do`."""
@@ -71,11 +78,13 @@ class Processes:
         self._free = threading.Semaphore(settings.moodle_processes)
         self._places = threading.Semaphore(settings.moodle_processes + settings.moodle_waiting)
         self._waiting_seconds = settings.moodle_seconds
+        self._stays = settings.moodle_idle_seconds > 0
         self._server = ForkServer(settings)
 
     def get_ready(self) -> None:
-        """Load what tasks need ahead of the first."""
-        self._server.start()
+        """See `Workers.get_ready`."""
+        if self._stays:
+            self._server.start()
 
     def close(self) -> None:
         """End what waits for tasks."""

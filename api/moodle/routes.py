@@ -117,6 +117,8 @@ def _call(backends: Backends, route: MoodleRoute) -> Response:
     request.max_content_length = settings.moodle_request_bytes
     backend = backends.get()
     owner = owner_of_call(backend, route.access)
+    if route.access == TRAIN:
+        backend.engine.get_ready()  # while the file is still on its way
     with ExitStack() as stack:
         folder = stack.enter_context(temporary(settings))
         answer = route.answer(backend, owner, Path(folder))

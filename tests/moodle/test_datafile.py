@@ -38,6 +38,16 @@ def test_line_ends_byte_order_mark_and_blank_last_lines_change_nothing(line_end:
     assert data.target.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_rows_that_repeat_each_other_are_held_once(quote: str):
+    rows = ["1,2,0", "3,4,1", "1,2,1", "1.0,2,0", "3,4,0"]
+    text = HEAD + "".join(",".join(f"{quote}{cell}{quote}" for cell in row.split(",")) + "\n" for row in rows)
+    data = read_labelled(text.encode())
+    assert data.cells.distinct.tolist() == [[1, 2], [3, 4], [1, 2]]
+    assert data.features.tolist() == [[1, 2], [3, 4], [1, 2], [1, 2], [3, 4]]
+    assert data.target.tolist() == [0, 1, 1, 0, 0]
+
+
 def test_one_row_is_a_file():
     assert len(read_samples((header(["sampleid", "a"], [0, 1]) + "1-0,1").encode()).samples) == 1
 

@@ -70,6 +70,24 @@ def test_when_it_has_ended_another_one_is_started(server: ForkServer, tmp_path: 
     wait_until(lambda: not second.is_running(), 60)
 
 
+def test_one_that_has_ended_meanwhile_is_loaded_anew_ahead_of_the_next_task(server: ForkServer):
+    def loaded() -> list[psutil.Process]:
+        found = psutil.Process().children()
+        return [each for each in found if "moodle.fork_server" in each.cmdline()]
+
+    server.start()
+    (first,) = loaded()
+    server.start()
+    assert loaded() == [first]
+    first.kill()
+    wait_until(lambda: first.status() == psutil.STATUS_ZOMBIE, 60)
+    server.start()
+    (second,) = loaded()
+    assert second != first
+    server.close()
+    assert loaded() == []
+
+
 def test_it_ends_when_nothing_comes_and_work_goes_on_with_another(tmp_path: Path):
     processes = Processes(Settings(moodle_idle_seconds=0, training_niceness=0))
     for name in ("one", "two"):
