@@ -136,10 +136,8 @@ class _Rows:
                 self._numbers[cell]
             except ValueError:
                 name = self._header.columns[at + (at >= self._text_at)]
-                told = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
-                return InvalidInput(
-                    f"line {line}, column '{name[:100]}': wanted is a finite number, got {told.strip()[:50]!r}"
-                )
+                told = (cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell).strip(" \t\r\n")
+                return InvalidInput(f"line {line}, column '{name[:100]}': wanted is a finite number, got {told[:50]!r}")
         return InvalidInput(f"line {line} holds what is no number")
 
     def _text(self, line: int, text: Cell) -> str:
@@ -159,8 +157,9 @@ class _Numbers(dict[Cell, float]):
     def __missing__(self, cell: Cell) -> float:
         text = cell.decode("ascii", "replace") if isinstance(cell, bytes) else cell
         value = float(text) if text.strip() else 0.0
-        # NaN, infinity and 1e400 say nothing that can be learned; "1_000" is a number in Python's eyes only.
-        if not math.isfinite(value) or "_" in text:
+        # NaN, infinity and 1e400 say nothing that can be learned; "1_000", and digits and blanks of other scripts, are
+        # numbers in Python's eyes only.
+        if not math.isfinite(value) or "_" in text or not text.isascii():
             raise ValueError(text)
         value = min(max(value, -_LARGEST), _LARGEST)
         if len(self) < _MOST_KNOWN:

@@ -96,7 +96,7 @@ class Engine:
             stored = self._shelf.read(ids.model)
             if stored is None:
                 return None
-            found = Runner(StoredModel.unpack(stored.content))
+            found = Runner(StoredModel.kept(stored.content))
             self._loaded.put(ids.model.whole, stored.version, found)
         return found
 

@@ -16,6 +16,7 @@ from moodle.workers import Processes
 from settings import Settings
 from tests.conftest import wait_until
 from tests.moodle.data import labelled
+from tests.moodle.processes import fork_servers
 
 
 @pytest.fixture(scope="module")
@@ -70,22 +71,23 @@ def test_when_it_has_ended_another_one_is_started(server: ForkServer, tmp_path: 
     wait_until(lambda: not second.is_running(), 60)
 
 
-def test_one_that_has_ended_meanwhile_is_loaded_anew_ahead_of_the_next_task(server: ForkServer):
-    def loaded() -> list[psutil.Process]:
-        found = psutil.Process().children()
-        return [each for each in found if "moodle.fork_server" in each.cmdline()]
+def test_one_that_has_ended_meanwhile_is_loaded_anew_ahead_of_the_next_task():
+    others, server = fork_servers(psutil.Process()), ForkServer(Settings(moodle_idle_seconds=600))
+
+    def loaded() -> set[psutil.Process]:
+        return fork_servers(psutil.Process()) - others
 
     server.start()
     (first,) = loaded()
     server.start()
-    assert loaded() == [first]
+    assert loaded() == {first}
     first.kill()
     wait_until(lambda: first.status() == psutil.STATUS_ZOMBIE, 60)
     server.start()
     (second,) = loaded()
     assert second != first
     server.close()
-    assert loaded() == []
+    assert loaded() == set()
 
 
 def test_it_ends_when_nothing_comes_and_work_goes_on_with_another(tmp_path: Path):
