@@ -17,7 +17,8 @@ from moodle.predicting import predictions
 from moodle.shelves.protocol import Shelf, Stored
 from moodle.status import Answer, not_trained
 from moodle.tasks import DATA, LOG, MADE_MODEL, MODEL
-from moodle.workers import Workers, temporary
+from moodle.temporary import temporary
+from moodle.workers import Workers
 from settings import MEBIBYTE, Settings
 from utils import Conflict, NotFound, TooLarge
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from environments import scrubbed_environment
+from moodle.temporary import temporary
 from settings import MEBIBYTE, Settings
 from utils import Unavailable
 
@@ -50,7 +51,7 @@ class ForkServer:
         self._idle_seconds = settings.moodle_idle_seconds
         # Half as far as trainings that nobody waits for: Moodle waits for its answer, and predictions go first.
         self._niceness = settings.training_niceness // 2
-        self._folder = settings.moodle_temp_dir or None
+        self._settings = settings
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -99,7 +100,7 @@ class ForkServer:
     def _started(self) -> socket.socket:
         if self._control is None:
             ours, theirs = socket.socketpair()
-            folder = tempfile.TemporaryDirectory(prefix="diyml-moodle-", dir=self._folder)
+            folder = temporary(self._settings)
             with theirs:
                 self._process = subprocess.Popen(
                     [sys.executable, "-m", "moodle.fork_server", str(theirs.fileno()), str(self._idle_seconds)],

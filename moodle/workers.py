@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -41,21 +40,6 @@ class Workers(Protocol):
             DomainError: the data does not allow it, or it took too much.
         """
         ...
-
-
-def temporary(settings: Settings) -> tempfile.TemporaryDirectory[str]:
-    """A folder for one task, gone when it is closed.
-
-    Raises:
-        Unavailable: none can be made.
-    """
-    try:
-        return tempfile.TemporaryDirectory(prefix="diyml-moodle-", dir=settings.moodle_temp_dir or None)
-    except OSError as error:
-        raise Unavailable(
-            f"the folder for files under work cannot be used: {error.strerror or 'unknown reason'}. The operator finds "
-            "it in MOODLE_MLBACKEND_TEMPDIR, else it is that of the system"
-        ) from error
 
 
 class HereAndNow:

@@ -14,6 +14,7 @@ from moodle.shelves.choosing import needs_database, shelf_alone, shelf_in_server
 from moodle.shelves.database import DatabaseShelf
 from moodle.shelves.protocol import Shelf
 from moodle.stash import Stash
+from moodle.temporary import remove_left
 from moodle.users import Users
 from moodle.workers import Processes
 from settings import Settings
@@ -103,6 +104,7 @@ def alone(settings: Settings, ensure: Callable[[Settings], Settings]) -> Backend
 
 
 def _backend(settings: Settings, shelf: Shelf, store: Store | None) -> Backend:
+    remove_left(settings)
     stash = Stash(Path(settings.moodle_stash_dir)) if settings.moodle_stash_dir else None
     if store and not isinstance(shelf, DatabaseShelf):  # whose accounts may have been deleted by another process
         delete_those_gone(shelf, store.users.gone)

@@ -17,8 +17,8 @@ from api.moodle.backend import Backend, Backends
 from api.moodle.callers import owner_of_call
 from api.moodle.waiting import Work, answer_of, as_json
 from moodle.ids import ModelIds
+from moodle.temporary import temporary
 from moodle.wishes import rounds, score
-from moodle.workers import temporary
 from utils import NotFound, Unavailable
 
 Answering = Callable[[Backend, str, Path], Response | Work]
