@@ -18,7 +18,7 @@ from moodle.shelves.protocol import Shelf, Stored
 from moodle.status import Answer, not_trained
 from moodle.tasks import DATA, LOG, MADE_MODEL, MODEL
 from moodle.temporary import temporary
-from moodle.workers import Workers
+from moodle.workers import GivenUp, Workers, never
 from settings import MEBIBYTE, Settings
 from utils import Conflict, NotFound, TooLarge
 
@@ -108,6 +108,7 @@ class Engine:
         wish: dict[str, Any],
         trained: ModelIds | None = None,
         trained_on: Shelf | None = None,
+        given_up: GivenUp = never,
     ) -> Answer:
         """Evaluate by a file, and keep a log of it; the model itself is left as it is.
 
@@ -115,6 +116,7 @@ class Engine:
             wish: the fields of `Wish` without the number of the run.
             trained: a model that is scored instead of training.
             trained_on: the shelf on which it lies, when that is another one.
+            given_up: whether nobody waits for the answer any more; nobody else learns the number of the run.
 
         Raises:
             InvalidInput: the file cannot be read, or does not fit to the model.
@@ -125,7 +127,7 @@ class Engine:
             return {**not_trained(), "runid": run_id, "dir": ids.dirhash}
         with temporary(self._settings) as name:
             folder = _prepared(Path(name), data, model)
-            answer = self._workers.do({"do": "evaluate", "wish": {**wish, "run_id": run_id}}, folder)
+            answer = self._workers.do({"do": "evaluate", "wish": {**wish, "run_id": run_id}}, folder, given_up)
             self._shelf.write(ids.log(run_id), (folder / LOG).read_bytes(), None)
         self._shelf.delete(*self._shelf.logs(ids)[:-_MOST_LOGS])
         return {**answer, "dir": ids.dirhash}

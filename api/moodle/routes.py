@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -57,7 +58,12 @@ def _evaluate(backend: Backend, owner: str, folder: Path) -> Work:
     }
     data = sent.save("dataset", folder)
     sent.stash(backend, {"dataset": data})
-    return Work(lambda: backend.engine.evaluate(ids, data, wish, trained), has_run=True)
+    gone = threading.Event()
+    return Work(
+        lambda: backend.engine.evaluate(ids, data, wish, trained, given_up=gone.is_set),
+        has_run=True,
+        give_up=gone.set,
+    )
 
 
 def _evaluation_log(backend: Backend, owner: str, folder: Path) -> Response:
