@@ -293,6 +293,9 @@ class Settings:
         "Memory one training or evaluation for Moodle may take; 0 is half of what there is.",
         "bytes",
     )
+    moodle_web_workers: int = _setting(
+        "DIYML_MOODLE_WEB_WORKERS", 1, "Web processes of Moodle's backend alone.", "processes", least=1, most=256
+    )
     moodle_processes: int = _setting(
         "DIYML_MOODLE_PROCESSES",
         1,

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from werkzeug.exceptions import UnsupportedMediaType
 
 from api.access import Access, Caller
+from api.addresses import client_address
 from api.idempotency import once, sent_key
 from api.parameters import parameters, parse
 from api.platform import Platform, Services
@@ -36,12 +37,6 @@ _CALLS = {
     "table": "its table is at {url}/table, data come in by POST {url}/imports, and predictions take rows",
     "series": "its table is at {url}/table, data come in by POST {url}/imports or /rows, and predictions take rows",
 }
-
-
-def client_address(proxies: int) -> str:
-    """Where this request comes from, behind so many proxies that are the operator's own."""
-    hops = request.access_route
-    return hops[-proxies] if 0 < proxies <= len(hops) else str(request.remote_addr)
 
 
 class PlatformResource(Resource):

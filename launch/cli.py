@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from launch.family import LaunchError
 from launch.folder import FolderLock, holder_of, open_folder
 from launch.serve import follow_streams, in_use, serve, serve_moodle, serve_web, work
-from launch.workers import list_workers
 from moodle.users import Users
 from settings import Settings, SettingsError
 from storage.mongod import MongodError
@@ -178,6 +177,8 @@ def _status(settings: Settings) -> int:
 
 
 def _workers(settings: Settings) -> int:
+    from launch.workers import list_workers  # brings the database's client, which starting a family does without
+
     return 0 if list_workers(settings, say) else FAILED
 
 

@@ -66,12 +66,7 @@ def web_members(settings: Settings, logs: Path | None = None) -> list[Member]:
     Nobody waits for the engine: until it is there, who wants a prediction is told to try again.
     """
     folder = RunFolder.of(settings).make_anew()
-    environment = {
-        # With a heap for each of their many threads, what one has freed would be no use to the others.
-        "MALLOC_ARENA_MAX": "2",
-        **member_environment(settings),
-        "PROMETHEUS_MULTIPROC_DIR": str(folder.metrics),
-    }
+    environment = _many_threads(settings, folder)
     inference = Member(
         name="inference",
         command=[sys.executable, "-m", "inference.service", str(folder.path)],
@@ -95,10 +90,19 @@ def moodle_member(settings: Settings) -> Member:
     return Member(
         name="Moodle backend",
         command=[sys.executable, "-m", "launch.web", *CALLED["moodle"]],
-        environment={**member_environment(settings), "PROMETHEUS_MULTIPROC_DIR": str(folder.metrics)},
+        environment=_many_threads(settings, folder),
         ready=lambda: is_healthy(settings.host, settings.port),
         stop_seconds=WEB_STOP_SECONDS + 5,
     )
+
+
+def _many_threads(settings: Settings, folder: RunFolder) -> dict[str, str]:
+    # With a heap for each of their many threads, what one has freed would be no use to the others.
+    return {
+        "MALLOC_ARENA_MAX": "2",
+        **member_environment(settings),
+        "PROMETHEUS_MULTIPROC_DIR": str(folder.metrics),
+    }
 
 
 def is_healthy(host: str, port: int) -> bool:

@@ -117,7 +117,9 @@ def serve_moodle(settings: Settings, say: Say) -> None:
     Raises:
         LaunchError: the port is taken, or the server did not start.
     """
-    settings = dataclasses.replace(settings, data_dir=open_folder(settings.data_dir))
+    # Each web process has another beside it that has loaded what trainings need; so these have a number of their own.
+    workers = settings.moodle_web_workers
+    settings = dataclasses.replace(settings, data_dir=open_folder(settings.data_dir), web_workers=workers)
     check_port(settings, 0)
     _run_alone([moodle_member(settings)], say, f"Moodle's backend is ready at {address_of(settings)}. Ctrl-C ends it.")
 

@@ -92,6 +92,8 @@ class WebProcess:
             platform.metrics_folder = self._folder.metrics
             platform.engine_folder = self._folder
             worker.doorway = Doorway(worker.wsgi.wsgi_app)
+        if (moodle := getattr(worker.wsgi, "extensions", {}).get("diyml_moodle")) is not None:
+            moodle.get_ready()  # of the backend alone, which is there for nothing else
 
     def ended(self, server: object, worker: Any) -> None:
         """Forget what a process that is gone was doing; what it has counted stays."""

@@ -16,8 +16,11 @@ from moodle.shelves.folder import FolderShelf
 from moodle.status import Answer, Status, failed
 from moodle.wishes import rounds, score
 from moodle.workers import HereAndNow
-from settings import Settings
+from settings import Settings, SettingsError
 from utils import DomainError, InvalidInput
+
+# Whatever the caller or the operator can mend; on anything else a traceback says more.
+_TOLD = (DomainError, SettingsError, OSError)
 
 
 def engine_on(folder: str) -> Engine:
@@ -87,8 +90,8 @@ def run_text(call: Callable[[Sequence[str]], str | None]) -> int:
         return _complain(f"usage: {call.__doc__}")
     try:
         told = call(sys.argv[1:])
-    except DomainError as error:
-        return _complain(error.detail)
+    except _TOLD as error:
+        return _complain(_sentence(error))
     if told is None:
         return _complain("There is nothing to export.")
     sys.stdout.write(f"{told}\n")
@@ -98,8 +101,16 @@ def run_text(call: Callable[[Sequence[str]], str | None]) -> int:
 def _answer(call: Callable[[Sequence[str]], Answer], arguments: Sequence[str]) -> Answer:
     try:
         return call(arguments)
-    except DomainError as error:
-        return failed(error.detail)
+    except _TOLD as error:
+        return failed(_sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, DomainError):
+        return error.detail
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'} cannot be used: {error.strerror or 'unknown reason'}"
+    return str(error)
 
 
 def _complain(sentence: str) -> int:

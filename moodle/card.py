@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from moodle.header import MOST_FEATURES
 
 FORMAT = "diyml-moodle-1"
 SHA256 = r"^[0-9a-f]{64}$"
-_MOST_COLUMNS, _MOST_PARTS = 100_000, 1000
+_MOST_PARTS = 1000
 
 
 class _Strict(BaseModel):
@@ -52,13 +54,20 @@ class Card(_Strict):
     """
 
     format: Literal["diyml-moodle-1"]
-    columns: tuple[str, ...] = Field(min_length=1, max_length=_MOST_COLUMNS)
+    columns: tuple[str, ...] = Field(min_length=1, max_length=MOST_FEATURES)
     classes: tuple[str, ...] = Field(min_length=2, max_length=1000)
     parts: tuple[Part, ...] = Field(min_length=1, max_length=_MOST_PARTS)
     kept: str | None = Field(default=None, pattern=SHA256)
     seen: str | None = Field(default=None, pattern=SHA256)
     trainings: tuple[Training, ...] = Field(min_length=1)
     libraries: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("a class is named twice")
+        return value
 
     def names(self) -> set[str]:
         """SHA-256 of every file."""

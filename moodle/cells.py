@@ -1,6 +1,7 @@
 """Rows of a data file as numbers.
 
-Of Moodle's cells most say one of a few values, and of its rows half are repeated; so each is understood once.
+Of Moodle's cells most say one of a few values, and of its rows half are repeated; so each is understood once, and kept
+once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +21,36 @@ from utils import InvalidInput
 
 _LARGEST = float(np.finfo(np.float32).max)
 _MOST_KNOWN = 100_000
+_KEY_BYTES = 16
+Floats = NDArray[np.float32]
 Cell = bytes | str
 Line = tuple[int, Sequence[Cell] | bytes, Cell]
 
 
-def read_cells(header: Header, content: bytes, start: int, text_at: int) -> tuple[NDArray[np.float32], list[str]]:
-    """Features [rows, columns], finite, and the texts of one column.
+@dataclass(frozen=True)
+class Cells:
+    """Rows of numbers, of which equal ones are kept once.
+
+    Attributes:
+        distinct: float32 [distinct rows, columns]; finite. Two may be equal even so, as 0 and 0.0 are.
+        places: int64 [rows], places in `distinct`.
+    """
+
+    distinct: Floats
+    places: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, features: Floats) -> Cells:
+        """Rows that are not known to repeat each other."""
+        return cls(features, np.arange(len(features)))
+
+    def rows(self) -> Floats:
+        """All of them, float32 [rows, columns]."""
+        return self.distinct if len(self.places) == len(self.distinct) else self.distinct[self.places]
+
+
+def read_cells(header: Header, content: bytes, start: int, text_at: int) -> tuple[Cells, list[str]]:
+    """Features, and the texts of one column.
 
     A blank cell is 0 by the protocol, and what is finite and too large for float32 is its largest value.
 
@@ -36,15 +63,15 @@ def read_cells(header: Header, content: bytes, start: int, text_at: int) -> tupl
     """
     rows = _Rows(header, text_at)
     in_quotes = content.find(b'"', start) >= 0  # they may hold commas and line breaks
-    for line in _quoted(content[start:], text_at) if in_quotes else _plain(content, start, text_at):
-        rows.add(*line)
-    return rows.features(), rows.texts
-
-
-def _plain(content: bytes, start: int, text_at: int) -> Iterator[Line]:
-    """Number of the line, all cells but that of the text, as they stand, and the text; blank lines are none."""
     stream = io.BytesIO(content)
     stream.seek(start)
+    for line in _quoted(stream, text_at) if in_quotes else _plain(stream, text_at):
+        rows.add(*line)
+    return rows.cells(), rows.texts
+
+
+def _plain(stream: io.BytesIO, text_at: int) -> Iterator[Line]:
+    """Number of the line, all cells but that of the text, as they stand, and the text; blank lines are none."""
     for number, line in enumerate(stream, HEADER_LINES + 1):
         if not line.strip(b", \t\r\n"):
             continue
@@ -55,10 +82,10 @@ def _plain(content: bytes, start: int, text_at: int) -> Iterator[Line]:
         yield number, cells if comma else (), text
 
 
-def _quoted(rows: bytes, text_at: int) -> Iterator[Line]:
+def _quoted(stream: io.BytesIO, text_at: int) -> Iterator[Line]:
     """The same of a file with quotes."""
     try:
-        reader = csv.reader(io.StringIO(rows.decode("utf-8"), newline=""), strict=True)
+        reader = csv.reader(io.TextIOWrapper(stream, "utf-8", newline=""), strict=True)
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 text = cells.pop(-1 if text_at else 0)
@@ -73,28 +100,28 @@ class _Rows:
     def __init__(self, header: Header, text_at: int):
         self._header = header
         self._text_at = text_at
-        self._known: dict[Sequence[Cell] | bytes, int] = {}
-        self._distinct: list[NDArray[np.float32]] = []
+        self._known: dict[bytes, int] = {}
+        self._distinct = bytearray()
         self._places: list[int] = []
         self._numbers = _Numbers()
         self.texts: list[str] = []
 
     def add(self, line: int, cells: Sequence[Cell] | bytes, text: Cell) -> None:
         """Take a line in."""
-        place = self._known.get(cells)
+        key = _key(cells)
+        place = self._known.get(key)
         if place is None:
-            place = self._known[cells] = len(self._distinct)
-            self._distinct.append(self._row(line, cells.split(b",") if isinstance(cells, bytes) else cells))
+            self._distinct += self._row(line, cells.split(b",") if isinstance(cells, bytes) else cells).tobytes()
+            place = self._known[key] = len(self._known)
         self._places.append(place)
         self.texts.append(self._text(line, text))
 
-    def features(self) -> NDArray[np.float32]:
+    def cells(self) -> Cells:
         """Of all rows."""
-        if not self._distinct:
-            return np.zeros((0, len(self._header.columns) - 1), np.float32)
-        return np.stack(self._distinct)[self._places]
+        distinct = np.frombuffer(self._distinct, np.float32).reshape(len(self._known), len(self._header.columns) - 1)
+        return Cells(distinct, np.array(self._places, np.int64))
 
-    def _row(self, line: int, cells: Sequence[Cell]) -> NDArray[np.float32]:
+    def _row(self, line: int, cells: Sequence[Cell]) -> Floats:
         wanted = len(self._header.columns)
         if len(cells) != wanted - 1:
             raise InvalidInput(f"line {line} has {len(cells) + 1} cells, line 3 names {wanted} columns")
@@ -109,10 +136,8 @@ class _Rows:
                 self._numbers[cell]
             except ValueError:
                 name = self._header.columns[at + (at >= self._text_at)]
-                told = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
-                return InvalidInput(
-                    f"line {line}, column '{name[:100]}': wanted is a finite number, got {told.strip()[:50]!r}"
-                )
+                told = (cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell).strip(" \t\r\n")
+                return InvalidInput(f"line {line}, column '{name[:100]}': wanted is a finite number, got {told[:50]!r}")
         return InvalidInput(f"line {line} holds what is no number")
 
     def _text(self, line: int, text: Cell) -> str:
@@ -132,13 +157,20 @@ class _Numbers(dict[Cell, float]):
     def __missing__(self, cell: Cell) -> float:
         text = cell.decode("ascii", "replace") if isinstance(cell, bytes) else cell
         value = float(text) if text.strip() else 0.0
-        # NaN, infinity and 1e400 say nothing that can be learned; "1_000" is a number in Python's eyes only.
-        if not math.isfinite(value) or "_" in text:
+        # NaN, infinity and 1e400 say nothing that can be learned; "1_000", and digits and blanks of other scripts, are
+        # numbers in Python's eyes only.
+        if not math.isfinite(value) or "_" in text or not text.isascii():
             raise ValueError(text)
         value = min(max(value, -_LARGEST), _LARGEST)
         if len(self) < _MOST_KNOWN:
             self[cell] = value
         return value
+
+
+def _key(cells: Sequence[Cell] | bytes) -> bytes:
+    """What tells a row from others, in less memory than its text; no cell holds a NUL, see `split_header`."""
+    text = cells if isinstance(cells, bytes) else "\0".join(map(str, cells)).encode()
+    return blake2b(text, digest_size=_KEY_BYTES).digest()
 
 
 def _no_csv(error: Exception) -> InvalidInput:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from moodle.cells import read_cells
+from moodle.cells import Cells, Floats, read_cells
 from moodle.header import Header, split_header
 from utils import InvalidInput, some_of
 
-Floats = NDArray[np.float32]
 _NO_ROWS = "the data file has no rows: wanted is at least one below the three lines of its header"
 
 
@@ -20,25 +19,34 @@ class LabelledRows:
     """Rows to learn from.
 
     Attributes:
-        features: float32 [rows, columns]; finite.
         target: int64 [rows], places in `classes`; -1 for a value that the header does not name.
         unknown: values of the target that the header does not name.
     """
 
     columns: tuple[str, ...]
     classes: tuple[str, ...]
-    features: Floats
+    cells: Cells
     target: NDArray[np.int64]
     unknown: tuple[str, ...]
+
+    @property
+    def features(self) -> Floats:
+        """All rows, float32 [rows, columns]."""
+        return self.cells.rows()
 
 
 @dataclass(frozen=True)
 class SampleRows:
-    """Rows to predict for; `features` is float32 [rows, columns], finite."""
+    """Rows to predict for."""
 
     columns: tuple[str, ...]
     samples: tuple[str, ...]
-    features: Floats
+    cells: Cells
+
+    @property
+    def features(self) -> Floats:
+        """All rows, float32 [rows, columns]."""
+        return self.cells.rows()
 
 
 def read_labelled(content: bytes) -> LabelledRows:
@@ -51,12 +59,12 @@ def read_labelled(content: bytes) -> LabelledRows:
     classes = header.needed_classes()
     if len(header.columns) < 2:
         raise InvalidInput(f"line 3 names {len(header.columns)} column, wanted are features and, last, the target")
-    features, texts = _read(header, content, start, text_at=len(header.columns) - 1)
+    cells, texts = _read(header, content, start, text_at=len(header.columns) - 1)
     places = _places(classes)
     found = {text: places.get(text, places.get(_number(text), -1)) for text in set(texts)}
     unknown = tuple(sorted(text for text, place in found.items() if place < 0))
     target = np.fromiter((found[text] for text in texts), np.int64, len(texts))
-    return LabelledRows(header.columns[:-1], classes, features, target, unknown)
+    return LabelledRows(header.columns[:-1], classes, cells, target, unknown)
 
 
 def read_samples(content: bytes) -> SampleRows:
@@ -68,8 +76,8 @@ def read_samples(content: bytes) -> SampleRows:
     header, start = split_header(content)
     if len(header.columns) < 2:
         raise InvalidInput(f"line 3 names {len(header.columns)} column, wanted are a sample id and features")
-    features, samples = _read(header, content, start, text_at=0)
-    return SampleRows(header.columns[1:], tuple(samples), features)
+    cells, samples = _read(header, content, start, text_at=0)
+    return SampleRows(header.columns[1:], tuple(samples), cells)
 
 
 def _places(classes: tuple[str, ...]) -> dict[str | float | None, int]:
@@ -86,12 +94,12 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _read(header: Header, content: bytes, start: int, text_at: int) -> tuple[Floats, list[str]]:
+def _read(header: Header, content: bytes, start: int, text_at: int) -> tuple[Cells, list[str]]:
     """All features, and the one column that is text."""
-    values, texts = read_cells(header, content, start, text_at)
+    cells, texts = read_cells(header, content, start, text_at)
     if not texts:
         raise InvalidInput(_NO_ROWS)
-    return values, texts
+    return cells, texts
 
 
 def arranged(columns: tuple[str, ...], wanted: tuple[str, ...], features: Floats) -> Floats:

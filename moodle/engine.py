@@ -17,7 +17,8 @@ from moodle.predicting import predictions
 from moodle.shelves.protocol import Shelf, Stored
 from moodle.status import Answer, not_trained
 from moodle.tasks import DATA, LOG, MADE_MODEL, MODEL
-from moodle.workers import Workers, temporary
+from moodle.temporary import temporary
+from moodle.workers import GivenUp, Workers, never
 from settings import MEBIBYTE, Settings
 from utils import Conflict, NotFound, TooLarge
 
@@ -37,6 +38,10 @@ class Engine:
         self._workers = workers
         self._settings = settings
         self._loaded = _Loaded()
+
+    def get_ready(self) -> None:
+        """Begin to load what trainings and evaluations need, since one is about to come."""
+        self._workers.get_ready()
 
     def train(self, ids: ModelIds, data: Path) -> Answer:
         """Learn from a file; from one that other trainings meanwhile learned from as well, together with it.
@@ -92,7 +97,7 @@ class Engine:
             stored = self._shelf.read(ids.model)
             if stored is None:
                 return None
-            found = Runner(StoredModel.unpack(stored.content))
+            found = Runner(StoredModel.kept(stored.content))
             self._loaded.put(ids.model.whole, stored.version, found)
         return found
 
@@ -103,6 +108,7 @@ class Engine:
         wish: dict[str, Any],
         trained: ModelIds | None = None,
         trained_on: Shelf | None = None,
+        given_up: GivenUp = never,
     ) -> Answer:
         """Evaluate by a file, and keep a log of it; the model itself is left as it is.
 
@@ -110,6 +116,7 @@ class Engine:
             wish: the fields of `Wish` without the number of the run.
             trained: a model that is scored instead of training.
             trained_on: the shelf on which it lies, when that is another one.
+            given_up: whether nobody waits for the answer any more; nobody else learns the number of the run.
 
         Raises:
             InvalidInput: the file cannot be read, or does not fit to the model.
@@ -120,7 +127,7 @@ class Engine:
             return {**not_trained(), "runid": run_id, "dir": ids.dirhash}
         with temporary(self._settings) as name:
             folder = _prepared(Path(name), data, model)
-            answer = self._workers.do({"do": "evaluate", "wish": {**wish, "run_id": run_id}}, folder)
+            answer = self._workers.do({"do": "evaluate", "wish": {**wish, "run_id": run_id}}, folder, given_up)
             self._shelf.write(ids.log(run_id), (folder / LOG).read_bytes(), None)
         self._shelf.delete(*self._shelf.logs(ids)[:-_MOST_LOGS])
         return {**answer, "dir": ids.dirhash}

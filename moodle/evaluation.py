@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from moodle.cells import Cells
 from moodle.datafile import LabelledRows, arranged
 from moodle.learner.fitting import fit, mean
 from moodle.learner.member import Probabilities
@@ -64,13 +65,15 @@ def evaluate(data: LabelledRows, wish: Wish, model: StoredModel | None = None) -
     """
     if problem := _problem(data):
         return Evaluation(failed(problem, runid=wish.run_id), data.classes)
+    target, classes = data.target, data.classes
     predict = _by_training(data) if model is None else _by(model, data)
+    del data  # as large as all that the rounds need
     rounds = []
     for number in range(wish.rounds):
-        train, held = split(data.target, np.random.default_rng([_SEED, number]))
+        train, held = split(target, np.random.default_rng([_SEED, number]))
         chances = predict(train, held, number)
-        rounds.append(Round(scores(data.target[held], chances), data.target[held], chances))
-    return Evaluation(_answer(rounds, wish), data.classes, rounds)
+        rounds.append(Round(scores(target[held], chances), target[held], chances))
+    return Evaluation(_answer(rounds, wish), classes, rounds)
 
 
 def _problem(data: LabelledRows) -> str | None:
@@ -88,10 +91,13 @@ def _problem(data: LabelledRows) -> str | None:
 
 def _by_training(data: LabelledRows) -> Predict:
     # Most columns of most files never vary, and each round holds its rows twice.
-    varying = data.features[:, data.features.min(axis=0) != data.features.max(axis=0)]
+    distinct, places, target = data.cells.distinct, data.cells.places, data.target
+    varying = distinct[:, distinct.min(axis=0) != distinct.max(axis=0)]
+    del data, distinct
 
     def predict(train: Places, held: Places, number: int) -> Probabilities:
-        rows, features = Rows.distinct(varying[train], data.target[train]), varying[held]
+        rows = Rows.of_cells(Cells(varying, places[train]), target[train])
+        features = varying[places[held]]
         members = fit(rows, _SEED + number)
         seen, chances = Seen.of(rows, partial(mean, members)), mean(members, features)
         return seen.mixed(features, chances) if seen else chances
@@ -102,9 +108,9 @@ def _by_training(data: LabelledRows) -> Predict:
 def _by(model: StoredModel, data: LabelledRows) -> Predict:
     if set(model.card.classes) != set(data.classes):
         raise _unlike(model, data)
-    runner, features = Runner(model), arranged(data.columns, model.card.columns, data.features)
-    order = [model.card.classes.index(name) for name in data.classes]
-    return lambda train, held, number: runner.predict(features[held])[:, order]
+    runner, distinct = Runner(model), arranged(data.columns, model.card.columns, data.cells.distinct)
+    order, places = [model.card.classes.index(name) for name in data.classes], data.cells.places
+    return lambda train, held, number: runner.predict(distinct[places[held]])[:, order]
 
 
 def _unlike(model: StoredModel, data: LabelledRows) -> InvalidInput:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from environments import scrubbed_environment
-from settings import Settings
+from moodle.temporary import temporary
+from settings import MEBIBYTE, Settings
 from utils import Unavailable
 
 _TRIES = 2
@@ -24,6 +25,7 @@ _TRIES = 2
 _READY_SECONDS = 180.0
 _MOST_THREADS = 4
 _PIECE_BYTES = 64
+_MATRIX_BYTES = 8 * MEBIBYTE
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,17 @@ class ForkServer:
         self._idle_seconds = settings.moodle_idle_seconds
         # Half as far as trainings that nobody waits for: Moodle waits for its answer, and predictions go first.
         self._niceness = settings.training_niceness // 2
-        self._folder = settings.moodle_temp_dir or None
+        self._settings = settings
         self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._end: weakref.finalize[..., ForkServer] | None = None
 
     def start(self) -> None:
-        """See that it is there, or on its way."""
+        """See that it is there, or on its way; one that had nothing to do for long has ended by itself."""
         with self._lock:
+            if self._process is not None and self._process.poll() is not None:
+                self._forget()
             self._started()
 
     def close(self) -> None:
@@ -95,9 +100,9 @@ class ForkServer:
     def _started(self) -> socket.socket:
         if self._control is None:
             ours, theirs = socket.socketpair()
-            folder = tempfile.TemporaryDirectory(prefix="diyml-moodle-", dir=self._folder)
+            folder = temporary(self._settings)
             with theirs:
-                process = subprocess.Popen(
+                self._process = subprocess.Popen(
                     [sys.executable, "-m", "moodle.fork_server", str(theirs.fileno()), str(self._idle_seconds)],
                     cwd=folder.name,
                     env=_environment(folder.name),
@@ -108,13 +113,13 @@ class ForkServer:
                     start_new_session=True,
                 )
             self._control = ours
-            self._end = weakref.finalize(self, _end, process, ours, folder)
+            self._end = weakref.finalize(self, _end, self._process, ours, folder)
         return self._control
 
     def _forget(self) -> None:
         if self._end is not None:
             self._end()
-        self._control = self._end = None
+        self._process = self._control = self._end = None
 
 
 def _is_told(file: int, patience_seconds: float) -> bool:
@@ -147,7 +152,9 @@ def most_threads() -> int:
 def _environment(folder: str) -> dict[str, str]:
     """No secret, and few threads: with more than there are free cores, a fit of one second took a minute.
 
-    Those of linear algebra would be started when it is loaded, and a fork does not have them.
+    Those of linear algebra would be started when it is loaded, and a fork does not have them. What a matrix took goes
+    back to the system when it is freed: left to itself, the allocator soon keeps it, as it keeps what comes and goes.
     """
     threads = {"OMP_NUM_THREADS": str(most_threads()), "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    return scrubbed_environment(TMPDIR=folder, HOME=folder, MPLCONFIGDIR=folder, MPLBACKEND="agg", **threads)
+    memory = {"MALLOC_MMAP_THRESHOLD_": str(_MATRIX_BYTES)}
+    return scrubbed_environment(TMPDIR=folder, HOME=folder, MPLCONFIGDIR=folder, MPLBACKEND="agg", **threads, **memory)

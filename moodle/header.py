@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from utils import InvalidInput
 
 _MOST_CLASSES = 1000
+MOST_FEATURES = 100_000
 HEADER_LINES = 3
 _WANTED = "wanted are a line of names, a line of their values, and a line of column names"
 
@@ -57,6 +58,8 @@ def split_header(content: bytes) -> tuple[Header, int]:
         raise InvalidInput(f"the data file is empty or cut short: {_WANTED}")
     if len(lines[0]) != len(lines[1]):
         raise InvalidInput(f"line 1 has {len(lines[0])} names and line 2 {len(lines[1])} values: {_WANTED}")
+    if len(lines[2]) > MOST_FEATURES + 1:
+        raise InvalidInput(f"line 3 names {len(lines[2]):,} columns, allowed are {MOST_FEATURES + 1:,}")
     meta = dict(zip(lines[0], lines[1], strict=True))
     if meta.get("targettype", "").strip().lower() == "linear":
         raise InvalidInput("targettype is linear: only classes can be predicted, wanted is a target with classes")
@@ -89,4 +92,9 @@ def _classes(meta: dict[str, str]) -> tuple[str, ...] | None:
 
 
 def _is_class(value: object) -> bool:
-    return isinstance(value, str) or (isinstance(value, (int, float)) and math.isfinite(value))
+    if isinstance(value, str):
+        return not any("\ud800" <= character <= "\udfff" for character in value)  # halves of characters are no text
+    try:
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    except OverflowError:  # an integer of more than 308 digits
+        return False

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from moodle.card import Card
 from moodle.packed import OLDEST, unpacked
-from utils import InvalidInput
+from utils import Conflict, InvalidInput
 
 CARD, KEPT, SEEN = "model.json", "rows.npz", "seen.npz"
 
@@ -50,6 +50,20 @@ class StoredModel:
             InvalidInput: it is no model of DIYML, or not whole.
         """
         return cls.of(unpacked(content))
+
+    @classmethod
+    def kept(cls, content: bytes) -> StoredModel:
+        """The same of a ZIP that we keep ourselves.
+
+        Raises:
+            Conflict: it is damaged, which is not the fault of who asks.
+        """
+        try:
+            return cls.unpack(content)
+        except InvalidInput as error:
+            raise Conflict(
+                f"the model that is kept is damaged: delete it and train anew, or import it again ({error.detail})"
+            ) from error
 
     @classmethod
     def of(cls, contents: dict[str, bytes]) -> StoredModel:

@@ -64,7 +64,7 @@ def _predict(folder: Path, task: dict[str, Any]) -> Answer:
 
 def _model(folder: Path) -> StoredModel | None:
     path = folder / MODEL
-    return StoredModel.unpack(path.read_bytes()) if path.exists() else None
+    return StoredModel.kept(path.read_bytes()) if path.exists() else None
 
 
 TASKS: dict[str, Callable[[Path, dict[str, Any]], Answer]] = {

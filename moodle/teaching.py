@@ -9,12 +9,13 @@ new one. Generations are averaged by their rows.
 from __future__ import annotations
 
 import importlib.metadata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from moodle.card import Card, Part, Training
+from moodle.cells import Cells
 from moodle.datafile import LabelledRows, arranged, relabelled
 from moodle.learner.fitting import fit, mean
 from moodle.learner.member import Member
@@ -70,8 +71,9 @@ class Lesson:
             )
         past = _past(model, data)
         target = relabelled(data.classes, past.classes, data.target)
-        fresh = Rows.distinct(arranged(data.columns, past.columns, data.features), target)
-        return cls(past, past.rows.and_more(fresh) if past.rows else fresh, len(data.target))
+        distinct = arranged(data.columns, past.columns, data.cells.distinct)
+        fresh = Rows.of_cells(Cells(distinct, data.cells.places), target)
+        return cls(replace(past, rows=None), past.rows.and_more(fresh) if past.rows else fresh, len(data.target))
 
     def learned(self, most_kept_cells: int = MOST_KEPT_CELLS) -> StoredModel:
         """The model that has learned from it.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +23,27 @@ from utils import Conflict, DomainError, InvalidInput, Unavailable, without_fold
 _LOOK_SECONDS = 0.2
 _TAIL_CHARACTERS = 300
 _OUTPUT = "output.log"
+GivenUp = Callable[[], bool]
 _REFUSALS = {error.code: error for error in (InvalidInput, Conflict)}
+
+
+def never() -> bool:
+    """For what is done even if nobody waits for the answer."""
+    return False
 
 
 class Workers(Protocol):
     """Does tasks; see `moodle.tasks`."""
 
-    def do(self, task: dict[str, Any], folder: Path) -> dict[str, Any]:
+    def get_ready(self) -> None:
+        """Begin to load what tasks need, ahead of one; cheap when that is loaded."""
+        ...
+
+    def do(self, task: dict[str, Any], folder: Path, given_up: GivenUp = never) -> dict[str, Any]:
         """Do a task in a folder that has its files; gives the answer, and leaves what was made in the folder.
+
+        Args:
+            given_up: whether nobody waits for it any more, so that it need not be done.
 
         Raises:
             DomainError: the data does not allow it, or it took too much.
@@ -39,16 +51,14 @@ class Workers(Protocol):
         ...
 
 
-def temporary(settings: Settings) -> tempfile.TemporaryDirectory[str]:
-    """A folder for one task, gone when it is closed."""
-    return tempfile.TemporaryDirectory(prefix="diyml-moodle-", dir=settings.moodle_temp_dir or None)
-
-
 class HereAndNow:
     """For a process that is there for one task."""
 
-    def do(self, task: dict[str, Any], folder: Path) -> dict[str, Any]:
-        """See `Workers.do`."""
+    def get_ready(self) -> None:
+        """See `Workers.get_ready`; the task comes at once."""
+
+    def do(self, task: dict[str, Any], folder: Path, given_up: GivenUp = never) -> dict[str, Any]:
+        """See `Workers.do`; whoever gives up ends this process."""
         (folder / TASK).write_text(json.dumps(task))
         perform(folder)
         return _answer(folder)
@@ -71,21 +81,23 @@ class Processes:
         self._free = threading.Semaphore(settings.moodle_processes)
         self._places = threading.Semaphore(settings.moodle_processes + settings.moodle_waiting)
         self._waiting_seconds = settings.moodle_seconds
+        self._stays = settings.moodle_idle_seconds > 0
         self._server = ForkServer(settings)
 
     def get_ready(self) -> None:
-        """Load what tasks need ahead of the first."""
-        self._server.start()
+        """See `Workers.get_ready`."""
+        if self._stays:
+            self._server.start()
 
     def close(self) -> None:
         """End what waits for tasks."""
         self._server.close()
 
-    def do(self, task: dict[str, Any], folder: Path) -> dict[str, Any]:
+    def do(self, task: dict[str, Any], folder: Path, given_up: GivenUp = never) -> dict[str, Any]:
         """See `Workers.do`."""
         (folder / TASK).write_text(json.dumps(task))
         with self._turn():
-            self._run(folder)
+            self._run(folder, given_up)
         return _answer(folder)
 
     @contextmanager
@@ -102,24 +114,26 @@ class Processes:
         finally:
             self._places.release()
 
-    def _run(self, folder: Path) -> None:
+    def _run(self, folder: Path, given_up: GivenUp) -> None:
         with (folder / _OUTPUT).open("wb") as output:
             forked = self._server.fork(folder, output.fileno())
         try:
             with suppress(psutil.NoSuchProcess):  # it has ended already
-                self._watch(forked, ProcessTree(forked.pid, str(folder)))
+                self._watch(forked, ProcessTree(forked.pid, str(folder)), given_up)
         finally:
             forked.close()
 
-    def _watch(self, forked: Forked, tree: ProcessTree) -> None:
+    def _watch(self, forked: Forked, tree: ProcessTree, given_up: GivenUp) -> None:
         try:
-            self._wait(forked, tree)
+            self._wait(forked, tree, given_up)
         finally:
             tree.kill()
 
-    def _wait(self, forked: Forked, tree: ProcessTree) -> None:
+    def _wait(self, forked: Forked, tree: ProcessTree, given_up: GivenUp) -> None:
         ends = time.monotonic() + self._limits.seconds
         while not forked.has_ended(_LOOK_SECONDS):
+            if given_up():
+                raise Conflict("nobody waits for this any more: it was ended")
             if time.monotonic() > ends:
                 raise InvalidInput(
                     f"it took longer than the {self._limits.seconds:g} s that are allowed: send fewer rows or rounds, "

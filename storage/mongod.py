@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
-from pymongo import MongoClient
-from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
-from pymongo.uri_parser import parse_uri
 
+# pymongo is imported where it is used: whoever only starts processes, and stays to look after them, does without its
+# 15 MB.
 HOST = "127.0.0.1"
 USER = "diyml"
 # Below the range from which the system takes ports for outgoing connections: while the server is being restarted,
@@ -113,6 +112,8 @@ class EmbeddedMongod:
         Raises:
             MongodError: the server has users, but not ours with this password.
         """
+        from pymongo.errors import PyMongoError
+
         kept = self.connection()
         try:
             socket.create_connection((kept.host, kept.port), timeout=0.2).close()
@@ -121,6 +122,9 @@ class EmbeddedMongod:
             return False
 
     def _log_in(self, kept: Connection) -> bool:
+        from pymongo import MongoClient
+        from pymongo.errors import OperationFailure
+
         try:
             with MongoClient[dict](kept.uri, serverSelectionTimeoutMS=1000) as client:
                 client.admin.command("ping")
@@ -201,6 +205,10 @@ def describe_server(uri: str) -> str:
     Raises:
         MongodError: the URI is none, or nobody answers there.
     """
+    from pymongo import MongoClient
+    from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
+    from pymongo.uri_parser import parse_uri
+
     try:
         where = ", ".join(f"{host}:{port}" for host, port in parse_uri(uri)["nodelist"])
         with MongoClient[dict](uri, serverSelectionTimeoutMS=3000) as client:

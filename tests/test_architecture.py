@@ -163,6 +163,20 @@ def test_importing_the_application_loads_no_library_for_models(imported: dict, p
     assert package not in imported["modules"]
 
 
+@pytest.mark.parametrize(
+    ("module", "without"),
+    [
+        ("launch.cli", {"pymongo", "cryptography", "numpy"}),
+        ("launch.web", {"pymongo", "cryptography", "numpy", "flask"}),
+        ("moodlemlbackend.webapp", {"celery", "PIL", "sklearn", "scipy", "onnx", "onnxruntime"}),
+    ],
+)
+def test_what_stays_for_long_has_not_loaded_what_it_does_without(module: str, without: set[str]):
+    look = f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    run = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not without & set(run.stdout.split())
+
+
 def test_importing_the_application_does_nothing_to_the_outside(imported: dict):
     assert imported["done"] == []
     assert imported["left"] == []

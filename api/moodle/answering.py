@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from contextlib import suppress
 from http import HTTPStatus
 
 from flask import Response, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from api.errors import STATUS_OF
 from settings import SettingsError
@@ -18,6 +19,7 @@ from utils import DomainError
 logger = logging.getLogger(__name__)
 _MOST_DRAINED_BYTES = 64 * 1024 * 1024
 _PIECE_BYTES = 64 * 1024
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def answered(method: str, call: Callable[[], Response]) -> Callable[[], Response]:
@@ -45,6 +47,10 @@ def told(error: Exception) -> Response:
         if error.retry_after_seconds:
             response.headers["Retry-After"] = str(error.retry_after_seconds)
         return response
+    if isinstance(error, RequestEntityTooLarge):
+        most, parameter = request.max_content_length or 0, request.max_form_memory_size or 0
+        allowed = f"the request may have {most:,} bytes (DIYML_MOODLE_REQUEST_BYTES), a parameter {parameter:,}"
+        return _text(error.code, allowed)
     if isinstance(error, HTTPException) and error.code:
         response = _text(error.code, error.description or HTTPStatus(error.code).phrase)
         allow = dict(error.get_headers()).get("Allow")
@@ -53,6 +59,8 @@ def told(error: Exception) -> Response:
         return response
     if isinstance(error, SettingsError):
         return _text(HTTPStatus.SERVICE_UNAVAILABLE, f"The server is not set up right: {error}")
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return _text(HTTPStatus.SERVICE_UNAVAILABLE, f"The server has no room for this: {error.strerror}.")
     logger.error("a request of Moodle failed", exc_info=error)
     return _text(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; it has been logged.")
 

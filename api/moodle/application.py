@@ -23,7 +23,9 @@ def build_moodle_app(read: Callable[[], Settings], ensure: Callable[[Settings], 
     """
     app = Flask("moodlemlbackend", static_folder=None)
     settings = cache(read)
-    app.register_blueprint(blueprint(Backends(settings, lambda: alone(settings(), ensure))))
+    backends = Backends(settings, lambda: alone(settings(), ensure))
+    app.extensions["diyml_moodle"] = backends
+    app.register_blueprint(blueprint(backends))
 
     @app.get("/health")
     def health() -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ from moodle.shelves.choosing import needs_database, shelf_alone, shelf_in_server
 from moodle.shelves.database import DatabaseShelf
 from moodle.shelves.protocol import Shelf
 from moodle.stash import Stash
+from moodle.temporary import remove_left
 from moodle.users import Users
 from moodle.workers import Processes
 from settings import Settings
 from storage.store import Store
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,11 @@ class Backend:
     users: Users
     store: Store | None
     stash: Stash | None
+
+    @property
+    def may_be_called(self) -> bool:
+        """Whether there can be anybody who may call."""
+        return bool(self.users) or self.store is not None
 
 
 class Backends:
@@ -56,6 +65,18 @@ class Backends:
                     self._made = self._make()
         return self._made
 
+    def get_ready(self) -> None:
+        """Do in the background what the first training would have to wait for."""
+        threading.Thread(target=self._get_ready, daemon=True).start()
+
+    def _get_ready(self) -> None:
+        try:
+            backend = self.get()
+            if backend.may_be_called:
+                backend.engine.get_ready()
+        except Exception as error:  # the first call meets it again, and its caller is told
+            logger.warning("Moodle's backend is not ready for a training yet: %s", error)
+
 
 def in_server(settings: Settings, store: Store) -> Backend:
     """The backend of the main server."""
@@ -83,10 +104,8 @@ def alone(settings: Settings, ensure: Callable[[Settings], Settings]) -> Backend
 
 
 def _backend(settings: Settings, shelf: Shelf, store: Store | None) -> Backend:
+    remove_left(settings)
     stash = Stash(Path(settings.moodle_stash_dir)) if settings.moodle_stash_dir else None
     if store and not isinstance(shelf, DatabaseShelf):  # whose accounts may have been deleted by another process
         delete_those_gone(shelf, store.users.gone)
-    users, processes = Users(settings.moodle_users), Processes(settings)
-    if settings.moodle_idle_seconds:
-        processes.get_ready()
-    return Backend(settings, Engine(shelf, processes, settings), users, store, stash)
+    return Backend(settings, Engine(shelf, Processes(settings), settings), Users(settings.moodle_users), store, stash)

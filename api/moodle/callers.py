@@ -7,8 +7,8 @@ import base64
 from flask import request
 
 from api.access import Access, Caller
+from api.addresses import client_address
 from api.moodle.backend import Backend
-from api.resource import client_address
 from moodle.ids import SHARED
 from utils import Unauthenticated, Unavailable
 
@@ -29,7 +29,7 @@ def owner_of_call(backend: Backend, access: Access) -> str:
         TooManyRequests: too many passwords were wrong.
         Unavailable: nobody may call at all.
     """
-    if not backend.users and backend.store is None:
+    if not backend.may_be_called:
         raise Unavailable(NO_USERS)
     name, password = _credentials()
     if not name or not password:

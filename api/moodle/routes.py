@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,8 +18,8 @@ from api.moodle.backend import Backend, Backends
 from api.moodle.callers import owner_of_call
 from api.moodle.waiting import Work, answer_of, as_json
 from moodle.ids import ModelIds
+from moodle.temporary import temporary
 from moodle.wishes import rounds, score
-from moodle.workers import temporary
 from utils import NotFound, Unavailable
 
 Answering = Callable[[Backend, str, Path], Response | Work]
@@ -57,7 +58,12 @@ def _evaluate(backend: Backend, owner: str, folder: Path) -> Work:
     }
     data = sent.save("dataset", folder)
     sent.stash(backend, {"dataset": data})
-    return Work(lambda: backend.engine.evaluate(ids, data, wish, trained), has_run=True)
+    gone = threading.Event()
+    return Work(
+        lambda: backend.engine.evaluate(ids, data, wish, trained, given_up=gone.is_set),
+        has_run=True,
+        give_up=gone.set,
+    )
 
 
 def _evaluation_log(backend: Backend, owner: str, folder: Path) -> Response:
@@ -117,6 +123,8 @@ def _call(backends: Backends, route: MoodleRoute) -> Response:
     request.max_content_length = settings.moodle_request_bytes
     backend = backends.get()
     owner = owner_of_call(backend, route.access)
+    if route.access == TRAIN:
+        backend.engine.get_ready()  # while the file is still on its way
     with ExitStack() as stack:
         folder = stack.enter_context(temporary(settings))
         answer = route.answer(backend, owner, Path(folder))

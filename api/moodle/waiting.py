@@ -29,10 +29,13 @@ class Work:
     Attributes:
         call: gives the answer.
         has_run: whether the client asks for the log of a run next, whatever became of it.
+        give_up: is called when the client has the answer, or has gone, as a failed sign of life tells; None for what is
+            done nevertheless.
     """
 
     call: Callable[[], Answer]
     has_run: bool = False
+    give_up: Callable[[], None] | None = None
 
 
 def answer_of(work: Work, done: Callable[[], None], pause_seconds: float) -> Response:
@@ -47,7 +50,10 @@ def answer_of(work: Work, done: Callable[[], None], pause_seconds: float) -> Res
     wait([answer], pause_seconds or None)
     if answer.done():
         return as_json(answer.result())
-    return Response(_signs(work, answer, pause_seconds), mimetype="application/json")
+    response = Response(_signs(work, answer, pause_seconds), mimetype="application/json")
+    if work.give_up:
+        response.call_on_close(work.give_up)
+    return response
 
 
 def as_json(answer: Answer) -> Response:

@@ -17,6 +17,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, brier_score
 
 from api.moodle.application import build_moodle_app
 from moodle.card import Card
+from moodle.cells import Cells
 from moodle.datafile import LabelledRows
 from moodle.ids import SHARED, ModelIds
 from moodle.learner.running import Runner
@@ -46,7 +47,7 @@ def made(rows: int, seed: int, taught: int = 7) -> LabelledRows:
     often = np.concatenate([np.arange(distinct), random.integers(0, distinct, rows - distinct)])
     features = np.zeros((rows, COLUMNS), np.float32)
     features[:, places] = values[often]
-    return LabelledRows(tuple(f"c{n}" for n in range(COLUMNS)), ("0", "1"), features, target[often], ())
+    return LabelledRows(tuple(f"c{n}" for n in range(COLUMNS)), ("0", "1"), Cells.of(features), target[often], ())
 
 
 def report(name: str, held: LabelledRows, chances: Chances, seconds: float) -> None:
@@ -96,7 +97,7 @@ def union(files: list[LabelledRows]) -> LabelledRows:
     """All rows as one file."""
     first = files[0]
     features, target = np.concatenate([f.features for f in files]), np.concatenate([f.target for f in files])
-    return LabelledRows(first.columns, first.classes, features, target, ())
+    return LabelledRows(first.columns, first.classes, Cells.of(features), target, ())
 
 
 def compare(files: list[LabelledRows], held: LabelledRows) -> None:

@@ -53,7 +53,6 @@ class Ours:
             "DIYML_DATA_DIR": str(folder / "data"),
             "MOODLE_MLBACKEND_PYTHON_DIR": str(folder / "models"),
             "MOODLE_MLBACKEND_PYTHON_USERS": "moodle:secret",
-            "DIYML_WEB_WORKERS": "1",
             "DIYML_TRAINING_NICENESS": "0",  # the reference does not step back either
         }
         start = "import sys; from launch.cli import main; sys.exit(main(sys.argv[1:]))"

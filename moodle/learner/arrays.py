@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moodle.packed import OLDEST
 from utils import InvalidInput
 
 
@@ -18,9 +17,9 @@ def pack(arrays: dict[str, NDArray[Any]]) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in arrays.items():
-            packed = io.BytesIO()
-            np.save(packed, array, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", OLDEST), packed.getbuffer(), zipfile.ZIP_DEFLATED, 1)
+            # Piece by piece; with the oldest time, as zipfile has it for a name, and in the format for large files.
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as packed:
+                np.lib.format.write_array(packed, array, allow_pickle=False)
     return stream.getvalue()
 
 

@@ -37,16 +37,20 @@ class Scaling:
         columns = np.flatnonzero(features.min(axis=0) != features.max(axis=0))
         chosen = features[:, columns].astype(np.float64)
         centre = np.average(chosen, axis=0, weights=weights) if len(columns) else np.zeros(0)
+        chosen -= centre
         with np.errstate(under="ignore"):
-            spread = np.sqrt(np.average((chosen - centre) ** 2, axis=0, weights=weights)) if len(columns) else centre
+            np.square(chosen, out=chosen)
+            spread = np.sqrt(np.average(chosen, axis=0, weights=weights)) if len(columns) else centre
         usable = spread > 0  # the square of what is smaller than 1e-154 is nothing
         spread = np.where(usable, spread, 1.0)
         return cls(columns.astype(np.int64), centre, 1.0 / spread)
 
     def apply(self, features: Features) -> Doubles:
         """Scaled rows, float64 [rows, columns chosen]."""
-        scaled = (features[:, self.columns].astype(np.float64) - self.centre) * self.factor
-        return np.clip(scaled, -FAR, FAR)
+        scaled = features[:, self.columns].astype(np.float64)
+        scaled -= self.centre
+        scaled *= self.factor
+        return np.clip(scaled, -FAR, FAR, out=scaled)
 
 
 @dataclass(frozen=True)

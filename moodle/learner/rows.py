@@ -8,6 +8,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from moodle.cells import Cells
 from moodle.learner import arrays
 from moodle.learner.member import Features
 from utils import InvalidInput
@@ -49,8 +50,16 @@ class Rows:
         _, first, group = np.unique(hashes(features, target), return_index=True, return_inverse=True)
         sums = np.bincount(group.ravel(), counts).astype(np.float64)
         order = np.argsort(first)
+        return cls(_at(features, first[order]), target[first[order]], sums[order])
+
+    @classmethod
+    def of_cells(cls, cells: Cells, target: NDArray[np.int64]) -> Rows:
+        """The same of rows of which equal ones are kept once: the matrix of all of them is never made."""
+        pairs = cells.places * (target.max() + 1) + target
+        _, first, counts = np.unique(pairs, return_index=True, return_counts=True)
+        order = np.argsort(first)
         chosen = first[order]
-        return cls(features[chosen], target[chosen], sums[order])
+        return cls.distinct(_at(cells.distinct, cells.places[chosen]), target[chosen], counts[order].astype(np.float64))
 
     @property
     def total(self) -> int:
@@ -59,10 +68,17 @@ class Rows:
 
     def and_more(self, others: Rows) -> Rows:
         """The union with others: what came twice counts twice."""
-        return Rows.distinct(
-            np.concatenate([self.features, others.features]),
-            np.concatenate([self.target, others.target]),
-            np.concatenate([self.counts, others.counts]),
+        own = len(self.target)
+        keys = np.concatenate([hashes(self.features, self.target), hashes(others.features, others.target)])
+        _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+        sums = np.bincount(group.ravel(), np.concatenate([self.counts, others.counts]))
+        order = np.argsort(first)
+        chosen = first[order]
+        old, new = chosen[chosen < own], chosen[chosen >= own] - own
+        return Rows(
+            np.concatenate([_at(self.features, old), _at(others.features, new)]),
+            np.concatenate([self.target[old], others.target[new]]),
+            sums[order].astype(np.float64),
         )
 
     def part(self, places: NDArray[np.int64]) -> Rows:
@@ -95,3 +111,10 @@ class Rows:
             and bool(np.isfinite(self.features).all() and (self.counts > 0).all() and np.isfinite(self.counts).all())
             and (count == 0 or (self.target.min() >= 0 and self.target.max() < classes))
         )
+
+
+def _at(features: Features, places: NDArray[np.int64]) -> Features:
+    """Rows at some places; when these are all of them in their order, not a copy."""
+    if len(places) == len(features) and np.array_equal(places, np.arange(len(features))):
+        return features
+    return features[places]

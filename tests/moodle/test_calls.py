@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 from tests.moodle.data import labelled, samples
 
@@ -60,6 +62,19 @@ def test_missing_arguments_and_bad_files_are_told_in_the_answer(tmp_path: Path):
     (tmp_path / "pickle").mkdir()
     (tmp_path / "pickle" / "model.pkl").write_bytes(b"\x80\x04\x95.")
     assert _call("import", "m", tmp_path, tmp_path / "pickle") == (1, "")
+
+
+def test_settings_and_folders_that_cannot_be_used_are_told_in_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    data = tmp_path / "data.csv"
+    data.write_bytes(labelled(9))
+    assert _call("training", "m", tmp_path / "models", data)[0] == 0
+    assert _call("export", "m", tmp_path / "models", data) == (1, "")
+    monkeypatch.setenv("DIYML_MOODLE_SECONDS", "soon")
+    status, line = _call("training", "m", tmp_path / "models", data)
+    assert (status, json.loads(line)["status"]) == (1, 1)
+    assert "DIYML_MOODLE_SECONDS" in json.loads(line)["info"][0]
 
 
 def test_the_version_is_printed():

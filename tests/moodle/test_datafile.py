@@ -38,6 +38,16 @@ def test_line_ends_byte_order_mark_and_blank_last_lines_change_nothing(line_end:
     assert data.target.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_rows_that_repeat_each_other_are_held_once(quote: str):
+    rows = ["1,2,0", "3,4,1", "1,2,1", "1.0,2,0", "3,4,0"]
+    text = HEAD + "".join(",".join(f"{quote}{cell}{quote}" for cell in row.split(",")) + "\n" for row in rows)
+    data = read_labelled(text.encode())
+    assert data.cells.distinct.tolist() == [[1, 2], [3, 4], [1, 2]]
+    assert data.features.tolist() == [[1, 2], [3, 4], [1, 2], [1, 2], [3, 4]]
+    assert data.target.tolist() == [0, 1, 1, 0, 0]
+
+
 def test_one_row_is_a_file():
     assert len(read_samples((header(["sampleid", "a"], [0, 1]) + "1-0,1").encode()).samples) == 1
 
@@ -48,7 +58,9 @@ def test_huge_and_tiny_numbers_become_what_a_model_can_take():
     assert data.features[1:, 0].tolist() == [np.finfo(np.float32).max, np.finfo(np.float32).min]
 
 
-@pytest.mark.parametrize("cell", ["NaN", "nan", "inf", "-INF", "1e400", "1" * 400, "1_000", "0x10"])
+@pytest.mark.parametrize(
+    "cell", ["NaN", "nan", "inf", "-INF", "1e400", "1" * 400, "1_000", "0x10", "\N{FULLWIDTH DIGIT ONE}"]
+)
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_what_is_no_finite_number_is_refused(cell: str, quote: str):
     content = f"{HEAD}1,2,0\n1,{quote}{cell}{quote},1\n".encode()
@@ -103,6 +115,9 @@ def test_a_row_is_as_wide_as_the_header_and_what_is_no_number_is_told_with_its_p
         (HEAD.replace("a", "\0").encode() + b"1,2,0\n", "holds a NUL byte"),
         (b"targetclasses\n" + b"[" * 100_000 + b"\na,target\n1,0\n", "targetclasses must be a JSON list"),
         (b'targetclasses\n"[0,1e999]"\na,target\n1,0\n', "targetclasses must be a JSON list"),
+        (b'targetclasses\n"[0,' + b"9" * 400 + b']"\na,target\n1,0\n', "targetclasses must be a JSON list"),
+        (b'targetclasses\n"[0,""\\ud800""]"\na,target\n1,0\n', "targetclasses must be a JSON list"),
+        ((header(["a"] * 100_001 + ["target"], [0, 1]) + "1\n").encode(), "100,002 columns, allowed are 100,001"),
         (HEAD.encode(), "no rows"),
         ((HEAD + "1,2\n").encode(), "line 4 has 2 cells, line 3 names 3 columns"),
         ((HEAD + "1,2,0\n1,x,0\n").encode(), "line 5, column 'b': wanted is a finite number, got 'x'"),

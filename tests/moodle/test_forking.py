@@ -16,6 +16,7 @@ from moodle.workers import Processes
 from settings import Settings
 from tests.conftest import wait_until
 from tests.moodle.data import labelled
+from tests.moodle.processes import fork_servers
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,25 @@ def test_when_it_has_ended_another_one_is_started(server: ForkServer, tmp_path: 
     assert second not in (None, first)
     server.close()
     wait_until(lambda: not second.is_running(), 60)
+
+
+def test_one_that_has_ended_meanwhile_is_loaded_anew_ahead_of_the_next_task():
+    others, server = fork_servers(psutil.Process()), ForkServer(Settings(moodle_idle_seconds=600))
+
+    def loaded() -> set[psutil.Process]:
+        return fork_servers(psutil.Process()) - others
+
+    server.start()
+    (first,) = loaded()
+    server.start()
+    assert loaded() == {first}
+    first.kill()
+    wait_until(lambda: first.status() == psutil.STATUS_ZOMBIE, 60)
+    server.start()
+    (second,) = loaded()
+    assert second != first
+    server.close()
+    assert loaded() == set()
 
 
 def test_it_ends_when_nothing_comes_and_work_goes_on_with_another(tmp_path: Path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from moodle import teaching
+from moodle.cells import Cells
 from moodle.datafile import LabelledRows, read_labelled, read_samples
 from moodle.evaluation import Wish, evaluate
 from moodle.learner.boosting import fit_boosting
@@ -84,6 +85,32 @@ def test_rows_in_which_nothing_varies_give_the_shares_of_the_classes():
     for member in fit(rows):
         assert member.predict(data)[0] == pytest.approx([0.75, 0.25], abs=1e-6)
         assert open_session(member.onnx()).run([OUTPUT], {INPUT: data})[0][0] == pytest.approx([0.75, 0.25], abs=1e-6)
+
+
+def _same(rows: Rows, others: Rows) -> bool:
+    pairs = zip((rows.features, rows.target, rows.counts), (others.features, others.target, others.counts), strict=True)
+    return all(np.array_equal(one, other) for one, other in pairs)
+
+
+def test_rows_are_the_same_whether_what_repeats_is_kept_once_or_not():
+    random = np.random.default_rng(3)
+    cells = Cells(random.integers(0, 2, (40, 4)).astype(np.float32), random.integers(0, 40, 300))
+    target = random.integers(0, 3, 300)
+    assert _same(Rows.of_cells(cells, target), Rows.distinct(cells.rows(), target))
+    unlike = Cells.of(np.arange(30, dtype=np.float32).reshape(10, 3))
+    held = Rows.of_cells(unlike, np.arange(10) % 2)
+    assert _same(held, Rows.distinct(unlike.distinct, np.arange(10) % 2))
+    assert np.shares_memory(held.features, unlike.distinct)
+
+
+def test_a_union_of_rows_counts_what_comes_again_whoever_has_it_twice():
+    random = np.random.default_rng(4)
+    twice, more = (
+        Rows(random.integers(0, 2, (count, 3)).astype(np.float32), random.integers(0, 2, count), np.ones(count))
+        for count in (20, 30)
+    )
+    united = Rows.distinct(np.concatenate([twice.features, more.features]), np.concatenate([twice.target, more.target]))
+    assert _same(twice.and_more(more), united)
 
 
 def test_equal_rows_count_as_often_as_they_came():
@@ -189,7 +216,7 @@ def _repeated(agree: float, rows: int = 600) -> LabelledRows:
     target = random.integers(0, 2, rows // 2)
     again = np.where(random.random(rows // 2) < agree, target, 1 - target)
     names = tuple(f"c{place}" for place in range(6))
-    return LabelledRows(names, ("0", "1"), np.tile(features, (2, 1)), np.concatenate([target, again]), ())
+    return LabelledRows(names, ("0", "1"), Cells.of(np.tile(features, (2, 1))), np.concatenate([target, again]), ())
 
 
 def test_a_row_that_was_seen_is_told_by_what_came_of_it_when_equal_rows_agree():
@@ -210,7 +237,7 @@ def test_rows_are_not_looked_up_when_equal_rows_disagree_or_none_came_twice():
     assert teach(None, _repeated(0.5)).card.seen is None
     once = _repeated(1.0)
     features, target = once.features[:300], once.target[:300]
-    assert teach(None, LabelledRows(once.columns, once.classes, features, target, ())).card.seen is None
+    assert teach(None, LabelledRows(once.columns, once.classes, Cells.of(features), target, ())).card.seen is None
 
 
 def test_the_order_of_rows_and_the_sign_of_zero_do_not_matter_to_what_was_seen():

@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 
@@ -58,17 +60,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moodle]:
-    """`diyml moodle` as an operator starts it, with a folder for its models and a stash."""
-    folder, port = tmp_path_factory.mktemp("backend"), free_port()
+@contextmanager
+def served(folder: Path, **settings: str) -> Iterator[tuple[Moodle, psutil.Process]]:
+    """`diyml moodle` as an operator starts it, with a folder for its models, and its first process."""
+    port = free_port()
     environment = {
         **os.environ,
         "DIYML_DATA_DIR": str(folder / "data"),
         "MOODLE_MLBACKEND_PYTHON_DIR": str(folder / "models"),
         "MOODLE_MLBACKEND_PYTHON_USERS": "moodle:secret",
-        "MOODLE_ML_STASH_DIR": str(folder / "stash"),
-        "DIYML_WEB_WORKERS": "1",
+        **settings,
     }
     start = "import sys; from launch.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", start, "moodle", "--port", str(port)]
@@ -76,10 +77,18 @@ def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moodle]:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
         wait_until(lambda: is_healthy("127.0.0.1", port), 60)
-        yield Moodle(f"http://127.0.0.1:{port}")
+        yield Moodle(f"http://127.0.0.1:{port}"), psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moodle]:
+    """One with a stash, for all tests."""
+    folder = tmp_path_factory.mktemp("backend")
+    with served(folder, MOODLE_ML_STASH_DIR=str(folder / "stash")) as (moodle, _):
+        yield moodle
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import zipfile
 from base64 import b64encode
 
@@ -10,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from api.moodle.answering import told
 from api.moodle.application import build_moodle_app
 from settings import Settings
 from storage.store import Store
@@ -83,20 +86,57 @@ def test_a_backend_without_users_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("limits", "status", "told"),
+    ("limits", "status", "sentence"),
     [
-        ({"moodle_request_bytes": 100}, 413, ""),
+        ({"moodle_request_bytes": 100}, 413, "may have 100 bytes (DIYML_MOODLE_REQUEST_BYTES)"),
         ({"moodle_seconds": 1.0}, 400, "longer than the 1 s"),
         ({"moodle_memory_bytes": 1024 * 1024}, 400, "more than the 1,048,576 bytes of memory"),
     ],
 )
-def test_what_takes_too_much_is_ended_and_told(tmp_path, limits, status: int, told: str):
+def test_what_takes_too_much_is_ended_and_told(tmp_path, limits, status: int, sentence: str):
     settings = Settings(moodle_dir=str(tmp_path), moodle_users="moodle:secret", moodle_idle_seconds=0, **limits)
     client = build_moodle_app(lambda: settings, lambda given: given).test_client()
     wish = {"minscore": "0", "maxdeviation": "1", "niterations": "1000"}
     answer = _post(client, "moodle", "secret", "/evaluation", labelled(400), **wish)
     assert answer.status_code == status
-    assert told in answer.text
+    assert sentence in answer.text
+
+
+def test_where_files_cannot_be_put_is_told(tmp_path):
+    settings = Settings(
+        moodle_dir=str(tmp_path),
+        moodle_users="moodle:secret",
+        moodle_idle_seconds=0,
+        moodle_temp_dir=str(tmp_path / "no"),
+    )
+    client = build_moodle_app(lambda: settings, lambda given: given).test_client()
+    answer = _post(client, "moodle", "secret", "/training", labelled(9))
+    assert answer.status_code == 503
+    assert "No such file or directory" in answer.text
+    assert "MOODLE_MLBACKEND_TEMPDIR" in answer.text
+    assert str(tmp_path) not in answer.text
+
+
+def test_a_full_disk_is_told():
+    app = build_moodle_app(Settings, lambda given: given)
+    with app.test_request_context():
+        answer = told(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert answer.status_code == 503
+    assert b"No space left on device" in answer.data
+
+
+def test_a_model_that_was_damaged_where_it_lies_is_no_fault_of_who_asks(tmp_path):
+    settings = Settings(moodle_dir=str(tmp_path), moodle_users="moodle:secret", training_niceness=0)
+    client = build_moodle_app(lambda: settings, lambda given: given).test_client()
+    assert _post(client, "moodle", "secret", "/training", labelled(9)).json["status"] == 0
+    (kept,) = tmp_path.rglob("model")
+    kept.write_bytes(kept.read_bytes()[:500])
+    for path, content in {"/prediction": samples(1)[0], "/training": labelled(9)}.items():
+        answer = _post(client, "moodle", "secret", path, content)
+        assert answer.status_code == 409
+        assert "the model that is kept is damaged" in answer.text
+    assert _post(client, "moodle", "secret", "/deletemodel").status_code == 200
+    assert _post(client, "moodle", "secret", "/training", labelled(9)).json["status"] == 0
 
 
 def test_a_setting_that_cannot_be_understood_is_told(tmp_path):

@@ -181,7 +181,7 @@ def test_what_diyml_has_not_exported_is_not_taken_in(backend: Moodle, trained):
     good = zipfile.ZipFile(io.BytesIO(backend.get("/export", **trained).content))
     files = {name: good.read(name) for name in good.namelist()}
     card = json.loads(files["model.json"])
-    changed = json.dumps({**card, "classes": ["0", "1", "2"]}).encode()
+    changed, twice = (json.dumps({**card, "classes": names}).encode() for names in (["0", "1", "2"], ["0", "0"]))
     bad = {
         b"no zip": "cannot be read",
         _zip(model=b"\x80\x04\x95."): "no model that DIYML has exported",
@@ -189,6 +189,7 @@ def test_what_diyml_has_not_exported_is_not_taken_in(backend: Moodle, trained):
         _zip(**{"model.json": files["model.json"]}): "the model is not whole",
         _zip(**{**files, "model.json": b'{"format": "diyml-moodle-1"}'}): "the card of the model has a mistake",
         _zip(**{**files, "model.json": changed}): "the model",
+        _zip(**{**files, "model.json": twice}): "a class is named twice",
     }
     for content, told in bad.items():
         answer = backend.post("/import", content, "importzip", **_ids("taken"))

@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 
 from api.moodle.application import build_moodle_app
 from settings import Settings
-from tests.moodle.data import labelled
+from tests.conftest import wait_until
+from tests.moodle.data import labelled, samples
 
 IDS = {"uniqueid": "m", "dirhash": "d"}
 WISH = {"minscore": "0.5", "maxdeviation": "0.5", "niterations": "2"}
@@ -48,6 +49,17 @@ def test_what_goes_wrong_after_the_first_blank_is_told_in_the_answer(client: Fla
     status, text = _post(client, "/evaluation", b"no data file", **WISH)
     answer = json.loads(text)
     assert (status, answer["status"], type(answer["runid"])) == (200, 1, int)
+
+
+def test_an_evaluation_ends_when_who_asked_has_gone_and_a_training_does_not(client: FlaskClient):
+    for path, wish in {"/evaluation": {**WISH, "niterations": "1000"}, "/training": {}}.items():
+        credentials = {"Authorization": f"Basic {b64encode(b'a:b').decode()}"}
+        form = {"uniqueid": "gone", "dirhash": "d", **wish, "dataset": (io.BytesIO(labelled(3000)), "file")}
+        answer = client.post(path, data=form, headers=credentials, buffered=False)
+        assert next(answer.iter_encoded()) == b" "
+        answer.close()
+    # Otherwise this one would wait its turn for minutes.
+    wait_until(lambda: json.loads(_post(client, "/prediction", samples(1)[0], uniqueid="gone")[1])["status"] == 0, 60)
 
 
 def test_what_is_wrong_with_the_request_itself_has_its_status(client: FlaskClient):
