@@ -35,3 +35,19 @@ class Recorder:
 
     def stopping(self) -> bool:
         return False
+
+
+class Breaking(Recorder):
+    """Ends the training when it hands over the checkpoint of this number."""
+
+    class Off(Exception):
+        pass
+
+    def __init__(self, after: int):
+        super().__init__()
+        self._after = after
+
+    def checkpoint(self, path: Path, epoch: int) -> None:
+        super().checkpoint(path, epoch)
+        if len(self.checkpoints) == self._after:
+            raise self.Off

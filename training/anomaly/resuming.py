@@ -78,7 +78,7 @@ class Fits:
         try:
             load(state)
             done = self._epochs if state["ended"] else int(state["epochs"])
-        except Exception as error:
+        except Exception as error:  # as bad files do, states of another network show in many ways
             raise Unusable(f"{type(error).__name__}: {error}") from error
         if len(self._states) == 1:
             self._report.resumed(self.told)

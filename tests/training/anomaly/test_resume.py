@@ -10,7 +10,7 @@ import torch
 
 from datasets.series.schema import SeriesDataset
 from tests.training.anomaly.series import series, workspace
-from tests.training.recorder import Recorder
+from tests.training.recorder import Breaking, Recorder
 from training.anomaly.trainer import AnomalyParams, AnomalyTrainer
 from training.protocol import TrainedModel
 
@@ -19,22 +19,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 EPOCHS = 4
 PLAIN = AnomalyParams(detector="autoencoder", epochs=EPOCHS, window=8)
 MIXED = AnomalyParams(detector="autoencoder", epochs=EPOCHS, window=8, train_on="mixed")
-
-
-class Breaking(Recorder):
-    """Ends the training when it hands over the checkpoint of this number."""
-
-    class Off(Exception):
-        pass
-
-    def __init__(self, after: int):
-        super().__init__()
-        self._after = after
-
-    def checkpoint(self, path: Path, epoch: int) -> None:
-        super().checkpoint(path, epoch)
-        if len(self.checkpoints) == self._after:
-            raise self.Off
 
 
 class Asking(Recorder):

@@ -9,7 +9,7 @@ import torch
 
 from datasets.snapshot import Dataset
 from tests.training.classification.test_classification import shapes
-from tests.training.recorder import Recorder
+from tests.training.recorder import Breaking, Recorder
 from training.classification.trainer import ClassificationParams, ClassificationTrainer
 from training.protocol import TrainedModel, Workspace
 
@@ -37,20 +37,8 @@ def workspace(folder: Path, **options) -> Workspace:
     return Workspace(folder, folder / "none", False, "", **options)
 
 
-class Breaking(Recorder):
-    """A report that ends the training, at a checkpoint or in the epoch after."""
-
-    class Off(Exception):
-        pass
-
-    def __init__(self, after: int):
-        super().__init__()
-        self._after = after
-
-    def checkpoint(self, path: Path, epoch: int) -> None:
-        super().checkpoint(path, epoch)
-        if epoch == self._after:
-            raise self.Off
+class BreakingWithin(Breaking):
+    """Ends it in the epoch after that at the latest: no checkpoint may be due by then."""
 
     def progress(self, epoch: float, epochs: int, metrics: dict[str, float] | None = None) -> None:
         super().progress(epoch, epochs, metrics)
@@ -89,7 +77,7 @@ def test_a_checkpoint_that_cannot_be_used_means_a_start_from_the_beginning(datas
         torch.save({**torch.load(checkpoint, weights_only=True), "epochs": 6}, checkpoint)
     else:
         torch.save({"epochs": Path("anything but plain values")}, checkpoint)
-    report, place = Breaking(1), workspace(tmp_path / "second", checkpoint=checkpoint)
+    report, place = BreakingWithin(1), workspace(tmp_path / "second", checkpoint=checkpoint)
     with pytest.raises(Breaking.Off):
         ClassificationTrainer().fit(dataset, FOUR_EPOCHS, place, report)
     assert (report.resumed_from, report.epochs[0], len(report.metrics)) == (None, 0, 1)
