@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -20,6 +21,8 @@ SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _BLOCK_BYTES = 8 * MIB
 _HEAD_BYTES = 256 * 1024
 _HEAD_RECORDS = 50
+# A list of text or lists, an object with a key, in a list or not, or nothing at all: no line of names begins so.
+_JSON = re.compile(rb'\s*(?:\[\s*(?:"|\[\s*["\d])|(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:|(?:\[\s*\]|\{\s*\})\s*\Z)')
 
 
 class DelimitedTable:
@@ -52,6 +55,11 @@ class DelimitedTable:
         self._rest = self._file.read(min(_HEAD_BYTES, block_bytes))
         if not self._rest.strip():
             raise InvalidInput("the file is empty: wanted a line that names the columns, and a line for each row")
+        if _JSON.match(self._rest):
+            raise InvalidInput(
+                "the file is JSON: send the table as CSV, TSV or Parquet, or its rows as JSON by "
+                "POST /api/v1/projects/<project>/rows"
+            )
         self.separator = separator or separator_of(self._rest)
         self.names = self._header()
 
