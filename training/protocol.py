@@ -126,10 +126,15 @@ class Trainer(Protocol):
     Attributes:
         METRIC: the one of its metrics that says what a model is worth, the more the better; a fraction 0 to 1 where
             there is a `scorer`.
+        METRICS: all that may be asked for by name: the numbers at the top of `metrics` on its cards, where the data
+            allow them to be measured.
+        LIGHTER: what makes a training take less memory and disk, as words behind "try".
     """
 
     Params: type[TrainerParams]
     METRIC: str
+    METRICS: tuple[str, ...]
+    LIGHTER: str
 
     def check(self, snapshot: Any) -> list[Finding]:
         """What is missing before training may start; empty when nothing is."""

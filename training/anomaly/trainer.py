@@ -83,6 +83,12 @@ class AnomalyTrainer:
 
     Params: type[TrainerParams] = AnomalyParams
     METRIC = "score"
+    METRICS: tuple[str, ...] = (
+        *("score", "f1", "precision", "recall", "roc_auc", "false_alarm_rate", "missing_alarm_rate"),
+        *("range_precision", "range_recall", "range_f1"),
+        *("events", "events_detected", "detection_delay_rows", "rows"),
+    )
+    LIGHTER = "a smaller `window`, fewer sensors or fewer rows"
     # The file is the smallest form already: there is nothing to make an int8 version of.
     scorer: Callable[[Any, ModelCard, Workspace], Scorer] | None = None
 
@@ -104,4 +110,4 @@ class AnomalyTrainer:
         try:
             return AnomalyRun(dataset, params, workspace, report).fit()
         except MemoryError as error:
-            raise TrainingFailed("out of memory: try a smaller `window`, fewer sensors, or fewer rows") from error
+            raise TrainingFailed(f"out of memory: try {self.LIGHTER}") from error

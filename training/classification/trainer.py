@@ -42,6 +42,8 @@ class ClassificationTrainer:
 
     Params: type[TrainerParams] = ClassificationParams
     METRIC = "accuracy"
+    METRICS: tuple[str, ...] = ("accuracy",)
+    LIGHTER = "a smaller `image_size`, a smaller `batch` or fewer images"
 
     def check(self, snapshot: Snapshot) -> list[Finding]:
         """What is missing before training may start."""
@@ -66,7 +68,7 @@ class ClassificationTrainer:
             if not known:
                 raise
             raise TrainingFailed(
-                f"out of memory at batch {params.batch} and image size {run.size_px}: try a smaller image size or batch"
+                f"out of memory at batch {params.batch} and image size {run.size_px}: try {self.LIGHTER}"
             ) from error
 
     def scorer(self, dataset: Dataset, card: ModelCard, workspace: Workspace) -> Scorer:

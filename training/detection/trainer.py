@@ -43,6 +43,8 @@ class DetectionTrainer:
 
     Params: type[TrainerParams] = DetectionParams
     METRIC = "map50_95"
+    METRICS: tuple[str, ...] = ("map50_95", "map50", "precision", "recall")
+    LIGHTER = "a smaller `image_size`, a smaller `batch` or fewer images"
 
     def check(self, snapshot: Snapshot) -> list[Finding]:
         """What is missing before training may start; an image without a box is background."""

@@ -40,6 +40,12 @@ class TabularTrainer:
 
     Params: type[TrainerParams] = TabularParams
     METRIC = "score"
+    METRICS: tuple[str, ...] = (
+        "score",
+        *("accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc"),
+        *("r2", "mae", "rmse"),
+    )
+    LIGHTER = "the algorithm `linear`, fewer columns or fewer rows"
     # The file is the smallest form already: there is nothing to make an int8 version of.
     scorer: Callable[[Any, ModelCard, Workspace], Scorer] | None = None
 
@@ -61,4 +67,4 @@ class TabularTrainer:
         try:
             return TabularRun(dataset, params, workspace, report).fit()
         except MemoryError as error:
-            raise TrainingFailed("out of memory: try `linear`, fewer columns, or fewer rows") from error
+            raise TrainingFailed(f"out of memory: try {self.LIGHTER}") from error
