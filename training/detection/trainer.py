@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -9,7 +10,7 @@ from pydantic import Field
 from datasets.findings import Finding
 from datasets.snapshot import Dataset, Snapshot
 from inference.protocol import ModelCard
-from training.protocol import EpochParams, Report, Scorer, TrainedModel, TrainerParams, Workspace
+from training.protocol import EpochParams, Need, Report, Scorer, TrainedModel, TrainerParams, Workspace
 from utils import plural, some_of
 
 
@@ -43,7 +44,7 @@ class DetectionTrainer:
 
     Params: type[TrainerParams] = DetectionParams
     METRIC = "map50_95"
-    METRICS: tuple[str, ...] = ("map50_95", "map50", "precision", "recall")
+    METRICS: Mapping[str, Need | None] = dict.fromkeys(("map50_95", "map50", "precision", "recall"))
     LIGHTER = "a smaller `image_size`, a smaller `batch` or fewer images"
 
     def check(self, snapshot: Snapshot) -> list[Finding]:

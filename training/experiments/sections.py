@@ -129,7 +129,7 @@ def _evaluation_section(project_type: str) -> type[Section]:
     trainer = TRAINERS[project_type]
     fields: dict[str, Any] = {
         "metric": (
-            Literal[trainer.METRICS] | None,
+            Literal[tuple(trainer.METRICS)] | None,
             Field(default=None, description=f"None is the one that models are known by: {trainer.METRIC}."),
         )
     }
