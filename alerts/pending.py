@@ -26,6 +26,7 @@ class Pending:
         seen: their marks.
         since: when the last rows of the key were stored, on the process's own clock.
         noted: when was last noted what an open incident has come to.
+        owes: it has come to more since.
     """
 
     project_id: ObjectId
@@ -34,6 +35,7 @@ class Pending:
     seen: bytes = b""
     since: float = float("-inf")
     noted: float = float("-inf")
+    owes: bool = False
 
     def fresh(self, state: AlertState, judged: Sequence[Judged]) -> list[Judged]:
         """Those rows that were not looked at before, as far as that can be told."""
@@ -57,14 +59,16 @@ class Pending:
         seen = (state.seen + self.seen)[-KNOWN_ROWS * MARK_BYTES :]
         return Change(entries, intents, clock, seen, chunk, chunks_kept(state.sizes, len(self.rows)))
 
-    def stored(self, noted: bool) -> Pending:
+    def stored(self, noted: bool, is_open: bool) -> Pending:
         """What is pending once they are.
 
         Args:
             noted: also what an open incident has come to.
+            is_open: there is one.
         """
         now = time.monotonic()
-        return Pending(self.project_id, self.key, since=now, noted=now if noted else self.noted)
+        noted_at = now if noted else self.noted
+        return Pending(self.project_id, self.key, since=now, noted=noted_at, owes=is_open and not noted)
 
 
 class PendingRows:
@@ -85,7 +89,11 @@ class PendingRows:
             self._pending[pending.project_id, pending.key] = pending
 
     def forget(self, seconds: float) -> list[Pending]:
-        """Take out keys of which nothing was stored for so long; gives those that have something to store."""
+        """Take out keys of which nothing was stored for so long; gives those with something to store or note."""
         with self._lock:
             old = [key for key, pending in self._pending.items() if pending.is_due(seconds)]
-            return [pending for key in old if (pending := self._pending.pop(key)).rows]
+            return [pending for key in old if _is_left(pending := self._pending.pop(key))]
+
+
+def _is_left(pending: Pending) -> bool:
+    return bool(pending.rows) or pending.owes

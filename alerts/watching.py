@@ -92,7 +92,7 @@ class Watcher:
         for state in self._states.owing():
             finish(self._store, state)
         for pending in self._pending.forget(2 * _STORED_SECONDS):
-            self._store_rows(pending)
+            self._store_rest(pending)
 
     def _look(self, rules: list[AlertRule], state: AlertState, pending: Pending, fresh: list[Judged]) -> bool:
         """Show rows to the rules and store what comes of it; false when somebody else was quicker."""
@@ -106,8 +106,10 @@ class Watcher:
             return True
         if not self._states.save(state, pending.change(state, times[-1], moved.entries, moved.intents)):
             return False
-        is_noted = time.monotonic() - pending.noted >= _STORED_SECONDS
-        self._pending.put(pending.stored(is_noted))
+        # An incident that begins holds the rows up to there, and may have more in the same batch.
+        is_noted = not moved.intents and time.monotonic() - pending.noted >= _STORED_SECONDS
+        is_open = any(entry["open"] is not None for entry in moved.entries.values())
+        self._pending.put(pending.stored(is_noted, is_open))
         self._finish(state, moved, is_noted)
         return True
 
@@ -138,12 +140,16 @@ class Watcher:
             if moved.intents and self._states.save(state, Change(moved.entries, moved.intents), row_came=False):
                 finish(self._store, state)
 
-    def _store_rows(self, pending: Pending) -> None:
-        """Store the last rows of a key of which none came since, so that a picture of its silence has them."""
+    def _store_rest(self, pending: Pending) -> None:
+        """Store the last rows of a key of which none came since, so that a picture of its silence has them, and what
+        an open incident has come to with them.
+        """
         state = self._states.get(pending.project_id, pending.key)
-        change = pending.change(state, state.clock, state.entries, ())
-        if state.version:
+        if pending.rows and state.version:
+            change = pending.change(state, state.clock, state.entries, ())
             self._states.save(state, change, row_came=False)
+        if pending.owes:
+            self._note_progress(state.entries)
 
 
 def _stored_seconds(rules: list[AlertRule]) -> float:

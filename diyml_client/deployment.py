@@ -26,12 +26,12 @@ Say = Callable[[str], None]
 
 
 class Refused(DiymlError):
-    """Documents are wrong, so nothing was done; `lines` are all mistakes of all of them, a sentence each."""
+    """Documents are wrong, so nothing was `done`; `lines` are all mistakes of all of them, a sentence each."""
 
     advice = "Put right what is named, and run it again."
 
-    def __init__(self, lines: Sequence[str]):
-        super().__init__("nothing was done:\n" + "\n".join(lines))
+    def __init__(self, lines: Sequence[str], done: str = "done"):
+        super().__init__(f"nothing was {done}:\n" + "\n".join(lines))
         self.lines = list(lines)
 
     def __str__(self) -> str:
@@ -133,9 +133,8 @@ class Deployment:
             except (InvalidRequest, RepositoryError) as error:
                 wrong += [f"{name}: {message}" for message in _messages(error)]
         wrong += _contradictions(steps)
-        if not wrong:
-            for step in steps:
-                wrong += [f"{step.name}: {message}" for message in self._look(step)]
+        for step in steps:
+            wrong += [f"{step.name}: {message}" for message in self._look(step)]
         if wrong:
             raise Refused(wrong)
         return steps
@@ -194,7 +193,7 @@ class Deployment:
             self._prepare(step)
         wrong = [f"{step.name}: {message}" for step in steps if not step.failed for message in self._mistakes(step)]
         if wrong:
-            raise Refused(wrong)
+            raise Refused(wrong, "trained")
         waiting = [step for step in steps if step.why and not step.failed]
         lanes = itertools.groupby(sorted(waiting, key=lambda step: step.document.project), lambda s: s.document.project)
         # A project has one training at a time; those of different projects run beside each other.

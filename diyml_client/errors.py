@@ -115,13 +115,18 @@ class JobFailed(DiymlError):
 
     Attributes:
         state: `failed` or `cancelled`.
+
+    Args:
+        log_of: id of a training, which has a log; imports and prediction jobs have none.
     """
 
-    advice = "`diyml logs JOB` shows what it said last."
+    advice = "Put right what is named, and begin another."
 
-    def __init__(self, detail: str, state: str):
+    def __init__(self, detail: str, state: str, log_of: str = ""):
         super().__init__(detail, code=f"job_{state}")
         self.state = state
+        if log_of:
+            self.advice = f"`diyml logs {log_of}` shows what it said last."
 
 
 _BY_STATUS: dict[int, type[DiymlError]] = {

@@ -109,7 +109,7 @@ class Job(Bound):
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"job {self.id} has not ended within {timeout_seconds} s; it goes on")
         if self.state != "succeeded":
-            raise JobFailed(self.error or f"job {self.id} was {self.state}", self.state)
+            raise JobFailed(self.error or f"job {self.id} was {self.state}", self.state, self.id)
         return self
 
     def cancel(self) -> Job:

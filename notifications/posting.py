@@ -5,12 +5,12 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
+from notifications.deadlines import ended_at
 from notifications.receivers import Receivers, Target, Unreachable
 
 CONNECT_SECONDS = 5.0
@@ -58,7 +58,7 @@ class Poster:
         addresses = self._receivers.addresses(target)
         deadline = time.monotonic() + self._whole_seconds
         sock = self._connect(target, addresses, deadline)
-        with _ended_at(deadline, sock) as is_over, closing(sock):
+        with ended_at(deadline, sock) as is_over, closing(sock):
             try:
                 return self._exchange(sock, target, body, headers, is_over)
             except (OSError, http.client.HTTPException, ValueError) as error:
@@ -112,28 +112,3 @@ class Poster:
         if isinstance(error, ConnectionError):
             return "it closed the connection without an answer"
         return "it could not be reached" if isinstance(error, OSError) else "its answer is no HTTP"
-
-
-@contextmanager
-def _ended_at(deadline: float, sock: socket.socket) -> Iterator[Callable[[], bool]]:
-    """Cut the connection at the deadline; gives what tells whether that happened.
-
-    A timeout of the socket would only bound each single wait, and so never end a receiver that sends a byte now and
-    then.
-    """
-    over = threading.Event()
-    with closing(sock.dup()) as same:  # TLS takes the socket over, and this stays
-
-        def cut() -> None:
-            over.set()
-            with suppress(OSError):
-                same.shutdown(socket.SHUT_RDWR)
-
-        timer = threading.Timer(max(0.0, deadline - time.monotonic()), cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield over.is_set
-        finally:
-            timer.cancel()
-            timer.join()

@@ -16,6 +16,7 @@ MOST_ROWS = 1_000
 MOST_ID_CHARACTERS = 200
 MOST_KEY_CHARACTERS = 200
 SHOWN_CHARACTERS = 100_000
+_MOST_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,14 @@ def key_of(row: Mapping[str, Any], column: str | None) -> str:
     if column is None:
         return ""
     value = row.get(column)
-    if value is None or isinstance(value, (dict, list)):
+    if value is None:
         raise InvalidInput(f"{column}: missing, and it tells which sensor the row is of")
+    if isinstance(value, (dict, list)):
+        got = "an object" if isinstance(value, dict) else "a list"
+        raise InvalidInput(
+            f"{column}: must be text or a number, since it tells which sensor the row is of; got {got}: "
+            f"{json.dumps(value, ensure_ascii=False)[:_MOST_SHOWN]}"
+        )
     key = str(value)
     if len(key) > MOST_KEY_CHARACTERS:
         raise InvalidInput(f"{column}: {len(key):,} characters, at most {MOST_KEY_CHARACTERS} are allowed")

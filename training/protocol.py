@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -122,6 +123,14 @@ Scorer = Callable[[Path, Callable[[float], None]], dict[str, Any]]
 """Metrics of an ONNX file, as `fit` names them on its card; the second argument is told the fraction that is done."""
 
 
+class Need(str, Enum):
+    """What data must have for a metric to be measured on them, in words."""
+
+    CLASSES = "a target with classes"
+    VALUES = "a target with values"
+    LABELS = "a column of labels"
+
+
 class Trainer(Protocol):
     """Fits models of one project type. Importing its module imports neither torch nor ultralytics.
 
@@ -130,10 +139,15 @@ class Trainer(Protocol):
     Attributes:
         METRIC: the one of its metrics that says what a model is worth, the more the better; a fraction 0 to 1 where
             there is a `scorer`.
+        METRICS: all that may be asked for by name, the numbers at the top of `metrics` on its cards; each with what the
+            data must have for it.
+        LIGHTER: what makes a training take less memory and disk, as words behind "try".
     """
 
     Params: type[TrainerParams]
     METRIC: str
+    METRICS: Mapping[str, Need | None]
+    LIGHTER: str
 
     def check(self, snapshot: Any) -> list[Finding]:
         """What is missing before training may start; empty when nothing is."""

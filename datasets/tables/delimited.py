@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -18,6 +19,8 @@ from datasets.tables.structure import Block
 from utils import InvalidInput, plural
 
 _BLOCK_BYTES = 8 * MIB
+# A list of text or lists, an object with a key, in a list or not, or nothing at all: no line of names begins so.
+_JSON = re.compile(rb'\s*(?:\[\s*(?:"|\[\s*["\d])|(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:|(?:\[\s*\]|\{\s*\})\s*\Z)')
 
 
 class DelimitedTable:
@@ -49,6 +52,11 @@ class DelimitedTable:
         self._rest = self._file.read(min(HEAD_BYTES, block_bytes))
         if not self._rest.strip():
             raise InvalidInput("the file is empty: wanted a line that names the columns, and a line for each row")
+        if _JSON.match(self._rest):
+            raise InvalidInput(
+                "the file is JSON: send the table as CSV, TSV or Parquet, or its rows as JSON by "
+                "POST /api/v1/projects/<project>/rows"
+            )
         dialect = dialect_of(self._rest)
         self._rest, self._line = self._rest[dialect.skipped :], 1 + dialect.lines
         self.separator = separator or dialect.separator

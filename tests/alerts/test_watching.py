@@ -14,6 +14,7 @@ from pymongo.monitoring import CommandListener
 import alerts.watching
 from alerts.rows import KEPT_ROWS, unpack
 from alerts.watching import Watcher
+from inference.anomaly.judging import Judged
 from settings import Settings
 from storage.projects import Project
 from storage.store import Store
@@ -44,6 +45,19 @@ def test_an_incident_says_what_was_found(store: Store, watcher: Watcher, project
     assert over.ended_at
     assert over.ended_at.timestamp() == BEGIN + 14
     assert over.reason == "the rows are as they should be again"
+
+
+@pytest.mark.parametrize("batches", [[[*ODD, *rows(9, 4, begin=4)]], [ODD, rows(9, begin=4), rows(4, begin=5)]])
+def test_an_open_incident_of_which_no_more_rows_come_shows_all_that_came(
+    store: Store, watcher: Watcher, project: Project, monkeypatch: pytest.MonkeyPatch, batches: list[list[Judged]]
+):
+    a_rule(store, project)
+    for batch in batches:
+        watcher.observe(project.id, "pump 1", batch)
+    monkeypatch.setattr(alerts.watching, "_STORED_SECONDS", 0.0)
+    watcher.tick()
+    (found,) = incidents(store, project)
+    assert (found.closed_at, found.rows, found.worst) == (None, 5, 9)
 
 
 def test_scores_that_go_up_and_down_are_one_incident(store: Store, watcher: Watcher, project: Project):

@@ -172,10 +172,30 @@ def test_one_wrong_document_and_nothing_is_done(
     ):
         assert line in told
     assert repository.project not in {project.name for project in login.projects.list()}
+    # What a project that there is says against one document is told beside what is wrong with others.
+    (folder / "bare.yaml").write_text(f"name: bare\ntype: tabular\ndata: {{project: {repository.project}-bare}}\n")
+    repository.commit()
+    login.projects.create(f"{repository.project}-bare", "tabular")
+    told = _run(capsys, "deploy", repository.root, code=1)
+    assert "nothing was done" in told
+    assert "experiments/bare.yaml: line 3, column 7: the project" in told
+    assert "experiments/gone.json: there is no 'no' in the repository" in told
     assert "line 3, column 8" in _run(capsys, "experiment", "validate", folder / "more" / "other.yaml", code=1)
     assert "flats-linear" in _run(capsys, "experiment", "validate", repository.document)
     assert "10s to 7d" in _run(capsys, "deploy", repository.root, "--every", "5x", code=2)
     assert "there is no 'elsewhere'" in _run(capsys, "deploy", repository.root, "--folder", "elsewhere", code=1)
+
+
+def test_a_document_that_does_not_fit_to_data_that_were_imported_for_it_trains_nothing(
+    repository: Repository, login: Client, capsys: pytest.CaptureFixture[str]
+):
+    repository.change(repository.document, "target: large", "target: larg")
+    told = _run(capsys, "deploy", repository.root, code=1)
+    assert "importing data/flats.csv" in told
+    assert "nothing was trained:" in told
+    assert "nothing was done" not in told
+    assert "do you mean 'large'?" in told
+    assert not list(login.projects.get(repository.project).jobs.list())
 
 
 def test_what_cannot_be_done_says_why(repository: Repository, login: Client, capsys: pytest.CaptureFixture[str]):

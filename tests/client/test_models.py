@@ -55,6 +55,7 @@ def test_a_job_that_is_cancelled_says_so_to_who_waits(trained: tuple[Project, Jo
     with pytest.raises(JobFailed, match="cancelled") as caught:
         job.wait()
     assert caught.value.state == "cancelled"
+    assert f"`diyml logs {job.id}`" in str(caught.value)
     with pytest.raises(InvalidRequest, match="epochs"):
         trained[0].train(epochs=0)
 

@@ -67,7 +67,7 @@ def test_a_table_goes_from_a_file_to_predictions_in_a_file(
     assert list(guest.prediction_jobs.list()) == []
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("part\n")
-    with pytest.raises(JobFailed, match="no row"):
+    with pytest.raises(JobFailed, match=r"no row.*Put right what is named, and begin another\.$"):
         guest.predict_csv(project, wrong, target)
     monkeypatch.undo()
     with pytest.raises(InvalidRequest, match="no row"):

@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from notifications.dispatcher import Bounds, Dispatcher
 from notifications.events import EventType
 from notifications.mails import MailSender
 from notifications.notifier import Notifier
+from notifications.outcomes import Outcome, Result
 from notifications.teller import Teller, ask_for_confirmation
 from settings import Settings
 from storage.deliveries import DeliveryState
@@ -225,6 +226,82 @@ def test_an_address_that_the_server_refuses_for_good_is_given_up_at_once(
         wait_until(lambda: the_state(store, ada) == "failed")
     assert postbox.tries == 1
     assert store.deliveries.list_of(ada.id, 1)[0].status == "the mail server refused the address with 550"
+
+
+class Unkind(MailServer):
+    """Takes leave with an error."""
+
+    def factory(self) -> SMTP:
+        class Server(SMTP):
+            async def smtp_QUIT(self, arg: str) -> None:
+                await self.push("500 what is that?")
+
+        return Server(self.handler)
+
+
+@pytest.fixture
+def unkind(postbox: Postbox, settings: Settings) -> Iterator[Settings]:
+    server = Unkind(postbox)
+    server.start()
+    try:
+        yield with_mail(settings, server.port)
+    finally:
+        server.stop()
+
+
+def the_try(store: Store, settings: Settings) -> Outcome:
+    """What comes of one try to send the mail about a job that has failed."""
+    a_failed_job(store, a_project(store))
+    Teller(store, settings).tell_all()
+    lane = store.mail_lanes.claim(60)
+    assert lane
+    delivery = store.deliveries.take(lane)
+    assert delivery
+    return MailSender(store, settings).send(lane, delivery)
+
+
+def test_a_mail_that_was_taken_is_sent_however_the_server_takes_leave(
+    store: Store, unkind: Settings, postbox: Postbox, ada: User
+):
+    assert the_try(store, unkind) == Outcome(Result.DELIVERED, "the mail server took it")
+    assert len(postbox.mails) == 1
+
+
+def test_a_refusal_stays_one_however_the_server_takes_leave(
+    store: Store, unkind: Settings, postbox: Postbox, ada: User
+):
+    postbox.recipient_answer = "550 no such user"
+    assert the_try(store, unkind) == Outcome(Result.NEVER, "the mail server refused the address with 550")
+
+
+def test_a_mail_that_the_server_does_not_like_holds_up_no_others(
+    store: Store, mail_settings: Settings, postbox: Postbox, ada: User
+):
+    postbox.answer = "552 too large"
+    assert the_try(store, mail_settings) == Outcome(Result.REFUSED, "the mail server refused the mail with 552")
+
+
+def test_a_mail_server_that_says_a_letter_now_and_then_is_given_up_before_the_lease_is_over(
+    store: Store, settings: Settings, ada: User, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("notifications.mails._WHOLE_SECONDS", 0.5)
+    given_up = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            while not given_up.wait(0.05):
+                connection.sendall(b"2")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        dripping = threading.Thread(target=drip, args=(listening,), daemon=True)
+        dripping.start()
+        try:
+            outcome = the_try(store, with_mail(settings, listening.getsockname()[1]))
+        finally:
+            given_up.set()
+            dripping.join()
+    assert outcome == Outcome(Result.ABSENT, "the mail server did not take it within 0.5 s")
 
 
 def test_a_mail_server_that_hangs_holds_up_no_webhook(store: Store, settings: Settings, inbox: Receiver, ada: User):

@@ -73,19 +73,24 @@ def test_a_message_that_cannot_be_judged_goes_to_the_dead_letters_with_the_reaso
     line.send([row(1), {"machine": "a", "heat": "warm"}], "bad-1")
     line.send({"heat": 1.0}, "bad-2")
     line.send([], "bad-3")
+    line.send({"machine": {"id": 7}, "heat": 1.0}, "bad-4")
+    line.send({"machine": ["a", "é"], "heat": 1.0}, "bad-5")
     line.send(row(1), "good-1")
     results = line.results(2)
     assert scores(results) == pytest.approx(judged_at_once([row(0), row(1)]))
     dead = wait_until(lambda: (letters := line.received(line.stream.dead_queue)) and letters, 30)
-    assert [letter.properties["message_id"] for letter in dead] == ["bad-0", "bad-1", "bad-2", "bad-3"]
+    assert [letter.properties["message_id"] for letter in dead] == [f"bad-{number}" for number in range(6)]
     reasons = [letter.headers["x-reason"] for letter in dead]
     assert "JSON" in reasons[0]
     assert "row 2" in reasons[1]
     assert "heat" in reasons[1]
     assert "machine: missing" in reasons[2]
     assert "without rows" in reasons[3]
+    wanted = "machine: must be text or a number, since it tells which sensor the row is of; got"
+    assert f'{wanted} an object: {{"id": 7}}' in reasons[4]
+    assert f'{wanted} a list: ["a", "é"]' in reasons[5]
     kept = list(line.store.stream_letters.list_of(line.project.id, 10, None))
-    assert {letter.message_id for letter in kept} == {"bad-0", "bad-1", "bad-2", "bad-3"}
+    assert {letter.message_id for letter in kept} == {f"bad-{number}" for number in range(6)}
 
 
 def test_a_message_that_comes_twice_is_judged_once_and_one_without_an_id_each_time(make: Make):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -13,7 +13,7 @@ from inference.protocol import ModelCard
 from training.anomaly.detectors.registry import AUTO, DETECTORS
 from training.anomaly.thresholds import ThresholdMethod
 from training.parameters import check_choice
-from training.protocol import Report, Scorer, TrainedModel, TrainerParams, TrainingFailed, Workspace
+from training.protocol import Need, Report, Scorer, TrainedModel, TrainerParams, TrainingFailed, Workspace
 
 
 class TrainOn(str, Enum):
@@ -83,6 +83,13 @@ class AnomalyTrainer:
 
     Params: type[TrainerParams] = AnomalyParams
     METRIC = "score"
+    METRICS: Mapping[str, Need | None] = {
+        **dict.fromkeys(("score", "false_alarm_rate", "rows")),
+        **dict.fromkeys(("f1", "precision", "recall", "roc_auc", "missing_alarm_rate"), Need.LABELS),
+        **dict.fromkeys(("range_precision", "range_recall", "range_f1"), Need.LABELS),
+        **dict.fromkeys(("events", "events_detected", "detection_delay_rows"), Need.LABELS),
+    }
+    LIGHTER = "a smaller `window`, fewer sensors or fewer rows"
     # The file is the smallest form already: there is nothing to make an int8 version of.
     scorer: Callable[[Any, ModelCard, Workspace], Scorer] | None = None
 
@@ -104,4 +111,4 @@ class AnomalyTrainer:
         try:
             return AnomalyRun(dataset, params, workspace, report).fit()
         except MemoryError as error:
-            raise TrainingFailed("out of memory: try a smaller `window`, fewer sensors, or fewer rows") from error
+            raise TrainingFailed(f"out of memory: try {self.LIGHTER}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -9,7 +10,7 @@ from pydantic import Field
 from datasets.findings import Finding
 from datasets.snapshot import Dataset, Snapshot
 from inference.protocol import ModelCard
-from training.protocol import EpochParams, Report, Scorer, TrainedModel, TrainerParams, TrainingFailed, Workspace
+from training.protocol import EpochParams, Need, Report, Scorer, TrainedModel, TrainerParams, TrainingFailed, Workspace
 from utils import plural, some_of
 
 
@@ -42,6 +43,8 @@ class ClassificationTrainer:
 
     Params: type[TrainerParams] = ClassificationParams
     METRIC = "accuracy"
+    METRICS: Mapping[str, Need | None] = {"accuracy": None}
+    LIGHTER = "a smaller `image_size`, a smaller `batch` or fewer images"
 
     def check(self, snapshot: Snapshot) -> list[Finding]:
         """What is missing before training may start."""
@@ -66,7 +69,7 @@ class ClassificationTrainer:
             if not known:
                 raise
             raise TrainingFailed(
-                f"out of memory at batch {params.batch} and image size {run.size_px}: try a smaller image size or batch"
+                f"out of memory at batch {params.batch} and image size {run.size_px}: try {self.LIGHTER}"
             ) from error
 
     def scorer(self, dataset: Dataset, card: ModelCard, workspace: Workspace) -> Scorer:

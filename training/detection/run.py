@@ -19,7 +19,7 @@ from training.detection.files import write_dataset
 from training.detection.follower import Follower
 from training.detection.model import Trained, finish
 from training.detection.scoring import scorer
-from training.detection.trainer import DetectionParams
+from training.detection.trainer import DetectionParams, DetectionTrainer
 from training.protocol import Report, Scorer, TrainedModel, TrainingFailed, Workspace
 from training.stopping import StoppedEarly, Stopping
 
@@ -60,7 +60,7 @@ def fit(dataset: Dataset, params: Any, workspace: Workspace, report: Report) -> 
         if not isinstance(error, MemoryError) and not any(words in str(error) for words in _OUT_OF_MEMORY):
             raise
         raise TrainingFailed(
-            f"out of memory at batch {arguments['batch']} and image size {size_px}: try a smaller image size"
+            f"out of memory at batch {arguments['batch']} and image size {size_px}: try {DetectionTrainer.LIGHTER}"
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -9,7 +10,7 @@ from pydantic import Field
 from datasets.findings import Finding
 from datasets.snapshot import Dataset, Snapshot
 from inference.protocol import ModelCard
-from training.protocol import EpochParams, Report, Scorer, TrainedModel, TrainerParams, Workspace
+from training.protocol import EpochParams, Need, Report, Scorer, TrainedModel, TrainerParams, Workspace
 from utils import plural, some_of
 
 
@@ -43,6 +44,8 @@ class DetectionTrainer:
 
     Params: type[TrainerParams] = DetectionParams
     METRIC = "map50_95"
+    METRICS: Mapping[str, Need | None] = dict.fromkeys(("map50_95", "map50", "precision", "recall"))
+    LIGHTER = "a smaller `image_size`, a smaller `batch` or fewer images"
 
     def check(self, snapshot: Snapshot) -> list[Finding]:
         """What is missing before training may start; an image without a box is background."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Protocol
@@ -11,11 +12,13 @@ from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Ta
 from datasets.series.settings import SeriesSettings
 from datasets.tables.changing import change_settings, profile_of_table, settings_class, table_of
 from datasets.tables.names import MOST_NAME_CHARACTERS
+from datasets.tables.profile import TableProfile
 from datasets.tables.schema import ColumnType, DateFormat, Task
 from datasets.tables.settings import TableSettings, TypeWish
 from storage.projects import Project
 from storage.store import Store
 from training.experiments.section import Section
+from training.protocol import Need
 
 _MOST_COLUMNS = 5_000
 _MOST_VERSION = 2**31 - 1
@@ -66,6 +69,10 @@ class DataSections(Protocol):
         """
         ...
 
+    def offered(self, store: Store, project: Project, data: Any, preparation: Any) -> frozenset[Need]:
+        """What metrics may need of data, and these have; of data that `check` has passed."""
+        ...
+
     def apply(self, store: Store, project: Project, data: Any, preparation: Any) -> None:
         """Make what the document says of the data the project's own; what says nothing changes nothing.
 
@@ -99,6 +106,10 @@ class ImageSections:
         """The version must be there."""
         if data.version is not None:
             store.versions.get(project.id, data.version)
+
+    def offered(self, store: Store, project: Project, data: Any, preparation: Any) -> frozenset[Need]:
+        """Nothing: of images every metric is measured."""
+        return frozenset()
 
     def apply(self, store: Store, project: Project, data: Any, preparation: Any) -> None:
         """Nothing: a version is the job's, not the project's."""
@@ -191,18 +202,26 @@ class ColumnSections:
 
     Args:
         data: the section `data`, with `settings` that give those of a table.
+        offered: what metrics may need and data with such settings have.
     """
 
     Preparation: type[Section] = ColumnPreparation
 
-    def __init__(self, data: type[Section]):
+    def __init__(self, data: type[Section], offered: Callable[[Any, TableProfile], frozenset[Need]]):
         self.Data = data
+        self._offered = offered
 
     def check(self, store: Store, project: Project, data: Any, preparation: Any) -> None:
         """There is a table, and its columns are those that the document speaks of."""
         table = table_of(store, project)
         now = settings_class(project.type).of(table.settings)
         _wanted(data, preparation, now).check(profile_of_table(store, table))
+
+    def offered(self, store: Store, project: Project, data: Any, preparation: Any) -> frozenset[Need]:
+        """As the settings are that the document wants."""
+        table = table_of(store, project)
+        now = settings_class(project.type).of(table.settings)
+        return self._offered(_wanted(data, preparation, now), profile_of_table(store, table))
 
     def apply(self, store: Store, project: Project, data: Any, preparation: Any) -> None:
         """Change the table's settings, if they are others."""
@@ -222,8 +241,19 @@ def _wanted(data: Any, preparation: ColumnPreparation, now: Any) -> Any:
     return now
 
 
+def _of_table(settings: TableSettings, profile: TableProfile) -> frozenset[Need]:
+    """By what is learned; anything as long as nobody has said the target, without which nothing is trained."""
+    task = settings.task_now(profile)
+    return frozenset(need for one, need in _NEEDS.items() if task in (one, None))
+
+
+def _of_series(settings: SeriesSettings, _: TableProfile) -> frozenset[Need]:
+    return frozenset() if settings.label is None else frozenset({Need.LABELS})
+
+
+_NEEDS = {Task.CLASSIFICATION: Need.CLASSES, Task.REGRESSION: Need.VALUES}
 SECTIONS: dict[str, DataSections] = {
     "images": ImageSections(),
-    "table": ColumnSections(TableData),
-    "series": ColumnSections(SeriesData),
+    "table": ColumnSections(TableData, _of_table),
+    "series": ColumnSections(SeriesData, _of_series),
 }

@@ -42,11 +42,8 @@ ExperimentName = Annotated[
 
 
 class Evaluation(Section):
-    """What a model must be worth to be published."""
+    """What a model must be worth to be published; of a project type, with its `metric`."""
 
-    metric: str | None = Field(
-        default=None, max_length=100, description="One of the model's metrics; none is the one it is known by."
-    )
     minimum: float | None = Field(default=None, description="Published when the metric is at least this.")
     maximum: float | None = Field(default=None, description="Published when the metric is at most this: of an error.")
 
@@ -78,7 +75,7 @@ def _document_model(project_type: str) -> type[BaseModel]:
         "model": _model_section(project_type),
         "parameters": _parameters_section(project_type),
         "device": Annotated[DeviceChoice, Field(description="What the training may run on.")],
-        "evaluation": Evaluation,
+        "evaluation": _evaluation_section(project_type),
     }
     defaults: dict[str, Any] = {"name": ..., "type": ..., "data": ..., "description": "", "device": DeviceChoice.ANY}
     definitions: dict[str, Any] = {
@@ -125,6 +122,19 @@ def _parameters_section(project_type: str) -> type[Section]:
     fields = {name: _field(info) for name, info in params.items() if name not in elsewhere}
     about = "Of the training, each with a default."
     return create_model(f"{project_type.title()}Parameters", __base__=Section, __doc__=about, **fields)
+
+
+def _evaluation_section(project_type: str) -> type[Section]:
+    """The bounds, and the metrics that the trainer knows."""
+    trainer = TRAINERS[project_type]
+    fields: dict[str, Any] = {
+        "metric": (
+            Literal[tuple(trainer.METRICS)] | None,
+            Field(default=None, description=f"None is the one that models are known by: {trainer.METRIC}."),
+        )
+    }
+    about = "What a model must be worth to be published."
+    return create_model(f"{project_type.title()}Evaluation", __base__=Evaluation, __doc__=about, **fields)
 
 
 def _field(info: Any) -> Any:

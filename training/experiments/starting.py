@@ -14,10 +14,11 @@ from storage.store import Store
 from training.experiments.data_sections import SECTIONS, DataSections
 from training.experiments.reading import Experiment
 from training.experiments.text import Path, Problem, refusal
+from training.registry import TRAINERS
 from training.submission import made_before, submit
-from utils import Conflict, InvalidInput, NotFound
+from utils import Conflict, InvalidInput, NotFound, some_of
 
-_DATA, _PREPARATION = "data", "preparation"
+_DATA, _PREPARATION, _EVALUATION = "data", "preparation", "evaluation"
 
 
 def check_in(store: Store, project: Project, experiment: Experiment) -> None:
@@ -30,6 +31,7 @@ def check_in(store: Store, project: Project, experiment: Experiment) -> None:
     if not problems:
         try:
             _sections(project).check(store, project, *_said(experiment))
+            problems = [*_unmeasured(store, project, experiment)]
         except NotFound as error:
             path = (_DATA, "version") if experiment.dataset_version is not None else (_DATA,)
             problems = [experiment.problem(path, error.detail)]
@@ -94,6 +96,18 @@ def _other_project(project: Project, experiment: Experiment) -> Iterable[Problem
     if experiment.project_type != project.type:
         message = f"type is {experiment.project_type}, and the project '{project.name}' is of type {project.type}"
         yield experiment.problem(("type",), message)
+
+
+def _unmeasured(store: Store, project: Project, experiment: Experiment) -> Iterable[Problem]:
+    """A metric by which the model would be published, and which cannot be measured on these data."""
+    name, known = experiment.document.evaluation.metric, TRAINERS[project.type].METRICS
+    if name is None or (need := known[name]) is None:
+        return
+    offered = _sections(project).offered(store, project, *_said(experiment))
+    if need not in offered:
+        measured = some_of([one for one, needs in known.items() if needs is None or needs in offered], len(known))
+        message = f"evaluation.metric: {name} needs {need.value}, and these data have none: wanted one of {measured}"
+        yield experiment.problem((_EVALUATION, "metric"), message)
 
 
 def _placed(error: InvalidInput, experiment: Experiment) -> Iterable[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from datasets.findings import Finding
 from inference.protocol import ModelCard
 from training.parameters import check_choice
-from training.protocol import Report, Scorer, TrainedModel, TrainerParams, TrainingFailed, Workspace
+from training.protocol import Need, Report, Scorer, TrainedModel, TrainerParams, TrainingFailed, Workspace
 from training.tabular.algorithms.registry import ALGORITHMS, AUTO
 
 
@@ -40,6 +40,12 @@ class TabularTrainer:
 
     Params: type[TrainerParams] = TabularParams
     METRIC = "score"
+    METRICS: Mapping[str, Need | None] = {
+        "score": None,
+        **dict.fromkeys(("accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc"), Need.CLASSES),
+        **dict.fromkeys(("r2", "mae", "rmse"), Need.VALUES),
+    }
+    LIGHTER = "the algorithm `linear`, fewer columns or fewer rows"
     # The file is the smallest form already: there is nothing to make an int8 version of.
     scorer: Callable[[Any, ModelCard, Workspace], Scorer] | None = None
 
@@ -61,4 +67,4 @@ class TabularTrainer:
         try:
             return TabularRun(dataset, params, workspace, report).fit()
         except MemoryError as error:
-            raise TrainingFailed("out of memory: try `linear`, fewer columns, or fewer rows") from error
+            raise TrainingFailed(f"out of memory: try {self.LIGHTER}") from error

@@ -37,10 +37,15 @@ class Limits:
 
 
 class Watch:
-    """Looks at one training now and then."""
+    """Looks at one training now and then.
 
-    def __init__(self, limits: Limits, folder: Path, tree: ProcessTree):
+    Args:
+        lighter: what its trainer says makes it take less.
+    """
+
+    def __init__(self, limits: Limits, folder: Path, tree: ProcessTree, lighter: str):
         self._limits = limits
+        self._lighter = lighter
         self._folder = folder
         self._tree = tree
         self._looks = [_Look(self._of_processes, _LOOK_SECONDS), _Look(self._of_disk, _DISK_LOOK_SECONDS)]
@@ -61,7 +66,7 @@ class Watch:
         if used > limits.memory_bytes:
             return (
                 f"the training used {_size(used)} of memory, {_size(limits.memory_bytes)} are allowed: "
-                "try a smaller batch or image_size or fewer columns, or let the operator raise DIYML_JOB_MEMORY_BYTES"
+                f"try {self._lighter}, or ask the operator to raise DIYML_JOB_MEMORY_BYTES"
             )
         return None
 
@@ -71,7 +76,7 @@ class Watch:
             return None
         return (
             f"the training took {_size(used)} of the disk, {_size(self._limits.disk_bytes)} are allowed: "
-            "try a smaller image_size or fewer images, or ask the operator to raise DIYML_JOB_DISK_BYTES"
+            f"try {self._lighter}, or ask the operator to raise DIYML_JOB_DISK_BYTES"
         )
 
 

@@ -161,17 +161,15 @@ def training_process(
         process.close()
 
 
-def exit_reason(status: int) -> str:
+def exit_reason(status: int, lighter: str) -> str:
     """What an exit status means, for a person.
 
     Args:
         status: as of `subprocess.Popen.returncode`; negative is a signal.
+        lighter: what the trainer says makes a training take less.
     """
     if status == -signal.SIGKILL:
-        return (
-            "the training process was killed from outside, most often because memory ran out: "
-            "try a smaller image size or batch"
-        )
+        return f"the training process was killed from outside, most often because memory ran out: try {lighter}"
     if status < 0:
         return f"the training process crashed ({signal.Signals(-status).name})"
     return f"the training process ended unexpectedly (exit status {status})"

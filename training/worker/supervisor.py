@@ -26,6 +26,7 @@ from storage.store import Store
 from training.loading.fetching import CannotFetch, fetch
 from training.process_tree import kill_all
 from training.promotion import hand_over
+from training.registry import TRAINERS
 from training.run import DATASET, EXIT_FAILED, LOAD, QUANTIZE, RESULT, SPEC, TRAIN
 from training.worker.devices import LocalDevice
 from training.worker.heart import Heart
@@ -179,7 +180,7 @@ class Supervisor:
     def _follow(self, job: Job, process: TrainingProcess, progress: Progress, heart: Heart, keeper: Keeper) -> int:
         """Wait for the end of the process; end it when the job is cancelled, lost, too long, or the worker stops."""
         deadline = time.monotonic() + self._settings.job_hours * 3600 - job.seconds_spent
-        watch, stop_by = Watch(self._limits, process.folder, process.tree), math.inf
+        watch, stop_by = Watch(self._limits, process.folder, process.tree, TRAINERS[job.project_type].LIGHTER), math.inf
         while True:
             status = process.wait(_LOOK_SECONDS)
             if status is not None:
@@ -223,7 +224,7 @@ class Supervisor:
         self._persist(heart.beat)
         if status == EXIT_FAILED and process.failure:
             return self._failed(job, process.failure)
-        reason, cause = process.excess or exit_reason(status), BrokenOff.CRASHED
+        reason, cause = process.excess or exit_reason(status, TRAINERS[job.project_type].LIGHTER), BrokenOff.CRASHED
         # A machine that goes down ends every process at once, and this one may be seen before our own signal.
         if self._stop.wait(_SIGTERM_SECONDS if status == -signal.SIGTERM else 0):
             reason, cause = _STOPPED, BrokenOff.STOPPED

@@ -109,6 +109,32 @@ def test_what_is_no_table_is_refused_in_words(content: bytes, why: str, tmp_path
 
 
 @pytest.mark.parametrize(
+    "content",
+    [
+        b'[{"at": 1, "flow": 2.5}]',
+        b'\n[\n  {"at": 1,\n   "fl\\"ow": 2.5}\n]\n',
+        b'{"at": 1, "flow": 2.5}\n{"at": 2, "flow": 2.5}\n',
+        b'{"rows": [{"at": 1}]}',
+        b'[["at", "flow"], [1, 2.5]]',
+        b'["at", "flow"]\n[1, 2.5]\n',
+        b"[]",
+        b" {}\n",
+        codecs.BOM_UTF8 + b'{"at": 1}',
+        '[{"at": 1}]'.encode("utf-16"),
+        gzip.compress(b'[{"at": 1}]', mtime=0),
+    ],
+)
+def test_json_is_called_by_its_name_with_what_to_do(content: bytes, tmp_path: Path):
+    with pytest.raises(InvalidInput, match=r"is JSON: send the table as CSV, TSV or Parquet, or .*<project>/rows"):
+        _read(content, tmp_path)
+
+
+@pytest.mark.parametrize("names", ["[at],[flow]", "{at},{flow}", "[1],[2]", "[],{}", '"{""at"": 1}",b'])
+def test_names_in_brackets_are_no_json(names: str, tmp_path: Path):
+    assert _read(f"{names}\n1,2\n".encode(), tmp_path)[1] == [("1", "2")]
+
+
+@pytest.mark.parametrize(
     ("content", "why"),
     [
         (b"a,b,c,d,e\n", "has 5 columns, allowed are 4"),

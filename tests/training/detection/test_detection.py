@@ -328,7 +328,7 @@ def test_out_of_memory_is_told_with_a_way_out(tmp_path, monkeypatch, error):
         raise error
 
     monkeypatch.setattr("training.detection.run._train", fail)
-    with pytest.raises(TrainingFailed, match="out of memory at batch 8 and image size 64: try a smaller image size"):
+    with pytest.raises(TrainingFailed, match="out of memory at batch 8 and image size 64: try a smaller `image_size`"):
         DetectionTrainer().fit(squares(tmp_path, 4, 2), QUICK, workspace(tmp_path / "work"), Silent())
 
 

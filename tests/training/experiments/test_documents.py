@@ -11,6 +11,7 @@ from tests.conftest import ROOT
 from training.experiments.reading import read_experiment
 from training.experiments.schema import json_schema
 from training.experiments.text import read_marked
+from training.registry import TRAINERS
 
 _GUIDE = (ROOT / "docs" / "experiments.md").read_text()
 DOCUMENTS = re.findall(r"```yaml\n(.*?)```", _GUIDE, re.DOTALL)
@@ -29,6 +30,13 @@ def test_the_guides_documents_are_right(project_type: str):
     assert read.project_type == project_type
     jsonschema.validate(read.marked.value, json_schema())
     assert read.document.evaluation.metric
+
+
+def test_the_guide_names_the_metrics_of_every_type_the_one_it_is_known_by_first():
+    for project_type, trainer in TRAINERS.items():
+        (named,) = re.findall(rf"^\| `{project_type}` \| (.*) \|$", _GUIDE, re.MULTILINE)
+        assert tuple(re.findall(r"`(\w+)`", named)) == tuple(trainer.METRICS)
+        assert next(iter(trainer.METRICS)) == trainer.METRIC
 
 
 def test_the_demos_document_is_the_guides():

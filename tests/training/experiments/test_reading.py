@@ -11,6 +11,7 @@ from datasets.registry import KINDS
 from training.experiments.reading import Experiment, read_experiment
 from training.experiments.schema import json_schema
 from training.experiments.text import MOST_BYTES, read_marked
+from training.registry import TRAINERS
 from utils import InvalidInput, TooLarge
 
 CHURN = """\
@@ -90,6 +91,24 @@ def _told(text: str | bytes, is_json: bool = False) -> list[str]:
 
 def _read(text: str, is_json: bool = False) -> Experiment:
     return read_experiment(text.encode(), is_json)
+
+
+@pytest.mark.parametrize("project_type", TRAINERS)
+def test_a_metric_that_the_project_type_does_not_know_is_refused_with_those_that_it_knows(project_type: str):
+    trainer, text = (
+        TRAINERS[project_type],
+        "name: x\ntype: {}\ndata: {{project: p}}\nevaluation: {{metric: {}, minimum: 0}}",
+    )
+    (told,) = _told(text.format(project_type, "acuracy"))
+    assert told.startswith("line 4, column 22: evaluation.metric: input should be ")
+    assert all(f"'{name}'" in told for name in trainer.METRICS)
+    assert told.endswith("got 'acuracy'")
+    for name in trainer.METRICS:
+        read = _read(text.format(project_type, name))
+        assert read.document.evaluation.metric == name
+        jsonschema.validate(read.marked.value, json_schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(read_marked(text.format(project_type, "acuracy").encode()).value, json_schema())
 
 
 def test_a_document_becomes_settings_and_the_trainers_params():

@@ -60,8 +60,14 @@ def test_shared_memory_counts_once_and_files_not_at_all(tree: ProcessTree) -> No
 @pytest.mark.parametrize(
     ("limit", "words"),
     [
-        ({"memory_bytes": 100 * MEBIBYTE}, ("MiB of memory, 100 MiB are allowed", "batch", "DIYML_JOB_MEMORY_BYTES")),
-        ({"disk_bytes": 64 * MEBIBYTE}, ("96 MiB of the disk, 64 MiB are allowed", "DIYML_JOB_DISK_BYTES")),
+        (
+            {"memory_bytes": 100 * MEBIBYTE},
+            ("MiB of memory, 100 MiB are allowed: try fewer rows, or ", "DIYML_JOB_MEMORY_BYTES"),
+        ),
+        (
+            {"disk_bytes": 64 * MEBIBYTE},
+            ("96 MiB of the disk, 64 MiB are allowed: try fewer rows, or ", "DIYML_JOB_DISK_BYTES"),
+        ),
         ({"processes": 3}, ("4 processes at once, 3 are allowed", "DIYML_JOB_PROCESSES")),
         ({"memory_bytes": 256 * MEBIBYTE, "disk_bytes": 128 * MEBIBYTE, "processes": 4}, None),
     ],
@@ -70,7 +76,7 @@ def test_past_a_limit_the_reason_names_what_was_used_and_what_to_do(
     tree: ProcessTree, tmp_path: Path, limit: dict[str, int], words: tuple[str, ...] | None
 ) -> None:
     limits = Limits(**{**ENOUGH.__dict__, **limit})
-    found = Watch(limits, tmp_path / "folder", tree).excess()
+    found = Watch(limits, tmp_path / "folder", tree, "fewer rows").excess()
     if words is None:
         assert found is None
     else:
@@ -78,7 +84,7 @@ def test_past_a_limit_the_reason_names_what_was_used_and_what_to_do(
 
 
 def test_a_watch_costs_next_to_nothing(tree: ProcessTree, tmp_path: Path) -> None:
-    watch, before = Watch(ENOUGH, tmp_path / "folder", tree), resource.getrusage(resource.RUSAGE_SELF)
+    watch, before = Watch(ENOUGH, tmp_path / "folder", tree, "fewer rows"), resource.getrusage(resource.RUSAGE_SELF)
     for _ in range(1000):
         assert watch.excess() is None
     after = resource.getrusage(resource.RUSAGE_SELF)

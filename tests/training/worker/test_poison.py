@@ -49,8 +49,16 @@ def next_project(other: Caller) -> str:
         (Illness.SEGMENTATION_FAULT, "crashed (SIGSEGV)", "Fatal Python error: Segmentation fault"),
         (Illness.LEAVES, "exit status 7", "these are its last words"),
         (Illness.LEAVES_AS_IF_ALL_WERE_WELL, "exit status 0", "these are its last words"),
-        (Illness.IS_KILLED, "killed from outside, most often because memory ran out", "these are its last words"),
-        (Illness.TAKES_MEMORY, "of memory, 1.0 GiB are allowed: try a smaller batch", "these are its last words"),
+        (
+            Illness.IS_KILLED,
+            "killed from outside, most often because memory ran out: try a smaller `image_size`",
+            "these are its last words",
+        ),
+        (
+            Illness.TAKES_MEMORY,
+            "of memory, 1.0 GiB are allowed: try a smaller `image_size`, a smaller `batch`",
+            "these are its last words",
+        ),
     ],
 )
 def test_a_training_that_dies_by_itself_fails_after_two_attempts_and_the_next_users_starts(
