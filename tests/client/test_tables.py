@@ -44,6 +44,9 @@ def test_a_table_goes_from_a_file_to_predictions_in_a_file(
     assert (table.rows, table.settings["target"], table.settings["split"]) == (ROWS, "large", "part")
     assert next(project.table.rows())["town"] == "Ulm"
     assert main(["tables", "settings", *here, "--type", "rooms=room"]) == 2
+    assert main(["tables", "settings", *here, "--type", "rooms=1.234,5"]) == 0
+    assert project.table.get().settings["types"]["rooms"]["number_format"] == "1.234,5"
+    assert main(["tables", "settings", *here, "--type", "rooms=category"]) == 0
 
     options = ("--algorithm", "linear", "--parameter", "strength=10", "--follow")
     assert main(["train", *here, *options]) == 0
