@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from api.v1.table_schemas import (
@@ -14,13 +15,14 @@ from api.v1.table_schemas import (
     TypeShown,
     ValueShown,
 )
+from datasets.findings import Finding
 from datasets.series.settings import SeriesSettings
 from datasets.tables.cells import moment_of
-from datasets.tables.profile import QUANTILES, SHOWN_VALUES, ColumnProfile, Summary, TableProfile
+from datasets.tables.profile import QUANTILES, SHOWN_VALUES, ColumnProfile, TableProfile
 from datasets.tables.roles import RoleSettings
-from datasets.tables.schema import ColumnType
+from datasets.tables.schema import Column, ColumnType
 from datasets.tables.settings import TableSettings
-from datasets.tables.warnings import column_warnings
+from datasets.tables.warnings import table_warnings
 from storage.tables import Table
 
 # How settings of each class are shown.
@@ -50,7 +52,7 @@ def table_shown(table: Table, settings: RoleSettings, profile: TableProfile, wai
         import_id=str(table.import_id),
         settings=_settings(settings),
         task=settings.task_now(profile),
-        columns=[_column(column, profile.rows, settings, found) for column in profile.columns],
+        columns=[_column(column, told, settings, found) for column, told in table_warnings(profile, settings.types)],
         warnings=found.get(None, []),
         created_at=table.created_at,
         updated_at=table.updated_at,
@@ -60,19 +62,27 @@ def table_shown(table: Table, settings: RoleSettings, profile: TableProfile, wai
 
 def _settings(settings: RoleSettings) -> TableSettingsShown | SeriesSettingsShown:
     row = settings.to_row()
-    types = {item["name"]: TypeShown(type=item["type"], date_format=item["date_format"]) for item in row["types"]}
+    types = {column.name: _type(column) for column in map(Column.of, row["types"])}
     return _SHOWN[type(settings)](**{**row, "types": types})
 
 
+def _type(column: Column) -> TypeShown:
+    return TypeShown(type=column.type, date_format=column.date_format, number_format=column.number_format)
+
+
 def _column(
-    profile: ColumnProfile, rows: int, settings: RoleSettings, found: dict[str | None, list[TableWarning]]
+    profile: ColumnProfile,
+    told: Iterable[Finding],
+    settings: RoleSettings,
+    found: dict[str | None, list[TableWarning]],
 ) -> ColumnShown:
     column, (read,) = profile.column, settings.columns([profile.column])
-    warnings = [TableWarning(code=item.code, message=item.message) for item in column_warnings(profile, rows)]
+    warnings = [TableWarning(code=item.code, message=item.message) for item in told]
     return ColumnShown(
         name=column.name,
         type=read.type,
         date_format=read.date_format,
+        number_format=read.number_format,
         found_type=column.type,
         role=settings.role_of(read),
         missing=profile.missing,
@@ -80,16 +90,17 @@ def _column(
         distinct_is_exact=profile.distinct_is_exact,
         values=[ValueShown(value=value, count=count) for value, count in profile.values[:SHOWN_VALUES]],
         warnings=[*warnings, *found.get(column.name, [])],
-        **_spread(profile.summary, column.type),
+        **_spread(profile.read_as(read)),
     )
 
 
-def _spread(summary: Summary | None, kind: ColumnType) -> dict[str, Any]:
+def _spread(profile: ColumnProfile) -> dict[str, Any]:
+    summary = profile.summary
     if summary is None:
         return {"min": None, "max": None, "mean": None, "quantiles": {}, "histogram": []}
 
     def plain(value: float) -> float | str:
-        return moment_of(value) if kind is ColumnType.DATE else value
+        return moment_of(value) if profile.column.type is ColumnType.DATE else value
 
     count = len(summary.bins)
     edges = summary.edges(count)

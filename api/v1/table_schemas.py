@@ -12,7 +12,7 @@ from api.operation import Page, Request, Shown
 from api.v1.schemas import PageQuery
 from datasets.tables.names import MOST_NAME_CHARACTERS
 from datasets.tables.roles import ColumnRole
-from datasets.tables.schema import ColumnType, DateFormat, Task
+from datasets.tables.schema import ColumnType, DateFormat, NumberFormat, Task
 from datasets.tables.settings import TypeWish
 
 _MOST_COLUMNS = 5_000
@@ -29,6 +29,15 @@ class DateWish(Shown):
     date_format: DateFormat
 
 
+class NumberWish(Shown):
+    """Numbers that are not all written with a point and nothing between thousands."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["number"]
+    number_format: NumberFormat
+
+
 class TableChange(Request):
     """What of the settings is to be otherwise; the rest stays. Null takes a setting back."""
 
@@ -37,7 +46,7 @@ class TableChange(Request):
         list[ColumnName] | None, Field(max_length=_MOST_COLUMNS, description="Columns that are not learned from.")
     ] = None
     types: Annotated[
-        dict[ColumnName, ColumnType | DateWish | None] | None,
+        dict[ColumnName, ColumnType | DateWish | NumberWish | None] | None,
         Field(max_length=_MOST_COLUMNS, description="Columns that are to be read otherwise; null as it was found."),
     ] = None
     group: Annotated[
@@ -62,7 +71,9 @@ class TableChange(Request):
         return {name: _wish(wish) for name, wish in (self.types or {}).items()}
 
 
-def _wish(wish: ColumnType | DateWish | None) -> TypeWish | None:
+def _wish(wish: ColumnType | DateWish | NumberWish | None) -> TypeWish | None:
+    if isinstance(wish, NumberWish):
+        return TypeWish(ColumnType.NUMBER, number_format=wish.number_format)
     if isinstance(wish, DateWish):
         return TypeWish(ColumnType.DATE, wish.date_format)
     return TypeWish(wish) if wish else None
@@ -77,6 +88,7 @@ class TypeShown(Shown):
 
     type: ColumnType
     date_format: DateFormat | None
+    number_format: NumberFormat | None
 
 
 class TableSettingsShown(Shown):
@@ -128,6 +140,7 @@ class ColumnShown(Shown):
     name: str
     type: Annotated[ColumnType, Field(description="As it is read.")]
     date_format: DateFormat | None
+    number_format: NumberFormat | None
     found_type: Annotated[ColumnType, Field(description="What all its cells are.")]
     role: ColumnRole
     missing: Annotated[int, Field(ge=0, description="Rows without a value.")]

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, RootModel, StringConstraints
 from api.names import Number, encodable, printable
 from api.operation import Request, Shown
 from api.v1.schemas import MOST_VERSION
-from datasets.tables.schema import ColumnType, DateFormat
+from datasets.tables.schema import ColumnType, DateFormat, NumberFormat
 
 MOST_DESCRIPTION_CHARACTERS = 5000
 
@@ -131,6 +131,7 @@ class ReadAs(Shown):
 
     type: ColumnType
     date_format: DateFormat | None
+    number_format: NumberFormat | None
 
 
 class Retyped(Shown):

@@ -9,7 +9,7 @@ from datasets.series.schema import LABELS
 from datasets.series.times import seconds_of_number
 from datasets.tables.cells import number_of
 from datasets.tables.profile import ColumnProfile, TableProfile
-from datasets.tables.schema import ColumnType
+from datasets.tables.schema import ColumnType, NumberFormat
 
 _LABEL_WORDS = ("anomal", "label", "fault", "outlier", "changepoint", "change_point", "is_normal")
 # Of names that say nothing else: `fault current` may well be a sensor.
@@ -52,17 +52,22 @@ def guess(profile: TableProfile) -> Guess:
     return Guess(time, label, tuple(dict.fromkeys(ignored)))
 
 
-def is_label(value: str) -> bool:
+def is_label(value: str, number_format: NumberFormat | None = None) -> bool:
     """Whether a cell says that a row is normal, or that it is an anomaly."""
     try:
-        return value.lower() in LABELS or number_of(value) in (0, 1)
+        return value.lower() in LABELS or number_of(value, number_format) in (0, 1)
     except ValueError:
         return False
 
 
+def is_label_of(column: ColumnProfile, value: str) -> bool:
+    """The same of a cell of this column."""
+    return is_label(value, column.column.number_format)
+
+
 def label_word(column: ColumnProfile) -> int | None:
     """Which word for a label the name of a column has that holds nothing but labels; None when it looks like none."""
-    if not column.values or not column.values_are_all or not all(is_label(value) for value, _ in column.values):
+    if not column.values or not column.values_are_all or not all(is_label_of(column, v) for v, _ in column.values):
         return None
     word = _word(column)
     return word if word < len(_LABEL_WORDS) else None

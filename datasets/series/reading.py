@@ -10,7 +10,7 @@ import polars as pl
 from datasets.series.schema import LABELS, SeriesRows, SeriesSchema
 from datasets.series.times import SCALES
 from datasets.tables.cells import SECONDS_OF_A_DAY
-from datasets.tables.columns import bare, dates, numbers
+from datasets.tables.columns import bare, dates, numbers, values
 from datasets.tables.schema import LEFT_OUT_PART, Column, ColumnType
 
 
@@ -18,18 +18,18 @@ def seconds(column: Column) -> pl.Expr:
     """float64, seconds since 1970-01-01 UTC by the rules of `datasets.series.times`; null for none."""
     if column.type is not ColumnType.NUMBER:
         return (dates(pl.col(column.name), column.date_format) * SECONDS_OF_A_DAY).round(4)
-    number = numbers(pl.col(column.name))
+    number = values(column)
     scaled = pl.lit(None, pl.Float64)
     for limit, scale in reversed(SCALES):
         scaled = pl.when(number.abs() < limit).then(number * scale).otherwise(scaled)
     return scaled
 
 
-def labels(name: str) -> pl.Expr:
+def labels(column: Column) -> pl.Expr:
     """uint8, 0 normal and 1 anomaly; null for a missing cell and for any other."""
-    word = bare(pl.col(name)).str.to_lowercase()
+    word = bare(pl.col(column.name)).str.to_lowercase()
     # As numbers a column may say 1.0 as well.
-    number = numbers(pl.col(name))
+    number = numbers(pl.col(column.name), column.number_format)
     said = word.replace_strict(LABELS, default=None, return_dtype=pl.UInt8)
     return pl.coalesce(said, pl.when(number.is_in([0.0, 1.0])).then(number).cast(pl.UInt8))
 
@@ -41,11 +41,13 @@ def names(schema: SeriesSchema) -> pl.Expr:
 
 def read_series(schema: SeriesSchema, path: Path, parts: Path) -> list[SeriesRows]:
     """The series of a file of text, without the rows that are left out; see `datasets.series.schema`."""
-    wanted = [names(schema).alias("series"), *(numbers(pl.col(name)).alias(f"{at}") for at, name in _sensors(schema))]
+    columns = {column.name: column for column in schema.columns}
+    sensors = (values(columns[name]).alias(f"{at}") for at, name in _sensors(schema))
+    wanted = [names(schema).alias("series"), *sensors]
     if schema.time is not None:
         wanted.append(seconds(schema.column(schema.time)).alias("time"))
     if schema.label is not None:
-        wanted.append(labels(schema.label).fill_null(0).alias("label"))
+        wanted.append(labels(schema.column(schema.label)).fill_null(0).alias("label"))
     frame = pl.scan_parquet(path).select(wanted).with_row_index("row").collect()
     frame = frame.with_columns(pl.read_parquet(parts)["part"]).filter(pl.col("part") != LEFT_OUT_PART)
     # A stable order: rows of one time stay as they are in the file.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
-from datasets.series.guessing import guess, is_label
+from datasets.series.guessing import guess, is_label_of
 from datasets.series.schema import SeriesSchema
 from datasets.tables.cells import shown
 from datasets.tables.profile import ColumnProfile, TableProfile
@@ -111,8 +111,11 @@ class SeriesSettings:
                 "series",
                 f"series: {shown(self.series)} has more than {MOST_SERIES:,} values, which are too many series",
             )
-        if self.label is not None and (problem := _no_label(profile.of(self.label))):
+        if self.label is not None and (problem := _no_label(self._read(profile.of(self.label)))):
             yield "label", f"label: {shown(self.label)} {problem}: wanted 0 or 1, false or true, normal or anomaly"
+
+    def _read(self, column: ColumnProfile) -> ColumnProfile:
+        return column.read_as(self.columns([column.column])[0])
 
     def _no_time(self, column: ColumnProfile) -> str | None:
         if self.columns([column.column])[0].type in (ColumnType.DATE, ColumnType.NUMBER):
@@ -120,6 +123,9 @@ class SeriesSettings:
         formats = " or ".join(date_format.value for date_format in column.dates if date_format)
         if formats:
             return f"its dates have the format {formats}: say which in `types`"
+        if column.is_ambiguous:
+            formats = " or ".join(number_format.value for number_format in column.numbers)
+            return f"its numbers have the format {formats}: say which in `types`"
         why = first_unreadable(column, ColumnType.DATE) or first_unreadable(column, ColumnType.NUMBER)
         return f"{why or 'it has no value'}: wanted dates by ISO 8601 or seconds as numbers"
 
@@ -149,7 +155,7 @@ class SeriesSettings:
 
 
 def _no_label(column: ColumnProfile) -> str | None:
-    odd = [value for value, _ in column.values if not is_label(value)]
+    odd = [value for value, _ in column.values if not is_label_of(column, value)]
     if odd:
         return f"holds {some_of([value[:40] for value in odd], 3)}"
     if not column.values_are_all:

@@ -72,7 +72,7 @@ def snapshot_of(store: Store, project: Project, table: Table) -> SeriesSnapshot:
         content=table.digest,
         rows=table.rows,
         schema=schema,
-        findings=(*odd, *warnings(schema, profile)),
+        findings=(*odd, *warnings(schema, profile, settings.types)),
         file=table.rows_file,
     )
 

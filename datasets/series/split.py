@@ -66,7 +66,7 @@ def record_split(snapshot: SeriesSnapshot, files: Files, cache: TableCache, trai
         wanted.append(seconds(schema.column(schema.time)).alias("time"))
     rows = pl.scan_parquet(cache.fetch(snapshot, files))
     if schema.label is not None:
-        wanted.append(labels(schema.label).fill_null(0).alias("label"))
+        wanted.append(labels(schema.column(schema.label)).fill_null(0).alias("label"))
     # Any column of the file makes it as many rows as the file has.
     frame = rows.select(pl.first().alias("any"), *wanted).collect()
     told: list[str] = []

@@ -25,7 +25,7 @@ def time_reader(column: Column) -> Callable[[str | None], float | None]:
     """
 
     def read_number(text: str | None) -> float | None:
-        number = number_of(text)
+        number = number_of(text, column.number_format)
         return None if number is None else seconds_of_number(number)
 
     def read_date(text: str | None) -> float | None:

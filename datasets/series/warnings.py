@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from datasets.findings import Finding
 from datasets.series.guessing import (
     always_rises,
-    is_label,
+    is_label_of,
     is_spoilt_label,
     label_word,
     looks_like_time,
@@ -20,24 +20,32 @@ from datasets.tables.schema import ColumnType
 from datasets.tables.settings import first_unreadable
 from datasets.tables.warnings import (
     AMBIGUOUS_DATES,
+    AMBIGUOUS_NUMBERS,
     CONSTANT,
     MOSTLY_MISSING,
     MOSTLY_NUMBERS,
     NUMBERS_OTHERWISE,
-    column_warnings,
+    table_warnings,
 )
 
 # A sensor may well be different in every row.
-_TOLD = {MOSTLY_MISSING, MOSTLY_NUMBERS}
+_TOLD = {MOSTLY_MISSING, MOSTLY_NUMBERS, AMBIGUOUS_NUMBERS}
+_UNREAD = {MOSTLY_NUMBERS, NUMBERS_OTHERWISE, AMBIGUOUS_DATES, AMBIGUOUS_NUMBERS}
 _MOSTLY = 0.9
 _FEWEST_NUMBERS = 20
 
 
-def warnings(schema: SeriesSchema, profile: TableProfile) -> Iterator[Finding]:
-    """Of all columns in their order."""
+def warnings(schema: SeriesSchema, profile: TableProfile, said: Collection[str] = ()) -> Iterator[Finding]:
+    """Of all columns in their order.
+
+    Args:
+        said: as of `table_warnings`.
+    """
     sensors = set(schema.sensors)
-    for column in profile.columns:
-        name = column.column.name
+    read = {column.name: column for column in schema.columns}
+    for found, told in table_warnings(profile, said):
+        name = found.column.name
+        column = found.read_as(read[name])
         if name == schema.label:
             yield from _unlabelled(column, profile.rows)
         elif is_spoilt_label(column) and name not in sensors:
@@ -46,16 +54,16 @@ def warnings(schema: SeriesSchema, profile: TableProfile) -> Iterator[Finding]:
         elif name in schema.ignored:
             continue
         elif name in sensors:
-            yield from _of_sensor(column, profile.rows)
+            yield from _of_sensor(column, profile.rows, told)
         elif name not in (schema.time, schema.series):
-            yield from _of_words(column, profile.rows, schema.time is None)
+            yield from _of_words(column, profile.rows, told, schema.time is None)
     if schema.time is None:
         yield from _no_time(profile)
 
 
-def _of_sensor(column: ColumnProfile, rows: int) -> Iterator[Finding]:
+def _of_sensor(column: ColumnProfile, rows: int, told: Iterable[Finding]) -> Iterator[Finding]:
     name = shown(column.column.name)
-    for finding in column_warnings(column, rows):
+    for finding in told:
         if finding.code == CONSTANT:
             yield Finding(
                 CONSTANT, f"the sensor {name} has the same value in every row that has one: odd once it moves"
@@ -87,14 +95,10 @@ def _of_sensor(column: ColumnProfile, rows: int) -> Iterator[Finding]:
         )
 
 
-def _of_words(column: ColumnProfile, rows: int, no_time: bool) -> Iterator[Finding]:
+def _of_words(column: ColumnProfile, rows: int, found: Iterable[Finding], no_time: bool) -> Iterator[Finding]:
     """A column that is nothing, since it is read as words or dates."""
     empty = {MOSTLY_MISSING} if column.missing == rows else set()
-    told = [
-        item
-        for item in column_warnings(column, rows)
-        if item.code in {MOSTLY_NUMBERS, NUMBERS_OTHERWISE, AMBIGUOUS_DATES, *empty}
-    ]
+    told = [item for item in found if item.code in {*_UNREAD, *empty}]
     yield from told
     if told or column.column.type is ColumnType.DATE:
         return
@@ -129,7 +133,7 @@ def _is_number(value: str) -> bool:
 
 
 def _spoilt_label(column: ColumnProfile) -> Finding:
-    odd = next(value for value, _ in column.values if not is_label(value))
+    odd = next(value for value, _ in column.values if not is_label_of(column, value))
     return Finding(
         "unread_labels",
         f"the column {shown(column.column.name)} sounds like a label, and is none since it holds {shown(odd)}: wanted "

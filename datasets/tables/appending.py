@@ -19,7 +19,7 @@ from datasets.tables.cells import reader_of, shown, text_of
 from datasets.tables.changing import settings_class
 from datasets.tables.formats import ROWS
 from datasets.tables.names import MOST_NAME_CHARACTERS, column_name
-from datasets.tables.schema import Column, ColumnType
+from datasets.tables.schema import Column, ColumnType, NumberFormat
 from datasets.tables.settings import nearest, refuse
 from storage.appended import Waiting
 from storage.project import Project
@@ -188,10 +188,13 @@ def _filled(
         for key, place in places.items()
         if (column := columns.get(batch.names[place])) and column.type is not ColumnType.TEXT
     }
+    formats = {
+        key: column.number_format for key, place in places.items() if (column := columns.get(batch.names[place]))
+    }
     for number, (row, cells) in enumerate(zip(rows, batch.rows, strict=True), 1):
         for key, value in row.items():
             try:
-                cells[places[key]] = text = _text(value)
+                cells[places[key]] = text = _text(value, formats.get(key))
                 if text is not None and key in readers:
                     readers[key](text)
             except ValueError as error:
@@ -201,8 +204,8 @@ def _filled(
             return
 
 
-def _text(value: object) -> str | None:
-    text = text_of(value)
+def _text(value: object, number_format: NumberFormat | None) -> str | None:
+    text = text_of(value, number_format)
     if text is None or text == "":
         return None
     if "\0" in text or len(text.encode(errors="surrogatepass")) > BOUNDS.cell:

@@ -11,13 +11,30 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
 
-from datasets.tables.schema import Column, ColumnType, DateFormat
+from datasets.tables.schema import Column, ColumnType, DateFormat, NumberFormat
 
 # Written out, since what counts as a space differs between Python and the engine that reads whole columns.
 SPACES = " \t\n\r\x0b\x0c\xa0"
 MISSING = frozenset(["", "na", "n/a", "nan", "null", "none", "?", "-"])
 TRUTHS = frozenset(["true", "false"])
-NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?"
+_SPACE, _APOSTROPHE = " \xa0\u2009\u202f", "'\u2019"
+
+
+def _number(point: str, between: str = "") -> str:
+    """The pattern of numbers with this decimal mark, and this or a space or an apostrophe between thousands."""
+    plain = rf"(?:[0-9]+{point}?[0-9]*|{point}[0-9]+)(?:[eE][+-]?[0-9]{{1,4}})?"
+    groups = "|".join(rf"(?:[{mark}][0-9]{{3}})+" for mark in (between, _SPACE, _APOSTROPHE))
+    # A zero at the front begins no groups: 0.125 holds no thousands.
+    grouped = rf"|[1-9][0-9]{{0,2}}(?:{groups})(?:{point}[0-9]*)?" if between else ""
+    return rf"[+-]?(?:{plain}{grouped})"
+
+
+# Each with the characters that stand between thousands, and with the decimal mark.
+NUMBERS: dict[NumberFormat | None, tuple[str, str, str]] = {
+    None: (_number(r"\."), "", "."),
+    NumberFormat.DECIMAL_COMMA: (_number(",", "."), "." + _SPACE + _APOSTROPHE, ","),
+    NumberFormat.THOUSANDS_COMMA: (_number(r"\.", ","), "," + _SPACE + _APOSTROPHE, "."),
+}
 _UNIT = r"(?:%|‰|°|°C|°F|€|\$|£|¥|EUR|USD|GBP|CHF)"
 # A decimal comma, something between thousands, another minus, a unit, infinity: what a number may mean elsewhere.
 NUMBER_OTHERWISE = (
@@ -39,15 +56,26 @@ DATES: dict[DateFormat | None, tuple[str, tuple[int, int, int]]] = {
 SECONDS_OF_A_DAY = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_NUMBER = re.compile(NUMBER)
+_NUMBERS = {
+    number_format: (re.compile(pattern), str.maketrans(point, ".", between))
+    for number_format, (pattern, between, point) in NUMBERS.items()
+}
 _DATES = {date_format: (re.compile(pattern), places) for date_format, (pattern, places) in DATES.items()}
+_EXAMPLES = {
+    None: "3.5 or -2e6",
+    NumberFormat.DECIMAL_COMMA: "1.234,5 or 1234,5 (a comma for decimals)",
+    NumberFormat.THOUSANDS_COMMA: "1,234.5 or 1234.5 (a point for decimals)",
+}
 _MOST_SHOWN = 40
 
 CellValue = float | str | None
 
 
-def text_of(value: object) -> str | None:
+def text_of(value: object, number_format: NumberFormat | None = None) -> str | None:
     """The text that a cell of this Python or JSON value has; None for nothing.
+
+    Args:
+        number_format: of the column, by which numbers are written; what is text already stays as it is.
 
     Raises:
         ValueError: it is a list or an object.
@@ -57,7 +85,7 @@ def text_of(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        return repr(value)
+        return repr(value).replace(".", NUMBERS[number_format][2])
     raise ValueError(f"a cell must be a text, a number, true, false or null, got {type(value).__name__}")
 
 
@@ -69,18 +97,19 @@ def bare(text: str | None) -> str | None:
     return None if stripped.lower() in MISSING else stripped
 
 
-def number_of(text: str | None) -> float | None:
+def number_of(text: str | None, number_format: NumberFormat | None = None) -> float | None:
     """A finite number, None for a missing cell.
 
     Raises:
-        ValueError: it is no number, or none that a computer can hold, in words.
+        ValueError: it is no number of this format, or none that a computer can hold, in words.
     """
     stripped = bare(text)
     if stripped is None:
         return None
-    value = float(stripped) if _NUMBER.fullmatch(stripped) else math.inf
+    pattern, plain = _NUMBERS[number_format]
+    value = float(stripped.translate(plain)) if pattern.fullmatch(stripped) else math.inf
     if math.isinf(value):
-        raise ValueError(f"must be a finite number such as 3.5 or -2e6, got {shown(stripped)}")
+        raise ValueError(f"must be a finite number such as {_EXAMPLES[number_format]}, got {shown(stripped)}")
     return value
 
 
@@ -123,7 +152,7 @@ def moment_of(days: float) -> str:
 def reader_of(column: Column) -> Callable[[str | None], CellValue]:
     """The function that reads the cells of this column."""
     if column.type is ColumnType.NUMBER:
-        return number_of
+        return lambda text: number_of(text, column.number_format)
     if column.type is ColumnType.DATE:
         return lambda text: date_of(text, column.date_format)
     return category_of if column.type is ColumnType.CATEGORY else bare

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from datasets.tables.cells import DATES, MISSING, NUMBER, NUMBER_OTHERWISE, SECONDS_OF_A_DAY, SPACES, TRUTHS
-from datasets.tables.schema import Column, ColumnType, DateFormat
+from datasets.tables.cells import DATES, MISSING, NUMBER_OTHERWISE, NUMBERS, SECONDS_OF_A_DAY, SPACES, TRUTHS
+from datasets.tables.schema import Column, ColumnType, DateFormat, NumberFormat
 
 
 def bare(text: pl.Expr) -> pl.Expr:
@@ -14,10 +14,15 @@ def bare(text: pl.Expr) -> pl.Expr:
     return pl.when(stripped.str.to_lowercase().is_in(sorted(MISSING))).then(None).otherwise(stripped)
 
 
-def numbers(text: pl.Expr) -> pl.Expr:
+def numbers(text: pl.Expr, number_format: NumberFormat | None = None) -> pl.Expr:
     """float64; null for a missing cell and for one that is no number."""
     stripped = text.str.strip_chars(SPACES)
-    is_number = stripped.str.contains(rf"^{NUMBER}\z")
+    pattern, between, point = NUMBERS[number_format]
+    is_number = stripped.str.contains(rf"^{pattern}\z")
+    if between:
+        stripped = stripped.str.replace_all(f"[{between}]", "")
+    if point != ".":
+        stripped = stripped.str.replace(point, ".", literal=True)
     value = pl.when(is_number).then(stripped).cast(pl.Float64, strict=False)
     return pl.when(value.is_finite()).then(value)
 
@@ -25,7 +30,7 @@ def numbers(text: pl.Expr) -> pl.Expr:
 def numbers_otherwise(text: pl.Expr) -> pl.Expr:
     """Which cells hold what a person reads as a number, and no number by our rules; null for null."""
     stripped = text.str.strip_chars(SPACES)
-    is_number = stripped.str.contains(rf"^{NUMBER}\z")
+    is_number = stripped.str.contains(rf"^{NUMBERS[None][0]}\z")
     return stripped.str.contains(rf"^(?:{NUMBER_OTHERWISE})\z") & ~is_number
 
 
@@ -45,7 +50,7 @@ def values(column: Column) -> pl.Expr:
     """The cells of a column by its type: float64 for numbers and dates, else text; null where there is no value."""
     text = pl.col(column.name)
     if column.type is ColumnType.NUMBER:
-        return numbers(text)
+        return numbers(text, column.number_format)
     if column.type is ColumnType.DATE:
         return dates(text, column.date_format)
     return categories(text) if column.type is ColumnType.CATEGORY else bare(text)

@@ -44,6 +44,10 @@ class State:
         read = said.columns(column.column for column in profile.columns)
         return cls(frozen.table, said, profile, {column.name: column for column in read})
 
+    def read(self) -> Iterator[ColumnProfile]:
+        """What its columns hold, as numbers by the format by which they are read."""
+        return (column.read_as(self.columns[column.column.name]) for column in self.profile.columns)
+
     @property
     def told(self) -> str | None:
         """The column whose classes are counted: what is predicted, or labels."""
@@ -80,18 +84,12 @@ def _columns(old: State, new: State) -> dict[str, Any]:
         "added": [name for name in new.columns if name not in old.columns],
         "removed": [name for name in old.columns if name not in new.columns],
         "retyped": [
-            {"name": name, "before": _type(old.columns[name]), "after": _type(new.columns[name])}
+            {"name": name, "before": old.columns[name].as_read(), "after": new.columns[name].as_read()}
             for name in stayed
             if old.columns[name] != new.columns[name]
         ],
         "reordered": stayed != [name for name in new.columns if name in old.columns],
     }
-
-
-def _type(column: Column) -> dict[str, Any]:
-    fields = column.as_fields()
-    del fields["name"]
-    return fields
 
 
 def _settings(old: State, new: State) -> dict[str, Any]:
@@ -105,7 +103,7 @@ def _settings(old: State, new: State) -> dict[str, Any]:
 
 def _said(settings: RoleSettings) -> dict[str, Any]:
     row = settings.to_row()
-    types = {item["name"]: {"type": item["type"], "date_format": item["date_format"]} for item in row["types"]}
+    types = {column.name: column.as_read() for column in map(Column.of, row["types"])}
     return {**row, "types": types, "ignored": sorted(row["ignored"])}
 
 
@@ -119,8 +117,8 @@ def _classes(state: State) -> dict[str, int]:
 
 
 def _moved(old: State, new: State) -> Iterator[dict[str, Any]]:
-    after = {column.column.name: column for column in new.profile.columns}
-    for before in old.profile.columns:
+    after = {column.column.name: column for column in new.read()}
+    for before in old.read():
         now = after.get(before.column.name)
         if now is None:
             continue

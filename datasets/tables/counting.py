@@ -4,63 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from datasets.tables.columns import categories, dates, numbers, numbers_otherwise
-from datasets.tables.profile import MOST_DISTINCT, QUANTILES, ColumnProfile, Summary, Unreadable
-from datasets.tables.schema import Column, ColumnType, DateFormat
+from datasets.tables.number_counting import GLANCE_ROWS, MOST_MISTAKEN, NumberCounter, first_of
+from datasets.tables.profile import MOST_DISTINCT, ColumnProfile, Summary, Unreadable
+from datasets.tables.schema import Column, ColumnType, DateFormat, NumberFormat
+from datasets.tables.spread import Spread
 
 MOST_SAMPLED_ROWS = 200_000
 _FORMATS = (None, *DateFormat)
 _SLASHES = {DateFormat.DAY_SLASHES, DateFormat.MONTH_SLASHES}
-# A column with more other cells than these is no column of numbers with some mistakes in it.
-_MOST_MISTAKEN = 0.05
 _MOST_CATEGORIES = 1000
 _FEW_CATEGORIES = 20
-_GLANCE_ROWS = 200
-
-
-class Spread:
-    """Least, most, mean and quantiles of values that come part by part.
-
-    Args:
-        step: every so many rows a value is kept for the quantiles.
-    """
-
-    def __init__(self, step: int):
-        self._step = step
-        self._count = 0
-        self._least, self._most, self._mean = np.inf, -np.inf, 0.0
-        self._whole = self._rising = True
-        self._last: float | None = None
-        self._kept: list[NDArray[np.float64]] = []
-
-    def add(self, values: pl.Series, first: int) -> None:
-        """Take in the values of rows from `first` on; null where there is none."""
-        self._kept.append(values.gather_every(self._step, offset=-first % self._step).drop_nulls().to_numpy())
-        here = values.drop_nulls().to_numpy()
-        if not len(here):
-            return
-        self._count += len(here)
-        self._least, self._most = min(self._least, here.min()), max(self._most, here.max())
-        with np.errstate(over="ignore", invalid="ignore"):
-            self._mean += (float(here.mean()) - self._mean) * (len(here) / self._count)
-        self._whole = self._whole and bool((here == np.floor(here)).all())
-        joined = here if self._last is None else np.concatenate(([self._last], here))
-        self._rising = self._rising and bool((joined[1:] > joined[:-1]).all())
-        self._last = float(here[-1])
-
-    def summary(self) -> Summary | None:
-        """All but the bins; None when there was no value."""
-        if not self._count:
-            return None
-        kept = np.concatenate(self._kept)
-        quantiles = np.quantile(kept, QUANTILES, method="nearest") if len(kept) else np.full(len(QUANTILES), self._mean)
-        return Summary(
-            float(self._least), float(self._most), self._mean, tuple(map(float, quantiles)), self._whole, self._rising
-        )
 
 
 class Values:
@@ -97,12 +53,10 @@ class ColumnCounter:
 
     def __init__(self, name: str, step: int):
         self._name = name
-        self._step = step
         self._rows = self._present = 0
         self._values = Values()
-        self._mistakes: Unreadable | None = None
         self._no_date: Unreadable | None = None
-        self._numbers: Spread | None = Spread(step)
+        self._numbers = NumberCounter(step)
         self._dates = {date_format: Spread(step) for date_format in _FORMATS}
         self._otherwise: Unreadable | None = None
         self._may_be_otherwise = True
@@ -114,37 +68,24 @@ class ColumnCounter:
         present = words.is_not_null()
         self._present += int(present.sum())
         self._values.add(words.filter(present))
-        self._add_numbers(frame, present)
+        self._numbers.add(frame, present, self._rows, self._present)
         self._add_otherwise(frame, present)
         self._add_dates(frame, present)
         self._rows += len(text)
 
-    def _add_numbers(self, frame: pl.DataFrame, present: pl.Series) -> None:
-        if self._numbers is None:
-            return
-        values = frame.select(numbers(pl.col("text"))).to_series()
-        bad = present & values.is_null()
-        if bad.any():
-            first = self._mistakes or self._first(frame, bad)
-            self._mistakes = replace(first, count=(first.count or 0) + int(bad.sum()))
-        if self._mistakes and (self._mistakes.count or 0) > _MOST_MISTAKEN * self._present:
-            self._mistakes, self._numbers = replace(self._mistakes, count=None), None
-        else:
-            self._numbers.add(values, self._rows)
-
     def _add_otherwise(self, frame: pl.DataFrame, present: pl.Series) -> None:
-        if not self._may_be_otherwise or self._mistakes is None:
+        if not self._may_be_otherwise or self._numbers.readable:
             return
         cell = pl.col("text")
-        for rows in (_GLANCE_ROWS, len(frame)):
+        for rows in (GLANCE_ROWS, len(frame)):
             head = frame.head(rows)
             strange = head.select(numbers_otherwise(cell).fill_null(False)).to_series() & present.head(rows)
             others = present.head(rows) & ~strange & head.select(numbers(cell).is_null()).to_series()
-            if int(others.sum()) > _MOST_MISTAKEN * int(present.head(rows).sum()):
+            if int(others.sum()) > MOST_MISTAKEN * int(present.head(rows).sum()):
                 self._may_be_otherwise, self._otherwise = False, None
                 return
         if strange.any():
-            first = self._otherwise or self._first(frame, strange)
+            first = self._otherwise or first_of(frame, strange, self._rows)
             self._otherwise = replace(first, count=(first.count or 0) + int(strange.sum()))
 
     def _add_dates(self, frame: pl.DataFrame, present: pl.Series) -> None:
@@ -162,26 +103,24 @@ class ColumnCounter:
 
     def _all_dates(self, frame: pl.DataFrame, present: pl.Series, date_format: DateFormat | None) -> pl.Series | None:
         """The dates; None when a cell is none. Most columns are not of dates, which few cells show."""
-        for rows in (_GLANCE_ROWS, len(frame)):
+        for rows in (GLANCE_ROWS, len(frame)):
             values = frame.head(rows).select(dates(pl.col("text"), date_format)).to_series()
             bad = present.head(rows) & values.is_null()
             if bad.any():
-                self._no_date = self._no_date or self._first(frame, bad)
+                self._no_date = self._no_date or first_of(frame, bad, self._rows)
                 return None
         return values
-
-    def _first(self, frame: pl.DataFrame, bad: pl.Series) -> Unreadable:
-        index = int(bad.arg_max() or 0)
-        return Unreadable(self._rows + index + 1, str(frame.item(index, 0))[:100])
 
     def profile(self, most_values: int) -> ColumnProfile:
         """What was found, without the bins of a histogram."""
         column = self._column()
-        if column.type is ColumnType.NUMBER and self._numbers:
-            summary = self._numbers.summary()
+        if column.type is ColumnType.NUMBER:
+            summary = self._numbers.summary(column.number_format)
         else:
             summary = self._dates[column.date_format].summary() if column.type is ColumnType.DATE else None
-        unreadable = {ColumnType.NUMBER: self._mistakes, ColumnType.DATE: None if self._dates else self._no_date}
+        mistakes, no_date = self._numbers.mistakes, None if self._dates else self._no_date
+        unreadable = {ColumnType.NUMBER: mistakes, ColumnType.DATE: no_date}
+        is_words = column.type in (ColumnType.CATEGORY, ColumnType.TEXT)
         return ColumnProfile(
             column=column,
             missing=self._rows - self._present,
@@ -192,14 +131,23 @@ class ColumnCounter:
             summary=summary,
             unreadable={kind: item for kind, item in unreadable.items() if item},
             dates=tuple(self._dates) if self._present else (),
-            otherwise=self._otherwise if column.type in (ColumnType.CATEGORY, ColumnType.TEXT) else None,
+            otherwise=self._otherwise if is_words and not self._numbers.readable else None,
+            numbers=self._by_format(summary),
+            misread=self._numbers.misread() if self._present else {},
         )
+
+    def _by_format(self, summary: Summary | None) -> dict[NumberFormat, Summary | None]:
+        """As `ColumnProfile.numbers`, beside the summary of the column as it was found."""
+        if not self._present:
+            return {}
+        found = {key: self._numbers.summary(key) for key in self._numbers.readable if key}
+        return {key: None if other == summary else other for key, other in found.items()}
 
     def _column(self) -> Column:
         if not self._present:
             return Column(self._name, ColumnType.TEXT)
-        if self._mistakes is None:
-            return Column(self._name, ColumnType.NUMBER)
+        if self._numbers.readable and not self._numbers.is_ambiguous:
+            return Column(self._name, ColumnType.NUMBER, number_format=self._numbers.readable[0])
         if None in self._dates:
             return Column(self._name, ColumnType.DATE)
         # Where day and month could be either way round, nothing is guessed.

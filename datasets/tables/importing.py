@@ -22,7 +22,7 @@ from datasets.tables.profiling import Parts, profile_of
 from datasets.tables.reading import ReadTable, check_format, open_table
 from datasets.tables.roles import RoleSettings
 from datasets.tables.rows_file import ReadRange, WrittenRows, write_rows
-from datasets.tables.warnings import column_warnings
+from datasets.tables.warnings import table_warnings
 from datasets.tables.working import working_folder
 from storage.files import StoredFile
 from storage.import_record import Import
@@ -91,7 +91,7 @@ class TableImport:
                 raise InvalidInput("the file names columns and has no row: wanted a line for each row")
             profile = profile_of(parts, self._profiled)
             settings = self._settings(profile)
-            self._warn(profile)
+            self._warn(profile, settings)
             if not self._options.dry_run:
                 self._place(file, folder / "rows", written, profile, settings, read.format)
             return {"files": 1, "rows": parts.rows, "columns": len(read.names)}
@@ -133,9 +133,9 @@ class TableImport:
             return kind.begin(profile)
         return kept
 
-    def _warn(self, profile: TableProfile) -> None:
-        for column in profile.columns:
-            for warning in column_warnings(column, profile.rows):
+    def _warn(self, profile: TableProfile, settings: RoleSettings) -> None:
+        for _, warnings in table_warnings(profile, settings.types):
+            for warning in warnings:
                 self._tell(warning.message)
 
     def _tell(self, message: str) -> None:

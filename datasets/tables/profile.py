@@ -5,10 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from datasets.tables.schema import Column, ColumnType, DateFormat
+from datasets.tables.schema import Column, ColumnType, DateFormat, NumberFormat
 
 MOST_DISTINCT = 10_000
 SHOWN_VALUES = 20
@@ -72,6 +72,9 @@ class ColumnProfile:
         unreadable: by type, what keeps the column from being of it.
         dates: formats by which every cell is a date; none for ISO 8601.
         otherwise: where nearly all cells are numbers, those that are written otherwise than they are read.
+        numbers: formats, beside that with a point only, by which every cell is a number; each with what these numbers
+            are, None where they are those of `summary`.
+        misread: by the other of these formats, what keeps the column from being numbers.
     """
 
     column: Column
@@ -84,30 +87,46 @@ class ColumnProfile:
     unreadable: dict[ColumnType, Unreadable] = field(default_factory=dict)
     dates: tuple[DateFormat | None, ...] = ()
     otherwise: Unreadable | None = None
+    numbers: dict[NumberFormat, Summary | None] = field(default_factory=dict)
+    misread: dict[NumberFormat, Unreadable] = field(default_factory=dict)
 
     @property
     def values_are_all(self) -> bool:
         """Whether `values` leaves none out."""
         return self.distinct_is_exact and len(self.values) == self.distinct
 
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether its cells are other numbers by another format, so that none is guessed."""
+        return self.column.type is not ColumnType.NUMBER and bool(self.numbers)
+
+    def read_as(self, read: Column) -> ColumnProfile:
+        """The same where the column is read as numbers by another format than was found."""
+        if read.type is not ColumnType.NUMBER or read.number_format is None:
+            return self
+        return replace(self, column=read, summary=self.numbers.get(read.number_format) or self.summary)
+
     @classmethod
     def of(cls, row: dict[str, Any]) -> ColumnProfile:
         """Back from what `dataclasses.asdict` and JSON made of it."""
-        summary = row["summary"]
-        if summary:
-            summary = Summary(**{**summary, "quantiles": tuple(summary["quantiles"]), "bins": tuple(summary["bins"])})
         return cls(
             **{
                 **row,
                 "column": Column.of(row["column"]),
                 "values": tuple((value, count) for value, count in row["values"]),
-                "summary": summary,
+                "summary": _summary(row["summary"]),
                 "unreadable": {ColumnType(name): Unreadable(**item) for name, item in row["unreadable"].items()},
                 "dates": tuple(name and DateFormat(name) for name in row["dates"]),
                 # Profiles of earlier versions have none.
                 "otherwise": Unreadable(**row["otherwise"]) if row.get("otherwise") else None,
+                "numbers": {NumberFormat(name): _summary(item) for name, item in row.get("numbers", {}).items()},
+                "misread": {NumberFormat(name): Unreadable(**item) for name, item in row.get("misread", {}).items()},
             }
         )
+
+
+def _summary(row: dict[str, Any] | None) -> Summary | None:
+    return Summary(**{**row, "quantiles": tuple(row["quantiles"]), "bins": tuple(row["bins"])}) if row else None
 
 
 @dataclass(frozen=True)
@@ -116,6 +135,11 @@ class TableProfile:
 
     rows: int
     columns: tuple[ColumnProfile, ...]
+
+    @property
+    def has_decimal_commas(self) -> bool:
+        """Whether numbers of some column are only such with a comma for decimals."""
+        return any(column.column.number_format is NumberFormat.DECIMAL_COMMA for column in self.columns)
 
     def of(self, name: str) -> ColumnProfile:
         """The column of this name."""

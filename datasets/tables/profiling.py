@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from datasets.tables.columns import values
 from datasets.tables.counting import MOST_SAMPLED_ROWS, ColumnCounter
 from datasets.tables.profile import ColumnProfile, Summary, TableProfile, kept_values
+from datasets.tables.schema import Column, ColumnType, NumberFormat
 
 _COLUMNS_TOGETHER = 32
 
@@ -72,23 +73,36 @@ def _with_bins(
     parts: Parts, profiles: dict[str, ColumnProfile], look: Callable[[float], None]
 ) -> dict[str, ColumnProfile]:
     """The same with histograms, for which the least and the greatest value must be known."""
-    spread = {name: profile for name, profile in profiles.items() if profile.summary}
+    spread = {read: summary for profile in profiles.values() for read, summary in _summaries(profile)}
     if not spread:
         return profiles
-    found = {name: np.zeros(0, np.int64) for name in spread}
-    for number, frame in enumerate(parts.read(list(spread))):
+    found = {read: np.zeros(0, np.int64) for read in spread}
+    for number, frame in enumerate(parts.read(list(dict.fromkeys(read.name for read in spread)))):
         look(number / len(parts.paths))
-        for name, profile in spread.items():
-            if profile.summary:
-                here = frame.select(values(profile.column)).to_series().drop_nulls().to_numpy()
-                counts = np.histogram(here, _edges(profile.summary))[0]
-                found[name] = counts if not len(found[name]) else found[name] + counts
-    return {
-        name: replace(profile, summary=replace(profile.summary, bins=tuple(map(int, found[name]))))
-        if profile.summary
-        else profile
-        for name, profile in profiles.items()
-    }
+        for read, summary in spread.items():
+            here = frame.select(values(read)).to_series().drop_nulls().to_numpy()
+            counts = np.histogram(here, _edges(summary))[0]
+            found[read] = counts if not len(found[read]) else found[read] + counts
+    told = {read: replace(summary, bins=tuple(map(int, found[read]))) for read, summary in spread.items()}
+    return {name: _told(profile, told) for name, profile in profiles.items()}
+
+
+def _summaries(profile: ColumnProfile) -> Iterator[tuple[Column, Summary]]:
+    """Each with the column as it is read for it."""
+    if profile.summary:
+        yield profile.column, profile.summary
+    for number_format, summary in profile.numbers.items():
+        if summary:
+            yield _as_numbers(profile, number_format), summary
+
+
+def _told(profile: ColumnProfile, told: dict[Column, Summary]) -> ColumnProfile:
+    numbers = {key: told.get(_as_numbers(profile, key)) if item else None for key, item in profile.numbers.items()}
+    return replace(profile, summary=told.get(profile.column), numbers=numbers)
+
+
+def _as_numbers(profile: ColumnProfile, number_format: NumberFormat) -> Column:
+    return Column(profile.column.name, ColumnType.NUMBER, number_format=number_format)
 
 
 def _edges(summary: Summary) -> NDArray[np.float64]:

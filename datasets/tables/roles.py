@@ -18,9 +18,13 @@ class RoleSettings(Protocol):
 
     Attributes:
         FIELDS: names of what may be set, `ignored` and `types` among them.
+        types: how columns are to be read of which somebody has said it, by name.
     """
 
     FIELDS: ClassVar[tuple[str, ...]]
+
+    @property
+    def types(self) -> Mapping[str, Any]: ...
 
     @classmethod
     def begin(cls, profile: TableProfile) -> Any:

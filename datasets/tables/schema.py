@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -35,27 +36,53 @@ class DateFormat(str, Enum):
     MONTH_SLASHES = "MM/DD/YYYY"
 
 
+class NumberFormat(str, Enum):
+    """How numbers are written that are not all as `1234.5`; spaces or apostrophes may stand between thousands too."""
+
+    DECIMAL_COMMA = "1.234,5"
+    THOUSANDS_COMMA = "1,234.5"
+
+
 @dataclass(frozen=True)
 class Column:
     """One column.
 
     Attributes:
         date_format: for a column of dates, what is read beside ISO 8601; None for nothing else.
+        number_format: for a column of numbers, how all of them are written; None for a point and nothing between
+            thousands.
     """
 
     name: str
     type: ColumnType
     date_format: DateFormat | None = None
+    number_format: NumberFormat | None = None
 
     def as_fields(self) -> dict[str, Any]:
         """As plain values; `of` gives it back."""
-        return {"name": self.name, "type": self.type.value, "date_format": self.date_format and self.date_format.value}
+        fields = {"name": self.name, "type": self.type.value, "date_format": _value(self.date_format)}
+        # Only where there is one, so that digests of tables without stay what they were.
+        return {**fields, "number_format": self.number_format.value} if self.number_format else fields
+
+    def as_read(self) -> dict[str, str | None]:
+        """How it is read, as plain values."""
+        formats = {"date_format": _value(self.date_format), "number_format": _value(self.number_format)}
+        return {"type": self.type.value, **formats}
 
     @classmethod
-    def of(cls, fields: dict[str, Any]) -> Column:
+    def of(cls, fields: Mapping[str, Any]) -> Column:
         """Back from what `as_fields` or `dataclasses.asdict` made of it."""
-        date_format = fields.get("date_format")
-        return cls(fields["name"], ColumnType(fields["type"]), DateFormat(date_format) if date_format else None)
+        date_format, number_format = fields.get("date_format"), fields.get("number_format")
+        return cls(
+            fields["name"],
+            ColumnType(fields["type"]),
+            DateFormat(date_format) if date_format else None,
+            NumberFormat(number_format) if number_format else None,
+        )
+
+
+def _value(item: Enum | None) -> str | None:
+    return None if item is None else str(item.value)
 
 
 @dataclass(frozen=True)

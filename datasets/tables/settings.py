@@ -11,7 +11,7 @@ from datasets.tables.cells import shown
 from datasets.tables.parts import part_of
 from datasets.tables.profile import ColumnProfile, TableProfile
 from datasets.tables.rows_file import ReadRange, RowIndex
-from datasets.tables.schema import TRAIN_PART, Column, ColumnType, DateFormat, TableSchema, Task
+from datasets.tables.schema import TRAIN_PART, Column, ColumnType, DateFormat, NumberFormat, TableSchema, Task
 from utils import InvalidInput, some_of
 
 _MOST_REGRESSION_CLASSES = 20
@@ -20,10 +20,15 @@ _NEAR = 3
 
 @dataclass(frozen=True)
 class TypeWish:
-    """How a column is to be read; `date_format` beside ISO 8601 for dates."""
+    """How a column is to be read; the formats are those of `Column`."""
 
     type: ColumnType
     date_format: DateFormat | None = None
+    number_format: NumberFormat | None = None
+
+    def column(self, name: str) -> Column:
+        """A column of this name as it is to be read."""
+        return Column(name, self.type, self.date_format, self.number_format)
 
 
 @dataclass(frozen=True)
@@ -129,26 +134,18 @@ class TableSettings:
 
 def type_rows(types: Mapping[str, TypeWish]) -> list[dict[str, Any]]:
     """As the database keeps them; names of columns are values there, since they may hold any character."""
-    return [
-        {"name": name, "type": wish.type.value, "date_format": wish.date_format and wish.date_format.value}
-        for name, wish in sorted(types.items())
-    ]
+    return [{"name": name, **wish.column(name).as_read()} for name, wish in sorted(types.items())]
 
 
 def types_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, TypeWish]:
     """What `type_rows` gave."""
-    return {
-        row["name"]: TypeWish(ColumnType(row["type"]), row["date_format"] and DateFormat(row["date_format"]))
-        for row in rows
-    }
+    columns = map(Column.of, rows)
+    return {column.name: TypeWish(column.type, column.date_format, column.number_format) for column in columns}
 
 
 def read_as(types: Mapping[str, TypeWish], found: Iterable[Column]) -> tuple[Column, ...]:
     """The columns as they are to be read."""
-    return tuple(
-        Column(column.name, wish.type, wish.date_format) if (wish := types.get(column.name)) else column
-        for column in found
-    )
+    return tuple(types[column.name].column(column.name) if types.get(column.name) else column for column in found)
 
 
 def refuse(errors: Iterable[tuple[str, str]]) -> None:
@@ -191,10 +188,29 @@ def unfit_types(types: Mapping[str, TypeWish], profile: TableProfile) -> Iterabl
 
 
 def _problem(wish: TypeWish, column: ColumnProfile) -> str | None:
-    if wish.type is not ColumnType.DATE:
-        if wish.date_format:
-            return "a date_format goes with the type date only"
-        return first_unreadable(column, ColumnType.NUMBER) if wish.type is ColumnType.NUMBER else None
+    if wish.date_format and wish.type is not ColumnType.DATE:
+        return "a date_format goes with the type date only"
+    if wish.number_format and wish.type is not ColumnType.NUMBER:
+        return "a number_format goes with the type number only"
+    if wish.type is ColumnType.NUMBER:
+        return _no_numbers(wish.number_format, column)
+    return _no_dates(wish, column) if wish.type is ColumnType.DATE else None
+
+
+def _no_numbers(wanted: NumberFormat | None, column: ColumnProfile) -> str | None:
+    if wanted is None:
+        if ColumnType.NUMBER in column.unreadable and column.numbers:
+            return f"say which number_format it has: {' or '.join(known.value for known in column.numbers)}"
+        return first_unreadable(column, ColumnType.NUMBER)
+    # What holds nothing is of any format; profiles of earlier versions know none.
+    if wanted in column.numbers or not column.distinct:
+        return None
+    bad = column.misread.get(wanted)
+    where = f"row {bad.row:,} holds {shown(bad.text)}" if bad else "import the file again to have its numbers looked at"
+    return f"its numbers are not all written as {wanted.value}: {where}"
+
+
+def _no_dates(wish: TypeWish, column: ColumnProfile) -> str | None:
     if wish.date_format in column.dates or None in column.dates:
         return None
     if column.dates:
@@ -256,8 +272,9 @@ def task_of(settings: TableSettings, profile: ColumnProfile) -> Task:
     """
     if settings.task:
         return settings.task
-    kind = settings.columns([profile.column])[0].type
-    if kind is not ColumnType.NUMBER or profile.summary is None:
+    (read,) = settings.columns([profile.column])
+    summary = profile.read_as(read).summary
+    if read.type is not ColumnType.NUMBER or summary is None:
         return Task.CLASSIFICATION
     many = not profile.distinct_is_exact or profile.distinct > _MOST_REGRESSION_CLASSES
-    return Task.REGRESSION if many or not profile.summary.whole else Task.CLASSIFICATION
+    return Task.REGRESSION if many or not summary.whole else Task.CLASSIFICATION

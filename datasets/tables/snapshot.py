@@ -13,7 +13,7 @@ from datasets.tables.changing import profile_of_table
 from datasets.tables.profile import ColumnProfile
 from datasets.tables.schema import Column, ColumnType, TableSchema, Task
 from datasets.tables.settings import TableSettings, task_of
-from datasets.tables.warnings import column_warnings
+from datasets.tables.warnings import table_warnings
 from storage.files import StoredFile
 from storage.project import Project
 from storage.store import Store
@@ -80,9 +80,9 @@ def snapshot_of(store: Store, project: Project, table: Table) -> TableSnapshot:
         groups=profile.of(schema.group).distinct if schema and schema.group is not None else None,
         warnings=tuple(
             warning
-            for column in profile.columns
+            for column, warnings in table_warnings(profile, settings.types)
             if column.column.name not in settings.ignored
-            for warning in (*column_warnings(column, table.rows), *found.get(column.column.name, ()))
+            for warning in (*warnings, *found.get(column.column.name, ()))
         ),
         varies=not schema or any(map(_varies, (profile.of(column.name) for column in schema.features))),
         file=table.rows_file,

@@ -14,6 +14,7 @@ from diyml_client.tables import Table, leaderboard
 
 TYPES = ("number", "category", "date", "text")
 DATE_FORMATS = ("DD.MM.YYYY", "DD/MM/YYYY", "MM/DD/YYYY")
+NUMBER_FORMATS = ("1.234,5", "1,234.5")
 _NOTHING = "none"
 
 
@@ -37,7 +38,12 @@ def add_to(root: click.Group) -> None:
         in_project(),
         click.option("--target", help="The column that is predicted."),
         click.option("--ignore", "ignored", multiple=True, help="A column not to learn from; may be given again."),
-        click.option("--type", "types", multiple=True, help="COLUMN=TYPE, or COLUMN=DD/MM/YYYY of dates."),
+        click.option(
+            "--type",
+            "types",
+            multiple=True,
+            help="COLUMN=TYPE, or COLUMN=DD/MM/YYYY of dates, COLUMN=1.234,5 of numbers.",
+        ),
         click.option("--group", help="Rows with the same value in this column stay together."),
         click.option("--split", help="The column that says train, val or test of each row."),
         click.option("--task", type=click.Choice(("classification", "regression", _NOTHING))),
@@ -77,11 +83,13 @@ def settings(app: App, project: str, types: tuple[str, ...], ignored: tuple[str,
 
 def _type(pair: str) -> tuple[str, Any]:
     column, equals, wanted = pair.rpartition("=")
-    if not equals or wanted not in (*TYPES, *DATE_FORMATS, _NOTHING):
-        known = ", ".join((*TYPES, *DATE_FORMATS, _NOTHING))
+    if not equals or wanted not in (*TYPES, *DATE_FORMATS, *NUMBER_FORMATS, _NOTHING):
+        known = ", ".join((*TYPES, *DATE_FORMATS, *NUMBER_FORMATS, _NOTHING))
         raise Failed(f"--type must be COLUMN=TYPE with one of {known}, got '{pair}'", 2)
     if wanted in DATE_FORMATS:
         return column, {"type": "date", "date_format": wanted}
+    if wanted in NUMBER_FORMATS:
+        return column, {"type": "number", "number_format": wanted}
     return column, None if wanted == _NOTHING else wanted
 
 

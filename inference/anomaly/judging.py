@@ -74,7 +74,7 @@ class Judge:
         self.time: str | None = series.get("time")
         self._carry = int(series.get("carry_rows", 0))
         self._gap_seconds = float(series.get("gap_seconds") or math.inf)
-        self._reader = ReadingReader(self.sensors, self.time, series.get("time_column"))
+        self._reader = ReadingReader(self.sensors, self.time, series.get("time_column"), series.get("number_formats"))
 
     def begin(self) -> State:
         """The state of a series, or of a sensor's key, of which nothing is known yet."""

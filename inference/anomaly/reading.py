@@ -10,7 +10,7 @@ import numpy as np
 
 from datasets.series.times import iso_time, time_reader
 from datasets.tables.cells import number_of, text_of
-from datasets.tables.schema import Column, ColumnType
+from datasets.tables.schema import Column, ColumnType, NumberFormat
 from utils import InvalidInput, some_of
 
 _PLAIN = {int, float, type(None)}
@@ -25,11 +25,19 @@ class ReadingReader:
         sensors: names of its columns, in the order of its input.
         time: name of the column with times; None for none.
         time_column: how that column is written, as `Column.as_fields`.
+        number_formats: of sensors whose numbers are not written with a point only, by name.
     """
 
-    def __init__(self, sensors: Sequence[str], time: str | None, time_column: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        sensors: Sequence[str],
+        time: str | None,
+        time_column: Mapping[str, Any] | None = None,
+        number_formats: Mapping[str, str] | None = None,
+    ):
         self._sensors = list(sensors)
         self._time = time
+        self._formats = {name: NumberFormat(written) for name, written in (number_formats or {}).items()}
         self._read_time = time_reader(Column.of({**_BY_ISO, **(time_column or {}), "name": time or ""}))
         self._read_number = time_reader(Column(time or "", ColumnType.NUMBER))
 
@@ -75,10 +83,10 @@ class ReadingReader:
                 values = np.array([math.inf])
             if not np.isinf(values).any():
                 return values
-        read = np.full(len(cells), math.nan)
+        read, written = np.full(len(cells), math.nan), self._formats.get(name)
         for index, cell in enumerate(cells):
             try:
-                value = number_of(text_of(cell))
+                value = number_of(text_of(cell, written), written)
                 read[index] = math.nan if value is None else value
             except ValueError as error:
                 errors.append(_error(name, first + index, error))

@@ -84,7 +84,7 @@ class RowReader:
             key = (type(cell), cell) if isinstance(cell, (str, int, float)) else None
             if key not in remembered or key is None:
                 try:
-                    value = _encodable(read(text_of(cell)))
+                    value = _encodable(read(text_of(cell, column.number_format)))
                 except ValueError as error:
                     errors.append(_error(column, first + index, error))
                     continue

@@ -75,6 +75,23 @@ def test_a_table_goes_from_a_file_to_predictions_in_a_file(
     assert target.read_bytes() == at_once
 
 
+def test_the_format_of_numbers_is_set_from_the_command_line(
+    user: Client, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("DIYML_URL", user.url)
+    monkeypatch.setenv("DIYML_TOKEN", str(user.token))
+    project = user.projects.create("tolls", "tabular")
+    source = tmp_path / "tolls.csv"
+    source.write_text("toll;road\n1,234;A8\n2,500;B10\n")
+    project.table.load(source)
+    here = ("-p", project.name)
+    assert main(["tables", "show", *here]) == 0
+    assert "ambiguous_numbers" in capsys.readouterr().out
+    assert main(["tables", "settings", *here, "--type", "toll=1.234,5"]) == 0
+    assert "ambiguous_numbers" not in capsys.readouterr().out
+    assert project.table.get().settings["types"]["toll"]["number_format"] == "1.234,5"
+
+
 def test_versions_of_a_table_are_compared(
     user: Client, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

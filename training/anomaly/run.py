@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from datasets.series.schema import SeriesDataset
+from datasets.series.schema import SeriesDataset, SeriesSchema
 from inference.anomaly.judging import Judge
 from inference.protocol import ModelCard
 from inference.sessions import open_session
@@ -192,6 +192,7 @@ class AnomalyRun:
             "false_alarm_rate": params.false_alarm_rate,
             "time": schema.time,
             "time_column": schema.column(schema.time).as_fields() if schema.time is not None else None,
+            **_number_formats(schema),
             "series": schema.series,
             "label": schema.label,
             "interval_seconds": self._interval,
@@ -201,6 +202,13 @@ class AnomalyRun:
             "detectors": names,
             "leaderboard": [one.as_fields() for one in learned.ranked],
         }
+
+
+def _number_formats(schema: SeriesSchema) -> dict[str, dict[str, str]]:
+    """Of the sensors whose numbers are not written with a point only, by name; no field where there are none."""
+    written = {column.name: column.number_format.value for column in schema.columns if column.number_format}
+    found = {name: written[name] for name in schema.sensors if name in written}
+    return {"number_formats": found} if found else {}
 
 
 def compare(

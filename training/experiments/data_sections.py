@@ -13,7 +13,7 @@ from datasets.series.settings import SeriesSettings
 from datasets.tables.changing import change_settings, profile_of_table, settings_class, table_of
 from datasets.tables.names import MOST_NAME_CHARACTERS
 from datasets.tables.profile import TableProfile
-from datasets.tables.schema import ColumnType, DateFormat, Task
+from datasets.tables.schema import ColumnType, DateFormat, NumberFormat, Task
 from datasets.tables.settings import TableSettings, TypeWish
 from storage.projects import Project
 from storage.store import Store
@@ -122,14 +122,23 @@ class DateWish(Section):
     date_format: DateFormat
 
 
+class NumberWish(Section):
+    """Numbers that are not all written with a point and nothing between thousands."""
+
+    type: Literal["number"]
+    number_format: NumberFormat
+
+
 def _form(value: Any) -> str:
+    if isinstance(value, NumberWish) or (isinstance(value, dict) and value.get("type") == "number"):
+        return "number"
     return "date" if isinstance(value, (dict, DateWish)) else "word"
 
 
 Wish = Annotated[
-    Annotated[ColumnType, Tag("word")] | Annotated[DateWish, Tag("date")],
+    Annotated[ColumnType, Tag("word")] | Annotated[DateWish, Tag("date")] | Annotated[NumberWish, Tag("number")],
     Discriminator(_form),
-    Field(description="A type, or the type `date` with its format."),
+    Field(description="A type, or the type `date` or `number` with its format."),
 ]
 
 
@@ -149,7 +158,9 @@ class ColumnPreparation(Section):
         return {name: _wish(wish) for name, wish in (self.types or {}).items()}
 
 
-def _wish(wish: ColumnType | DateWish) -> TypeWish:
+def _wish(wish: ColumnType | DateWish | NumberWish) -> TypeWish:
+    if isinstance(wish, NumberWish):
+        return TypeWish(ColumnType.NUMBER, number_format=wish.number_format)
     return TypeWish(ColumnType.DATE, wish.date_format) if isinstance(wish, DateWish) else TypeWish(wish)
 
 

@@ -113,7 +113,7 @@ def _array(values: pl.Series, kind: ColumnType) -> np.ndarray:
 def _targets(frame: pl.DataFrame, dataset: TableDataset) -> np.ndarray:
     column = dataset.schema.target_column
     if not dataset.classes:
-        values = _array(frame.select(cells.numbers(pl.col(column.name))).to_series(), ColumnType.NUMBER)
+        values = _array(frame.select(cells.values(column)).to_series(), ColumnType.NUMBER)
         if np.isnan(values).any():
             raise TrainingFailed(f"the target '{column.name}' is no number in {int(np.isnan(values).sum()):,} rows")
         return values

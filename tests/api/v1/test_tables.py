@@ -136,11 +136,15 @@ def test_settings_say_what_is_learned_from_what(imported: Tables):
     response = imported.call("PATCH", target="Price", ignored=None, task="regression", types={"Rooms": "category"})
     settings = response.json["settings"]
     assert (settings["ignored"], settings["group"], settings["task"]) == ([], "Town", "regression")
-    assert settings["types"] == {"Rooms": {"type": "category", "date_format": None}}
+    assert settings["types"] == {"Rooms": {"type": "category", "date_format": None, "number_format": None}}
     assert (imported.columns()["Rooms"]["type"], imported.columns()["Rooms"]["found_type"]) == ("category", "number")
     wish = {"type": "date", "date_format": "DD.MM.YYYY"}
     response = imported.call("PATCH", types={"Rooms": None, "Built": wish})
-    assert response.json["settings"]["types"] == {"Built": wish}
+    assert response.json["settings"]["types"] == {"Built": {**wish, "number_format": None}}
+    wish = {"type": "number", "number_format": "1.234,5"}
+    response = imported.call("PATCH", types={"Built": None, "Rooms": wish})
+    assert response.json["settings"]["types"] == {"Rooms": {**wish, "date_format": None}}
+    assert imported.columns()["Rooms"]["number_format"] == "1.234,5"
     assert imported.call("PATCH", target=None, task=None, types=None).json["settings"]["types"] == {}
 
 
@@ -152,6 +156,9 @@ def test_settings_say_what_is_learned_from_what(imported: Tables):
         ({"types": {"Town": "number"}}, ("'Town' cannot be number: row 1 holds 'Ulm'",)),
         ({"types": {"Town": "money"}}, ("types",)),
         ({"types": {"Built": {"type": "date", "date_format": "YYYY"}}}, ("types",)),
+        ({"types": {"Price": {"type": "number", "number_format": "1,5"}}}, ("types", "1.234,5")),
+        ({"types": {"Price": {"type": "number", "date_format": "DD.MM.YYYY"}}}, ("types",)),
+        ({"types": {"Town": {"type": "number", "number_format": "1.234,5"}}}, ("1.234,5: row 1 holds 'Ulm'",)),
         ({"target": "Town", "task": "regression"}, ("regression needs a target of numbers",)),
         ({"target": 5}, ("target",)),
         ({"goal": "Price"}, ("goal",)),

@@ -227,3 +227,36 @@ def test_rows_that_do_not_fit_are_refused_as_a_whole(store: Store, placed: Proje
 def test_so_many_rows_are_taken_at_a_time(store: Store, placed: Project):
     with pytest.raises(TooLarge, match="at most 10,000 at a time"):
         append_rows(store, placed, [row(1)] * (MOST_ROWS + 1), "a test")
+
+
+def test_readings_with_decimal_commas_are_those_with_points(store: Store, tmp_path: Path):
+    user = store.users.create("eve", b"long enough")
+    columns: dict[str, list[object]] = {
+        "time": [f"{1_700_000_000 + row}.25" for row in range(_ROWS)],
+        "fault": [f"{int(row > 50)}.0" for row in range(_ROWS)],
+        "flow": ["" if row == 4 else f"{row / 8}" for row in range(_ROWS)],
+        "still": [7] * _ROWS,
+    }
+    commas = {name: [str(cell).replace(".", ",") for cell in cells] for name, cells in columns.items()}
+    found = []
+    for name, content in (("points", columns), ("commas", commas)):
+        project = store.projects.create(user, name, "anomaly")
+        import_file(store, project, csv_of(content))
+        new = {"time": 1_700_000_100.25, "fault": 0, "flow": 0.125, "still": 7}
+        written = {key: str(value).replace(".", "," if name == "commas" else ".") for key, value in new.items()}
+        assert append_rows(store, project, [new, written], "a test") == 2
+        with pytest.raises(InvalidInput, match=r"row 1, column 'flow': must be a finite number such as"):
+            append_rows(store, project, [{"flow": "1.5" if name == "commas" else "1,5"}], "a test")
+        folder = tmp_path / name
+        folder.mkdir()
+        SERIES.gather(store, project, folder)
+        last = cells(store, project)[-2:]
+        assert (last[0], last[0][2]) == (last[1], "0,125" if name == "commas" else "0.125")
+        cache = TableCache(folder / "cache", 10**9)
+        record = SERIES.split(store, SERIES.capture(store, project), 0.5, 0, cache)
+        job = store.jobs.create(project, {}, 1)
+        found.append(SERIES.materialise(store, job.id, record, cache, folder).series())
+    [[points], [with_commas]] = found
+    for field in ("times", "values", "labels", "parts", "rows"):
+        np.testing.assert_array_equal(getattr(points, field), getattr(with_commas, field), strict=True)
+    assert points.labels.tolist() == [0] * 51 + [1] * 9 + [0] * 2

@@ -6,7 +6,7 @@ import pytest
 
 from datasets.series.settings import SeriesSettings
 from datasets.tables.profile import TableProfile
-from datasets.tables.schema import ColumnType, DateFormat
+from datasets.tables.schema import ColumnType, DateFormat, NumberFormat
 from datasets.tables.settings import TypeWish
 from tests.datasets.tables.made import profiled
 from utils import InvalidInput
@@ -124,3 +124,20 @@ def test_a_label_with_other_words_in_it_is_neither_learned_from_nor_outdone_by_a
 def made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def test_labels_and_clocks_may_have_decimal_commas(tmp_path):
+    columns = {"time": [f"{n},5" for n in range(40)], "fault": ["0,0", "1,0"] * 20, "v": ["1,5", "2,5"] * 20}
+    profile = profiled(columns, tmp_path)
+    begun = SeriesSettings.begin(profile)
+    assert (begun.time, begun.label) == ("time", "fault")
+    begun.check(profile)
+    assert begun.schema(column.column for column in profile.columns).sensors == ("v",)
+
+
+def test_a_clock_whose_commas_nobody_understands_is_no_time_until_somebody_says_so(tmp_path):
+    profile = profiled({"tick": [f"{n},000" for n in range(1, 41)], "v": ["1,5", "2,5"] * 20}, tmp_path)
+    with pytest.raises(InvalidInput, match=r"format 1\.234,5 or 1,234\.5: say which in `types`"):
+        SeriesSettings(time="tick").check(profile)
+    wish = TypeWish(ColumnType.NUMBER, number_format=NumberFormat.THOUSANDS_COMMA)
+    SeriesSettings(time="tick", types={"tick": wish}).check(profile)

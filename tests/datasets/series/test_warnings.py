@@ -24,7 +24,13 @@ def told(columns: dict[str, Sequence[str]], folder: Path, settings: SeriesSettin
 UNREAD = [
     ("Timestamp", ["03/29/2026 11:00:00 PM"] * 40, "unread_times", "row 1 holds '03/29/2026 11:00:00 PM'"),
     ("datetime", ["2024-01-01", "2024-01-02"] * 19 + ["yesterday", ""], "unread_times", "row 39 holds 'yesterday'"),
-    ("heat", [f"{n},{n}" for n in range(40)], "numbers_otherwise", "the first in row 1: '0,0'"),
+    (
+        "heat",
+        [f"{n},{n}" for n in range(20)] + ["1.25"] * 20,
+        "numbers_otherwise",
+        "row 1 holds '0,0' and row 21 holds '1.25'",
+    ),
+    ("heat", ["1,234", "2,345"] * 20, "ambiguous_numbers", "the format 1.234,5 or 1,234.5"),
     ("heat", [f"{n}.5" for n in range(30)] + ["ERROR"] * 10, "mostly_numbers", "holds 'ERROR' as well"),
     ("Label", ["normal", "leak"] * 20, "unread_labels", "sounds like a label, and is none since it holds 'leak'"),
     ("anomaly", ["0", "2"] * 20, "unread_labels", "sounds like a label, and is none since it holds '2'"),

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
+import random
 
 import polars as pl
 import pytest
 
 from datasets.tables import columns
 from datasets.tables.cells import bare, category_of, date_of, number_of, reader_of, text_of
-from datasets.tables.schema import Column, ColumnType, DateFormat
+from datasets.tables.schema import Column, ColumnType, DateFormat, NumberFormat
 
 _MISSING = ["", " ", "NA", "n/a", "NaN", "null", "NONE", "?", "-", " - ", "\xa0na\t", None]
 _NUMBERS = ["0", "-0", "12", " 3.5 ", "1e3", "+.5E-2", "7.", "00012", "9007199254740993", "5e-324", "\xa01\t"]
@@ -37,14 +38,37 @@ _NO_DATES = [
     "2024-03-31T", "2024-03-31x", "20240331", "31.3.2024", "03/31/2024", "31/03/2024", "1711843200", "yesterday",
 ]  # fmt: skip
 _WORDS = ["TRUE", "false", " True ", "yes", "Ja ", "0", "naïve", "İ", "none of these", "N/A?"]
-_TEXTS = [*_MISSING, *_NUMBERS, *_NO_NUMBERS, *_DATES, *_NO_DATES, *_WORDS, "5.13.2024", "13/5/2024 08:00", "1.1.0000"]
+_FORMATTED = [
+    "1.234", "1.234,5", "1.234.567,25", "-1.234", "+1.234,", "12,5", ",5", "0,125", "1,5E-07", "1 234", "1\xa0234,5",
+    "1\u202f234.5", "1'234", "1\u2019234,50", "1,234.5", "1,234,567", "-1,234.", "1,234,56", "12.34,5", "1,2,3",
+    "0.123,4", "0,123.4", "1234.567,8", "1.234e3", "1,234e3", "1.234 567", "1..234", "1,,5", "1.234,5,6", "1. 234", ",",
+    "1.234,5 €", "9" * 400 + ",5", "1,0e999", "1,5\n",
+]  # fmt: skip
+_TEXTS = [
+    *_MISSING,
+    *_NUMBERS,
+    *_FORMATTED,
+    *_NO_NUMBERS,
+    *_DATES,
+    *_NO_DATES,
+    *_WORDS,
+    "5.13.2024",
+    "13/5/2024 08:00",
+    "1.1.0000",
+]
 _COLUMNS = [
     *(Column("c", kind) for kind in ColumnType),
     *(Column("c", ColumnType.DATE, date_format) for date_format in DateFormat),
+    *(Column("c", ColumnType.NUMBER, number_format=number_format) for number_format in NumberFormat),
 ]
+_BETWEEN = {
+    None: [""],
+    NumberFormat.DECIMAL_COMMA: ["", ".", " ", "\xa0", "\u202f", "\u2009", "'", "\u2019"],
+    NumberFormat.THOUSANDS_COMMA: ["", ",", " ", "\xa0", "\u202f", "\u2009", "'", "\u2019"],
+}
 
 
-@pytest.mark.parametrize("column", _COLUMNS, ids=lambda column: f"{column.type.value} {column.date_format}")
+@pytest.mark.parametrize("column", _COLUMNS, ids=lambda column: "-".join(filter(None, column.as_read().values())))
 def test_a_whole_column_is_read_as_each_of_its_cells(column: Column):
     read, unreadable = pl.DataFrame({"c": _TEXTS}, schema={"c": pl.String}).select(
         columns.values(column).alias("read"), columns.unreadable(column).alias("unreadable")
@@ -72,6 +96,46 @@ def test_what_is_no_finite_number_is_refused_and_shown(text: str):
     with pytest.raises(ValueError, match="must be a finite number such as") as raised:
         number_of(text)
     assert repr(text) in str(raised.value)
+
+
+def _written(number: float, between: str, point: str) -> str:
+    """As programs write numbers in groups of three, with every digit that it takes."""
+    sign, digits = ("-", repr(-number)) if number < 0 else ("", repr(number))
+    whole, _, rest = digits.partition(".")
+    if between and "e" not in digits:
+        whole = f"{int(whole):,}".replace(",", between)
+    return sign + whole + (point + rest if rest else "")
+
+
+@pytest.mark.parametrize("number_format", list(_BETWEEN))
+def test_numbers_come_back_from_each_format_to_the_last_digit(number_format: NumberFormat | None):
+    chosen, point = random.Random(7), "," if number_format is NumberFormat.DECIMAL_COMMA else "."
+    numbers = [chosen.uniform(-1, 1) * 10.0 ** chosen.randint(-9, 17) for _ in range(2_000)]
+    numbers += [float(chosen.randint(-(10**7), 10**7)) for _ in range(500)] + [
+        0.0,
+        -0.0,
+        5e-324,
+        1.7e308,
+        1000.0,
+        999.5,
+    ]
+    texts = [_written(number, chosen.choice(_BETWEEN[number_format]), point) for number in numbers]
+    assert [number_of(text, number_format) for text in texts] == numbers
+    column = Column("c", ColumnType.NUMBER, number_format=number_format)
+    assert pl.DataFrame({"c": texts}).select(columns.values(column))["c"].to_list() == numbers
+    assert [number_of(text_of(number, number_format), number_format) for number in numbers] == numbers
+
+
+def test_text_is_read_strictly_by_the_format_of_its_column():
+    comma, thousands = NumberFormat
+    assert (number_of("1.234", comma), number_of("1.234", thousands), number_of("1.234")) == (1234, 1.234, 1.234)
+    for text, number_format, wanted in (
+        ("3.5", comma, r"such as 1\.234,5 or 1234,5 \(a comma for decimals\), got '3\.5'"),
+        ("3,5", thousands, r"such as 1,234\.5 or 1234\.5 \(a point for decimals\), got '3,5'"),
+        ("3,5", None, r"such as 3\.5 or -2e6, got '3,5'"),
+    ):
+        with pytest.raises(ValueError, match=wanted):
+            number_of(text, number_format)
 
 
 def test_dates_are_days_since_1970_by_utc():

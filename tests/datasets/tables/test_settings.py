@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from datasets.tables.profile import TableProfile
-from datasets.tables.schema import Column, ColumnType, DateFormat, Task
+from datasets.tables.schema import Column, ColumnType, DateFormat, NumberFormat, Task
 from datasets.tables.settings import TableSettings, TypeWish, task_of
 from tests.datasets.tables.made import profiled
 from utils import InvalidInput
@@ -23,13 +23,19 @@ def profile(tmp_path_factory) -> TableProfile:
         "Until": ["01/02/2024", "03/04/2024"] * (_ROWS // 2),
         "Note": [f"note {n}" for n in range(_ROWS)],
         "Empty": [""] * _ROWS,
+        "Rent": [f"1.{n:03},5" for n in range(_ROWS)],
+        "Toll": ["1,234", "2,000"] * (_ROWS // 2),
+        "Tax": ["1.234", "2.500"] * (_ROWS // 2),
     }
     return profiled(columns, tmp_path_factory.mktemp("parts"), part_rows=20)
 
 
+COMMA = TypeWish(ColumnType.NUMBER, number_format=NumberFormat.DECIMAL_COMMA)
+THOUSANDS = TypeWish(ColumnType.NUMBER, number_format=NumberFormat.THOUSANDS_COMMA)
+COMMAS = ("Rent", "Toll", "Tax")
 _WRONG = [
     ({"target": "age"}, "target", "no column 'age': do you mean 'Age'?"),
-    ({"target": "zzzz"}, "target", "no column 'zzzz': it has 'Age', 'Price', 'Rooms', 'Town', 'Mixed' and 4 more"),
+    ({"target": "zzzz"}, "target", "no column 'zzzz': it has 'Age', 'Price', 'Rooms', 'Town', 'Mixed' and 7 more"),
     ({"ignored": ("Twon",)}, "ignored", "do you mean 'Town'"),
     ({"target": "Age", "split": "Town"}, "split", "must hold train, val or test in each row, or nothing, got 'a'"),
     ({"target": "Town", "split": "Town"}, "split", "is the target or the group"),
@@ -40,6 +46,12 @@ _WRONG = [
     ({"types": {"Town": TypeWish(ColumnType.DATE)}}, "types", "'Town' cannot be date: row 1 holds 'a'"),
     ({"types": {"Until": TypeWish(ColumnType.DATE)}}, "types", "which date_format it has: DD/MM/YYYY or MM/DD/YYYY"),
     ({"types": {"Town": TypeWish(ColumnType.TEXT, DateFormat.DAY_DOTS)}}, "types", "goes with the type date only"),
+    ({"types": {"Rent": TypeWish(ColumnType.NUMBER)}}, "types", "say which number_format it has: 1.234,5"),
+    ({"types": {"Toll": TypeWish(ColumnType.NUMBER)}}, "types", "which number_format it has: 1.234,5 or 1,234.5"),
+    ({"types": {"Rent": THOUSANDS}}, "types", "not all written as 1,234.5: row 1 holds '1.000,5'"),
+    ({"types": {"Price": COMMA}}, "types", "not all written as 1.234,5: row 1 holds '0.5'"),
+    ({"types": {"Town": COMMA}}, "types", "not all written as 1.234,5: row 1 holds 'a'"),
+    ({"types": {"Town": TypeWish(ColumnType.TEXT, number_format=NumberFormat.DECIMAL_COMMA)}}, "types", "number only"),
     ({"types": {"Empty": TypeWish(ColumnType.DATE)}}, "types", "it has no value"),
     ({"target": "Age", "ignored": ("Age",)}, "ignored", "'Age' is the target, which cannot be ignored"),
     ({"target": "Age", "group": "Age"}, "group", "'Age' is the target"),
@@ -64,8 +76,8 @@ def test_settings_that_fit_make_a_schema_and_come_back_from_the_database(profile
     settings.check(profile)
     assert TableSettings.of(settings.to_row()) == settings
     schema = settings.schema(column.column for column in profile.columns)
-    assert [column.name for column in schema.features] == ["Price", "Rooms", "Mixed", "Since", "Until"]
-    assert schema.features[-1] == Column("Until", ColumnType.DATE, DateFormat.MONTH_SLASHES)
+    assert [column.name for column in schema.features] == ["Price", "Rooms", "Mixed", "Since", "Until", *COMMAS]
+    assert schema.features[-1 - len(COMMAS)] == Column("Until", ColumnType.DATE, DateFormat.MONTH_SLASHES)
     assert schema.features[1].type is ColumnType.CATEGORY
     assert TableSettings().schema([]) is None
 
@@ -88,3 +100,22 @@ def test_settings_are_kept_for_the_columns_that_a_new_table_has():
     settings = TableSettings("a", ("b", "c"), {"b": TypeWish(ColumnType.TEXT)}, "d", Task.REGRESSION)
     assert settings.kept(["a", "b", "c", "d"]) == settings
     assert settings.kept(["c"]) == TableSettings(None, ("c",))
+
+
+def test_a_format_of_numbers_is_taken_where_every_cell_has_it(profile: TableProfile):
+    wishes = {"Rent": COMMA, "Toll": COMMA, "Tax": COMMA, "Age": COMMA, "Empty": COMMA, "Price": THOUSANDS}
+    settings = TableSettings(target="Tax", types=wishes)
+    settings.check(profile)
+    assert TableSettings.of(settings.to_row()) == settings
+    read = {column.name: column.number_format for column in settings.columns(c.column for c in profile.columns)}
+    assert {name for name, number_format in read.items() if number_format} == set(wishes)
+    # Of 1.234 and 2.500 with a point for decimals one has a fraction; with points between thousands none has.
+    assert (task_of(TableSettings(target="Tax"), profile.of("Tax")), task_of(settings, profile.of("Tax"))) == (
+        Task.REGRESSION,
+        Task.CLASSIFICATION,
+    )
+
+
+def test_settings_of_earlier_versions_are_read():
+    row = {**TableSettings().to_row(), "types": [{"name": "a", "type": "number", "date_format": None}]}
+    assert TableSettings.of(row).types == {"a": TypeWish(ColumnType.NUMBER)}

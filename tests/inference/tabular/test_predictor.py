@@ -12,13 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from datasets.tables import bounds as table_bounds
+from datasets.tables.schema import Column, ColumnType, NumberFormat
 from inference.protocol import Bounds, Options
 from inference.sessions import open_session
 from inference.tabular.csv_rows import with_predictions
+from inference.tabular.inputs import TableShape
 from inference.tabular.predictor import TabularPredictor
+from inference.tabular.rows import RowReader
 from tests.conftest import ROOT
 from tests.training.recorder import Recorder
 from tests.training.tabular.tables import table, workspace
@@ -207,3 +211,33 @@ def test_predicting_imports_no_library_that_trains():
     code = "import sys, inference.tabular.predictor; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"sklearn", "scipy", "polars", "torch", "onnx", "pandas"} & set(run.stdout.split())
+
+
+def test_numbers_of_json_stay_numbers_where_text_has_decimal_commas():
+    columns = tuple(
+        Column(name, ColumnType.NUMBER, number_format=written)
+        for name, written in (("a", NumberFormat.DECIMAL_COMMA), ("b", NumberFormat.THOUSANDS_COMMA), ("c", None))
+    )
+    reader = RowReader(TableShape("t", "regression", columns, ()), {})
+    numbers = [1.234, None, 1234, -2.5e-07, 1e300]
+    texts = ["1,234", "", "1.234", "-2,5E-07", "1e300"], ["1.234", "NA", "1,234", "-.00000025", "1e300"]
+    plain = ["1.234", "?", "1234", "-2.5e-7", "1e300"]
+    as_text = [dict(zip("abc", cells, strict=True)) for cells in zip(*texts, plain, strict=True)]
+    mixed = [dict.fromkeys("abc", cell) for cell in numbers]
+    for rows in (as_text, mixed, [*mixed[:2], *as_text[2:]]):
+        read, _ = reader.read(rows)
+        for name in "abc":
+            np.testing.assert_array_equal(read[name], np.array(numbers, dtype=float))
+    with pytest.raises(InvalidInput, match=r"row 2, column 'a': .* such as 1\.234,5 .*, got '1\.5'"):
+        reader.read([{"a": 1.5}, {"a": "1.5"}])
+    with pytest.raises(InvalidInput, match=r"row 1, column 'a'.*'true'"):
+        reader.read([{"a": True}])
+
+
+def test_the_formats_of_columns_are_in_card_and_file():
+    column = Column("a", ColumnType.NUMBER, number_format=NumberFormat.DECIMAL_COMMA)
+    shape = TableShape("t", "regression", (column, Column("b", ColumnType.NUMBER)), ())
+    fields = json.loads(shape.as_json())
+    assert fields["columns"][0]["number_format"] == "1.234,5"
+    assert "number_format" not in fields["columns"][1]
+    assert TableShape.of(fields) == shape

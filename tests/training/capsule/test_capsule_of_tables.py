@@ -15,7 +15,8 @@ from datasets.series.settings import SeriesSettings
 from datasets.tables.appending import append_rows
 from datasets.tables.changing import change_settings
 from datasets.tables.folding import fold
-from datasets.tables.settings import TableSettings
+from datasets.tables.schema import ColumnType, NumberFormat
+from datasets.tables.settings import TableSettings, TypeWish
 from datasets.versions import freeze, snapshot_of_version, thawed
 from storage.projects import Project
 from storage.store import Store
@@ -29,9 +30,20 @@ from tests.training.capsule.test_capsule import NOTHING
 from training.capsule.documents import MANIFEST
 
 _ROWS = 60
-FIRST = csv_of({"size": list(range(_ROWS)), "kind": [("a", "b")[row % 2] for row in range(_ROWS)]})
+FIRST = csv_of(
+    {
+        "size": list(range(_ROWS)),
+        "kind": [("a", "b")[row % 2] for row in range(_ROWS)],
+        "share": [f"{row},5" for row in range(_ROWS)],
+        "toll": ["1,234", "2,345"] * (_ROWS // 2),
+    }
+)
+_TYPES = {"toll": TypeWish(ColumnType.NUMBER, number_format=NumberFormat.THOUSANDS_COMMA)}
 SECOND = csv_of({"size": list(range(30)), "kind": [("a", "b")[row % 2] for row in range(30)]})
-SETTINGS: dict[str, Any] = {"tabular": TableSettings(target="kind"), "anomaly": SeriesSettings(ignored=("kind",))}
+SETTINGS: dict[str, Any] = {
+    "tabular": TableSettings(target="kind", types=_TYPES),
+    "anomaly": SeriesSettings(ignored=("kind",), types=_TYPES),
+}
 
 
 @pytest.fixture(params=["tabular", "anomaly"])

@@ -27,6 +27,7 @@ preparation:
   types:
     zip: category
     day: {type: date, date_format: DD.MM.YYYY}
+    rent: {type: number, number_format: "1.234,5"}
   train_split: 0.7
 model:
   algorithm: linear
@@ -117,6 +118,7 @@ def test_a_document_becomes_settings_and_the_trainers_params():
     assert read.params == {"algorithm": "linear", "parameters": {"strength": 2}, "seed": 3, "train_split": 0.7}
     assert read.document.data.settings.target == "left"
     assert read.document.preparation.wishes()["day"].date_format.value == "DD.MM.YYYY"
+    assert read.document.preparation.wishes()["rent"].number_format.value == "1.234,5"
     assert read.text == CHURN
 
 
