@@ -80,7 +80,7 @@ def workspace(folder: Path, model: str = "yolo26n") -> Workspace:
     return Workspace(folder, folder / "no weights", download_weights=False, yolo_model=model)
 
 
-@pytest.fixture(scope="module", params=["yolo26n", "yolo11n"])
+@pytest.fixture(scope="module", params=["yolo26n", pytest.param("yolo11n", marks=pytest.mark.story)])
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("squares")
