@@ -216,7 +216,7 @@ class Channel(mongodb.Channel):
     def _lease(self, queue: str, most: int) -> list[Document]:
         """Messages that nobody else gets while the lease lasts."""
         is_owned = queue in self.connection.owned
-        free: Document = {"_id": {"$nin": list(self.qos._delivered)}} if is_owned else _FREE
+        free = self._not_mine() if is_owned else _FREE
         query = {"queue": queue, "gone_at": None, **free}
         rows = list(self.messages.find(query).sort([("order", 1), ("_id", 1)]).limit(most))
         if not rows:
@@ -229,6 +229,12 @@ class Channel(mongodb.Channel):
             ours = {row["_id"] for row in self.messages.find({"_id": {"$in": ids}, "holder": me}, {"_id": 1})}
             rows = [row for row in rows if row["_id"] in ours]
         return [self._delivered(row) for row in rows]
+
+    def _not_mine(self) -> Document:
+        """What this channel has not fetched already."""
+        self.qos._flush()
+        mine = list(self.qos._delivered)
+        return {"_id": {"$nin": mine}} if mine else {}
 
     def _delivered(self, row: Document) -> Document:
         message: Document = loads(bytes_to_str(row["payload"]))
