@@ -43,8 +43,7 @@ class Intake:
             declare(self._connection, self._stream)
             self._open = self._connection.channel()
             if hasattr(self._open, "take_back"):
-                for queue in (self._stream.queue, self._stream.mark_queue):
-                    self._open.take_back(queue)
+                self._open.take_back(self._stream.mark_queue)  # of the other one this is the single active consumer
             self._open.tx_select()
         return self
 

@@ -217,8 +217,7 @@ class Channel(mongodb.Channel):
             self.connection._deliver(message, queue)
 
     def _lease(self, queue: str, most: int) -> list[Document]:
-        """Messages that nobody else gets while the lease lasts."""
-        # In no index on purpose: a search by ids that are left out is slower.
+        """Messages that nobody else gets while the lease lasts; of a queue that is owned, all that is not held here."""
         free: Document = {"holder": {"$ne": self._holder}} if queue in self.connection.owned else _FREE
         query = {"queue": queue, "gone_at": None, **free}
         rows = list(self.messages.find(query).sort([("order", 1), ("_id", 1)]).limit(most))

@@ -14,7 +14,7 @@ from datasets.series.guessing import (
     sounds_like_time,
 )
 from datasets.series.schema import SeriesSchema
-from datasets.tables.cells import number_of, shown
+from datasets.tables.cells import is_number, shown
 from datasets.tables.profile import ColumnProfile, TableProfile
 from datasets.tables.schema import ColumnType
 from datasets.tables.settings import first_unreadable
@@ -121,15 +121,8 @@ def _of_words(column: ColumnProfile, rows: int, found: Iterable[Finding], no_tim
 
 def _words(column: ColumnProfile) -> list[str]:
     """Its values that are no numbers, where these are few."""
-    words = [value for value, _ in column.values if not _is_number(value)]
+    words = [value for value, _ in column.values if not is_number(value)]
     return words if len(words) <= (1 - _MOSTLY) * len(column.values) else []
-
-
-def _is_number(value: str) -> bool:
-    try:
-        return number_of(value) is not None
-    except ValueError:
-        return False
 
 
 def _spoilt_label(column: ColumnProfile) -> Finding:

@@ -142,6 +142,16 @@ def date_of(text: str | None, date_format: DateFormat | None = None) -> float | 
     raise ValueError(f"must be {wanted}{also}, got {shown(stripped)}")
 
 
+def is_number(text: str | None) -> bool:
+    """Whether it is a finite number by any of the formats."""
+    for number_format in NUMBERS:
+        try:
+            return number_of(text, number_format) is not None
+        except ValueError:
+            continue
+    return False
+
+
 def moment_of(days: float) -> str:
     """What `date_of` read, by ISO 8601, with the time where it is not midnight."""
     moment = _EPOCH + timedelta(days=days)

@@ -16,7 +16,6 @@ from storage.store import Store
 from storage.tables import Table
 
 MOST_COLUMNS = 100
-_SPREAD = (ColumnType.NUMBER, ColumnType.DATE)
 _LOW, _MEDIAN, _HIGH = (QUANTILES.index(at) for at in (0.05, 0.5, 0.95))
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 from datasets.tables.bounds import Bounds
-from datasets.tables.cells import date_of, number_of, shown
-from datasets.tables.schema import NumberFormat
+from datasets.tables.cells import date_of, is_number, shown
 from utils import InvalidInput, some_of
 
 MOST_NAME_CHARACTERS = 200
@@ -61,12 +59,7 @@ def _is_data(name: str, position: int) -> bool:
     """Numbers and dates are, unless they are years, or the numbers of columns."""
     if not name or _YEAR.fullmatch(name) or name in (str(position), str(position + 1)):
         return False
-    numbers = [partial(number_of, number_format=number_format) for number_format in (None, *NumberFormat)]
-    readers: list[Callable[[str], float | None]] = [*numbers, date_of]
-    for read in readers:
-        try:
-            if read(name) is not None:
-                return True
-        except ValueError:
-            continue
-    return False
+    try:
+        return is_number(name) or date_of(name) is not None
+    except ValueError:
+        return False

@@ -86,7 +86,11 @@ def postbox() -> Postbox:
 @pytest.fixture
 def mail_settings(postbox: Postbox, settings: Settings) -> Iterator[Settings]:
     """The settings of an operator who has a mail server, which works."""
-    server = MailServer(postbox)
+    yield from with_server(MailServer(postbox), settings)
+
+
+def with_server(server: MailServer, settings: Settings) -> Iterator[Settings]:
+    """The settings by which mail goes to this server, which runs meanwhile."""
     server.start()
     try:
         yield with_mail(settings, server.port)
@@ -241,12 +245,7 @@ class Unkind(MailServer):
 
 @pytest.fixture
 def unkind(postbox: Postbox, settings: Settings) -> Iterator[Settings]:
-    server = Unkind(postbox)
-    server.start()
-    try:
-        yield with_mail(settings, server.port)
-    finally:
-        server.stop()
+    yield from with_server(Unkind(postbox), settings)
 
 
 def the_try(store: Store, settings: Settings) -> Outcome:

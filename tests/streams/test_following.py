@@ -4,6 +4,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -170,8 +171,5 @@ def test_whenever_workers_are_killed_no_row_is_lost_and_none_is_answered_twice(m
 def test_when_the_database_is_killed_and_its_broker_with_it_no_row_is_lost_and_none_is_answered_twice(
     mortal_mongod: Mongod, tmp_path: Path
 ):
-    line = StreamLine(Settings(mongo_uri=mortal_mongod.uri, bcrypt_rounds=4), tmp_path)
-    try:
+    with closing(StreamLine(Settings(mongo_uri=mortal_mongod.uri, bcrypt_rounds=4), tmp_path)) as line:
         kill_the_database_at_random(line, mortal_mongod, 1, random.Random(7))
-    finally:
-        line.close()
