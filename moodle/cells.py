@@ -46,7 +46,8 @@ class Cells:
 
     def rows(self) -> Floats:
         """All of them, float32 [rows, columns]."""
-        return self.distinct if len(self.places) == len(self.distinct) else self.distinct[self.places]
+        is_all = np.array_equal(self.places, np.arange(len(self.distinct)))
+        return self.distinct if is_all else self.distinct[self.places]
 
 
 def read_cells(header: Header, content: bytes, start: int, text_at: int) -> tuple[Cells, list[str]]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from moodle import datafile
+from moodle.cells import Cells
 from moodle.datafile import read_labelled, read_samples
 from tests.moodle.data import columns, header
 from utils import InvalidInput
@@ -145,3 +146,9 @@ def test_features_in_another_order_are_brought_into_that_of_the_model():
 
 def test_names_are_as_moodle_has_them():
     assert columns(1) == ["\\core\\indicator\\number_0"]
+
+
+def test_rows_that_are_in_another_order_than_they_are_kept_come_in_theirs():
+    kept = np.array([[1.0], [2.0]], np.float32)
+    assert Cells(kept, np.array([1, 0])).rows().tolist() == [[2.0], [1.0]]
+    assert Cells.of(kept).rows() is kept

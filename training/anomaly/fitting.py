@@ -59,15 +59,18 @@ def fit_and_try(candidate: Candidate, windows: np.ndarray, fitting: Fitting) -> 
 
     started = time.monotonic()
     in_epochs = candidate.detector.IN_EPOCHS
+
+    def is_late() -> bool:
+        return in_epochs and fitting.late()
+
     with threadpool_limits(1):
         fitted, epochs = _counted(candidate, windows, fitting)
         # As long as the model itself: of fits that are cut short every row is odd.
         quiet = replace(fitting, heard=lambda done, figures: None, epochs=epochs, stopping=fitting.late)
         blocks = []
         for block, rest in _left_out(windows, _BLOCKS_IN_EPOCHS if in_epochs else _BLOCKS):
-            away = None if in_epochs and fitting.late() else _fit(candidate, rest, quiet)
-            whole = away is not None and not (in_epochs and fitting.late())
-            blocks.append((away if away is not None and whole else fitted).score(block)[0])
+            away = fitted if is_late() else _fit(candidate, rest, quiet)
+            blocks.append((fitted if is_late() else away).score(block)[0])
     usual = float(np.quantile(np.concatenate(blocks), _USUAL))
     # Where nothing ever moved, in the detector's own units.
     return Tried(candidate, fitted, blocks, usual if usual > _NOTHING else 1.0, time.monotonic() - started)
